@@ -1,0 +1,62 @@
+# How a room, a program and a test are built. A folder is a room, so a room's sources are its folder.
+include_guard(GLOBAL)
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(doctest REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(tomlplusplus REQUIRED)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(lmdb REQUIRED IMPORTED_TARGET lmdb)
+pkg_check_modules(fuse3 REQUIRED IMPORTED_TARGET fuse3)
+
+add_library(swarmfs_flags INTERFACE)
+target_include_directories(swarmfs_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(swarmfs_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -fno-strict-aliasing)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 sees ghosts inside coroutine frames and inlined std::vector (GCC bugs 105562, 107852).
+  target_compile_options(swarmfs_flags INTERFACE
+    -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict -Wno-dangling-pointer)
+endif()
+target_compile_definitions(swarmfs_flags INTERFACE
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION
+  $<$<CONFIG:Release>:_FORTIFY_SOURCE=2>)
+
+find_program(SWARMFS_CCACHE ccache)
+if(SWARMFS_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SWARMFS_CCACHE})
+endif()
+find_program(SWARMFS_LLD ld.lld)
+if(SWARMFS_LLD)
+  add_link_options(-fuse-ld=lld)
+endif()
+
+# swarmfs_room(NAME USES room... LIBRARIES target...)
+# The library swarmfs_NAME from every .cpp in this folder; it links what the room table lets it use.
+function(swarmfs_room NAME)
+  cmake_parse_arguments(ROOM "" "" "USES;LIBRARIES" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  list(TRANSFORM ROOM_USES PREPEND swarmfs_)
+  add_library(swarmfs_${NAME} STATIC ${sources})
+  target_link_libraries(swarmfs_${NAME} PUBLIC swarmfs_flags ${ROOM_USES} ${ROOM_LIBRARIES})
+endfunction()
+
+# swarmfs_test(NAME USES room... LIBRARIES target... LABELS label... TIMEOUT seconds)
+# The program test_NAME from every .cpp in this folder, as one ctest of that name.
+function(swarmfs_test NAME)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "USES;LIBRARIES;LABELS" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 120)
+  endif()
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  list(TRANSFORM TEST_USES PREPEND swarmfs_)
+  add_executable(test_${NAME} ${sources})
+  target_link_libraries(test_${NAME} PRIVATE swarmfs_test_support ${TEST_USES} ${TEST_LIBRARIES})
+  add_test(NAME ${NAME} COMMAND test_${NAME} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(${NAME} PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT ${TEST_TIMEOUT})
+endfunction()
