@@ -24,7 +24,9 @@ inline ByteSpan as_bytes(std::string_view text) {
 inline std::string_view as_text(ByteSpan bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-inline Bytes to_bytes(ByteSpan bytes) { return {bytes.begin(), bytes.end()}; }
+inline Bytes to_bytes(ByteSpan bytes) {
+    return {bytes.begin(), bytes.end()};
+}
 
 // Lower-case hexadecimal, two digits a byte.
 std::string to_hex(ByteSpan bytes);

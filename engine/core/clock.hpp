@@ -28,12 +28,14 @@ public:
 // Time that moves only when told to. Thread: one.
 class ManualClock final : public Clock {
 public:
-    explicit ManualClock(std::uint64_t wall_ms_at_start = 1'700'000'000'000) : wall_ms_(wall_ms_at_start) {}
+    explicit ManualClock(std::uint64_t wall_ms_at_start = 1'700'000'000'000)
+        : wall_ms_(wall_ms_at_start) {}
     TimePoint now() const override { return now_; }
     std::uint64_t wall_ms() const override { return wall_ms_; }
     void advance(Duration by) {
         now_ += by;
-        wall_ms_ += static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(by).count());
+        wall_ms_ += static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::milliseconds>(by).count());
     }
     // Moves to `to` exactly. Requires: to >= now().
     void advance_to(TimePoint to) { advance(to - now_); }

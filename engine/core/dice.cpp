@@ -19,7 +19,8 @@ std::uint64_t Dice::u64() {
 std::uint64_t Dice::below(std::uint64_t bound) {
     SWARM_ASSERT(bound > 0);
     // Values above the last whole multiple of `bound` would favour small results.
-    const std::uint64_t limit = std::numeric_limits<std::uint64_t>::max() - std::numeric_limits<std::uint64_t>::max() % bound;
+    const std::uint64_t limit = std::numeric_limits<std::uint64_t>::max() -
+                                std::numeric_limits<std::uint64_t>::max() % bound;
     std::uint64_t value = u64();
     while (value >= limit) {
         value = u64();

@@ -50,10 +50,10 @@ struct NodeTag {};
 struct SwarmTag {};
 struct FileTag {};
 
-using Hash256 = FixedBytes<HashTag, 32>;  // a SHA-256 value
-using NodeId = FixedBytes<NodeTag, 32>;   // a node's Ed25519 public key
-using SwarmId = FixedBytes<SwarmTag, 32>; // the swarm owner's Ed25519 public key
-using FileId = FixedBytes<FileTag, 16>;   // survives rename and rewrite
+using Hash256 = FixedBytes<HashTag, 32>;   // a SHA-256 value
+using NodeId = FixedBytes<NodeTag, 32>;    // a node's Ed25519 public key
+using SwarmId = FixedBytes<SwarmTag, 32>;  // the swarm owner's Ed25519 public key
+using FileId = FixedBytes<FileTag, 16>;    // survives rename and rewrite
 
 // A content's name. The size fixes the shape of the tree, so the two always travel together.
 struct ContentId {

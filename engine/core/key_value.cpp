@@ -36,7 +36,8 @@ std::optional<Bytes> MemoryKeyValue::get(ByteSpan key) const {
 
 void MemoryKeyValue::scan(ByteSpan prefix, ByteSpan from, const Visit& visit) const {
     const Bytes start = std::max(to_bytes(prefix), to_bytes(from));
-    for (auto at = entries_.lower_bound(start); at != entries_.end() && begins_with(at->first, prefix); ++at) {
+    for (auto at = entries_.lower_bound(start);
+         at != entries_.end() && begins_with(at->first, prefix); ++at) {
         if (!visit(at->first, at->second)) {
             return;
         }
@@ -48,18 +49,28 @@ void MemoryKeyValue::put(ByteSpan key, ByteSpan value) {
     entries_[to_bytes(key)] = to_bytes(value);
 }
 
-void MemoryKeyValue::erase(ByteSpan key) { entries_.erase(to_bytes(key)); }
+void MemoryKeyValue::erase(ByteSpan key) {
+    entries_.erase(to_bytes(key));
+}
 
-std::optional<Bytes> PrefixedReader::get(ByteSpan key) const { return prefixed_get(under_, prefix_, key); }
+std::optional<Bytes> PrefixedReader::get(ByteSpan key) const {
+    return prefixed_get(under_, prefix_, key);
+}
 void PrefixedReader::scan(ByteSpan prefix, ByteSpan from, const Visit& visit) const {
     prefixed_scan(under_, prefix_, prefix, from, visit);
 }
 
-std::optional<Bytes> PrefixedWriter::get(ByteSpan key) const { return prefixed_get(under_, prefix_, key); }
+std::optional<Bytes> PrefixedWriter::get(ByteSpan key) const {
+    return prefixed_get(under_, prefix_, key);
+}
 void PrefixedWriter::scan(ByteSpan prefix, ByteSpan from, const Visit& visit) const {
     prefixed_scan(under_, prefix_, prefix, from, visit);
 }
-void PrefixedWriter::put(ByteSpan key, ByteSpan value) { under_.put(joined(prefix_, key), value); }
-void PrefixedWriter::erase(ByteSpan key) { under_.erase(joined(prefix_, key)); }
+void PrefixedWriter::put(ByteSpan key, ByteSpan value) {
+    under_.put(joined(prefix_, key), value);
+}
+void PrefixedWriter::erase(ByteSpan key) {
+    under_.erase(joined(prefix_, key));
+}
 
 }  // namespace swarmfs

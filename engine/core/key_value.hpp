@@ -5,8 +5,8 @@
 // Rules for keys:
 //   1. At most kKeyBytesMax bytes (LMDB ends at 511), compared as unsigned bytes.
 //   2. Each table owns a prefix; docs/storage-format.md lists them. PrefixedKeyValue adds one.
-// A read that fails underneath (I/O, damage) reports "absent" and sets failed(): whoever commits asks
-// failed() first and gives up, so nothing is decided on a lie.
+// A read that fails underneath (I/O, damage) reports "absent" and sets failed(): whoever commits
+// asks failed() first and gives up, so nothing is decided on a lie.
 
 #include <functional>
 #include <map>
@@ -55,7 +55,8 @@ private:
 // A part of another map, under a prefix of its own. Holds the other by reference.
 class PrefixedReader final : public KeyValueReader {
 public:
-    PrefixedReader(const KeyValueReader& under, Bytes prefix) : under_(under), prefix_(std::move(prefix)) {}
+    PrefixedReader(const KeyValueReader& under, Bytes prefix)
+        : under_(under), prefix_(std::move(prefix)) {}
     std::optional<Bytes> get(ByteSpan key) const override;
     void scan(ByteSpan prefix, ByteSpan from, const Visit& visit) const override;
     bool failed() const override { return under_.failed(); }
@@ -67,7 +68,8 @@ private:
 
 class PrefixedWriter final : public KeyValueWriter {
 public:
-    PrefixedWriter(KeyValueWriter& under, Bytes prefix) : under_(under), prefix_(std::move(prefix)) {}
+    PrefixedWriter(KeyValueWriter& under, Bytes prefix)
+        : under_(under), prefix_(std::move(prefix)) {}
     std::optional<Bytes> get(ByteSpan key) const override;
     void scan(ByteSpan prefix, ByteSpan from, const Visit& visit) const override;
     void put(ByteSpan key, ByteSpan value) override;

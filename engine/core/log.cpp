@@ -12,7 +12,8 @@ LogSink& installed_sink() {
 
 bool is_harmless(char32_t c) {
     const bool control = c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0x2028 || c == 0x2029;
-    const bool bidirectional = (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E || c == 0x200F;
+    const bool bidirectional =
+        (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0x200E || c == 0x200F;
     return !control && !bidirectional;
 }
 
@@ -25,7 +26,9 @@ void append_escaped(std::string& out, std::string_view bytes) {
 
 }  // namespace
 
-void set_log_sink(LogSink sink) { installed_sink() = std::move(sink); }
+void set_log_sink(LogSink sink) {
+    installed_sink() = std::move(sink);
+}
 
 void log(LogLevel level, std::string_view room, std::string_view message) {
     if (const LogSink& sink = installed_sink()) {

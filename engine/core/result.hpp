@@ -19,27 +19,27 @@ enum class Whose { peer, network, disk, caller };
 
 // What went wrong, in words that fs/ turns into an errno and tools/ into an exit code.
 enum class Code {
-    invalid,            // the input breaks a rule
+    invalid,  // the input breaks a rule
     not_found,
     exists,
     not_directory,
     is_directory,
     not_empty,
     name_too_long,
-    too_large,          // beyond a limit
-    permission,         // the role or the mode does not allow it
+    too_large,   // beyond a limit
+    permission,  // the role or the mode does not allow it
     read_only,
     unsupported,
     no_space,
     io,
-    corrupt,            // bytes that do not match their hash, or a damaged file
-    unavailable,        // nobody holds it, or nobody can be reached
+    corrupt,      // bytes that do not match their hash, or a damaged file
+    unavailable,  // nobody holds it, or nobody can be reached
     timed_out,
     cancelled,
     busy,
     try_again,
     configuration,
-    protocol,           // a peer said something illegal
+    protocol,  // a peer said something illegal
 };
 
 struct Error {
@@ -52,13 +52,22 @@ struct Error {
 const char* name_of(Code code);
 const char* name_of(Whose whose);
 
-inline Error caller_error(Code code, std::string message) { return {Whose::caller, code, std::move(message)}; }
-inline Error peer_error(std::string message, Code code = Code::protocol) { return {Whose::peer, code, std::move(message)}; }
-inline Error network_error(Code code, std::string message) { return {Whose::network, code, std::move(message)}; }
-inline Error disk_error(Code code, std::string message) { return {Whose::disk, code, std::move(message)}; }
+inline Error caller_error(Code code, std::string message) {
+    return {Whose::caller, code, std::move(message)};
+}
+inline Error peer_error(std::string message, Code code = Code::protocol) {
+    return {Whose::peer, code, std::move(message)};
+}
+inline Error network_error(Code code, std::string message) {
+    return {Whose::network, code, std::move(message)};
+}
+inline Error disk_error(Code code, std::string message) {
+    return {Whose::disk, code, std::move(message)};
+}
 
 // Errors: a disk error whose code follows `error_number` (ENOSPC and EDQUOT: no_space; ENOENT:
-// not_found; EACCES, EPERM: permission; EROFS: read_only; otherwise io); `what` names the call and the file.
+// not_found; EACCES, EPERM: permission; EROFS: read_only; otherwise io); `what` names the call and
+// the file.
 Error disk_error_from_errno(int error_number, const std::string& what);
 
 struct [[nodiscard]] Done {};  // the value of a Result that only says "it worked"
@@ -107,25 +116,27 @@ private:
     std::variant<T, Error> state_;
 };
 
-inline Result<Done> done() { return Done{}; }
+inline Result<Done> done() {
+    return Done{};
+}
 
 #define SWARM_JOIN_INNER(a, b) a##b
 #define SWARM_JOIN(a, b) SWARM_JOIN_INNER(a, b)
 
 // `SWARM_TRY(auto x, call())`: x is the value, or this function returns the error.
-#define SWARM_TRY(declaration, expression)                                     \
-    auto SWARM_JOIN(swarm_result_, __LINE__) = (expression);                   \
-    if (!SWARM_JOIN(swarm_result_, __LINE__).ok()) {                           \
-        return std::move(SWARM_JOIN(swarm_result_, __LINE__)).error();         \
-    }                                                                          \
+#define SWARM_TRY(declaration, expression)                             \
+    auto SWARM_JOIN(swarm_result_, __LINE__) = (expression);           \
+    if (!SWARM_JOIN(swarm_result_, __LINE__).ok()) {                   \
+        return std::move(SWARM_JOIN(swarm_result_, __LINE__)).error(); \
+    }                                                                  \
     declaration = std::move(SWARM_JOIN(swarm_result_, __LINE__)).value()
 
 // The same for a Result<Done>, or a value nobody needs.
-#define SWARM_CHECK(expression)                                                \
-    do {                                                                       \
+#define SWARM_CHECK(expression)                                                 \
+    do {                                                                        \
         if (auto swarm_check_result = (expression); !swarm_check_result.ok()) { \
-            return std::move(swarm_check_result).error();                      \
-        }                                                                      \
+            return std::move(swarm_check_result).error();                       \
+        }                                                                       \
     } while (false)
 
 }  // namespace swarmfs

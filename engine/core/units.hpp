@@ -37,12 +37,22 @@ struct ChunkTag {};
 using LeafIndex = Index<LeafTag>;    // leaf number within a content
 using ChunkIndex = Index<ChunkTag>;  // chunk number within a content
 
-constexpr ChunkIndex chunk_of(LeafIndex leaf) { return ChunkIndex(leaf.value / kLeavesPerChunk); }
-constexpr LeafIndex first_leaf(ChunkIndex chunk) { return LeafIndex(chunk.value * kLeavesPerChunk); }
-constexpr LeafIndex leaf_at(std::uint64_t offset) { return LeafIndex(offset / kLeafBytes); }
-constexpr ChunkIndex chunk_at(std::uint64_t offset) { return ChunkIndex(offset / kChunkBytes); }
+constexpr ChunkIndex chunk_of(LeafIndex leaf) {
+    return ChunkIndex(leaf.value / kLeavesPerChunk);
+}
+constexpr LeafIndex first_leaf(ChunkIndex chunk) {
+    return LeafIndex(chunk.value * kLeavesPerChunk);
+}
+constexpr LeafIndex leaf_at(std::uint64_t offset) {
+    return LeafIndex(offset / kLeafBytes);
+}
+constexpr ChunkIndex chunk_at(std::uint64_t offset) {
+    return ChunkIndex(offset / kChunkBytes);
+}
 
-constexpr std::uint64_t leaf_count(std::uint64_t size) { return (size + kLeafBytes - 1) / kLeafBytes; }
+constexpr std::uint64_t leaf_count(std::uint64_t size) {
+    return (size + kLeafBytes - 1) / kLeafBytes;
+}
 constexpr std::uint64_t chunk_count(std::uint64_t size) {
     return (size + kChunkBytes - 1) / kChunkBytes;
 }

@@ -66,7 +66,10 @@ public:
 
     std::size_t remaining() const { return in_.size(); }
     ByteSpan rest() { return raw(in_.size()); }
-    void fail() { failed_ = true; in_ = {}; }
+    void fail() {
+        failed_ = true;
+        in_ = {};
+    }
     bool failed() const { return failed_; }
     // Everything was read, and all of it was there.
     bool finished() const { return !failed_ && in_.empty(); }

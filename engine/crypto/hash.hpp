@@ -1,5 +1,6 @@
 #pragma once
-// SHA-256 and what is built on it. OpenSSL's, which uses the SHA instructions where the CPU has them.
+// SHA-256 and what is built on it. OpenSSL's, which uses the SHA instructions where the CPU has
+// them.
 
 #include <memory>
 #include <string_view>
@@ -34,6 +35,7 @@ private:
 // HMAC-SHA256 (RFC 2104).
 Hash256 hmac_sha256(ByteSpan key, ByteSpan message);
 // HKDF-SHA256 (RFC 5869) with an empty salt unless given. Requires: length <= 255 * 32.
-Bytes hkdf_sha256(ByteSpan secret, std::string_view purpose, std::size_t length, ByteSpan salt = {});
+Bytes hkdf_sha256(ByteSpan secret, std::string_view purpose, std::size_t length,
+                  ByteSpan salt = {});
 
 }  // namespace swarmfs::crypto

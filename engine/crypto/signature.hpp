@@ -36,6 +36,7 @@ private:
 };
 
 // Thread: any. False also for keys of low order and non-canonical encodings.
-bool verify(const NodeId& key, std::string_view purpose, ByteSpan message, const Signature& signature);
+bool verify(const NodeId& key, std::string_view purpose, ByteSpan message,
+            const Signature& signature);
 
 }  // namespace swarmfs::crypto
