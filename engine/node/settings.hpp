@@ -1,0 +1,37 @@
+#pragma once
+// What a node is told: flag > environment (SWARMFS_*) > swarmfs.toml in the home > default.
+// Unknown keys in the file are errors that name the key.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/result.hpp"
+
+namespace swarmfs::node {
+
+struct Settings {
+    std::string home;                    // absolute
+    std::string listen = "[::]:6881";    // the peer port; port 0 is any free one
+    std::vector<std::string> bootstrap;  // peers to dial besides those the tracker names
+    std::string api_key;                 // for keyed trackers; from SWARMFS_API_KEY or api_key_file
+    std::uint64_t read_timeout_ms = 30'000;  // a data read without progress; 0 waits for ever
+    std::string log_level = "info";
+};
+
+// What the command line of a program said; empty means not said.
+struct SettingsOverrides {
+    std::string home;
+    std::string listen;
+    std::optional<std::uint16_t> port;
+};
+
+// `$SWARMFS_HOME`, else `$XDG_DATA_HOME/swarmfs` (root: /var/lib/swarmfs), else
+// ~/.local/share/swarmfs.
+std::string default_home();
+
+// Errors: configuration, naming the key, the file and the line.
+Result<Settings> load_settings(const SettingsOverrides& overrides);
+
+}  // namespace swarmfs::node
