@@ -1,0 +1,178 @@
+#include "engine/node/home.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+namespace swarmfs::node {
+namespace {
+
+constexpr std::size_t kSecretFileBytesMax = 64 * 1024;
+
+// A descriptor that closes itself.
+class Descriptor {
+public:
+    explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
+    ~Descriptor() {
+        if (descriptor_ >= 0) {
+            ::close(descriptor_);
+        }
+    }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    int get() const { return descriptor_; }
+    int release() { return std::exchange(descriptor_, -1); }
+
+private:
+    int descriptor_;
+};
+
+Error cannot_use(const std::string& path, int error_number) {
+    Error error = disk_error_from_errno(error_number, "the home " + path + " cannot be used");
+    error.message += "; name another with --home DIR or SWARMFS_HOME";
+    return error;
+}
+
+Result<> make_directories(const std::string& path) {
+    std::error_code failed;
+    std::filesystem::create_directories(path, failed);
+    if (failed) {
+        return cannot_use(path, failed.value());
+    }
+    for (const char* part : {"", "/swarms", "/db", "/content", "/staging"}) {
+        const std::string directory = path + part;
+        if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+            return cannot_use(path, errno);
+        }
+    }
+    if (::access(path.c_str(), W_OK | X_OK) != 0) {
+        return cannot_use(path, errno);
+    }
+    return done();
+}
+
+Result<int> take_lock(const std::string& path) {
+    const std::string file = path + "/lock";
+    Descriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (lock.get() < 0) {
+        return cannot_use(path, errno);
+    }
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+        return caller_error(Code::busy, "another swarmfsd runs on " + path +
+                                            "; ask it with `swarmfs --home " + path +
+                                            " status`, or choose another home");
+    }
+    return lock.release();
+}
+
+Result<crypto::SigningKey> make_key(const std::string& file, Dice& dice) {
+    const crypto::SigningKey key = crypto::SigningKey::generate(dice);
+    SWARM_CHECK(write_secret_file(file, key.seed().hex() + "\n"));
+    return key;
+}
+
+Result<crypto::SigningKey> load_or_make_key(const std::string& home, Dice& dice) {
+    const std::string file = home + "/node.key";
+    auto text = read_secret_file(file);
+    if (!text.ok()) {
+        return text.error().code == Code::not_found ? make_key(file, dice)
+                                                    : Result<crypto::SigningKey>(text.error());
+    }
+    while (!text->empty() && text->back() == '\n') {
+        text->pop_back();
+    }
+    const auto seed = crypto::Seed::from_hex(*text);
+    if (!seed) {
+        return caller_error(Code::configuration,
+                            file +
+                                " is damaged: it must hold 64 hexadecimal digits; restore it "
+                                "from a backup, or move it away to become a new member");
+    }
+    return crypto::SigningKey::from_seed(*seed);
+}
+
+Result<> write_all(int descriptor, std::string_view text, const std::string& path) {
+    while (!text.empty()) {
+        const ssize_t written = ::write(descriptor, text.data(), text.size());
+        if (written < 0) {
+            return disk_error_from_errno(errno, "writing " + path);
+        }
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return done();
+}
+
+Result<> sync_parent(const std::string& path) {
+    const std::string parent = std::filesystem::path(path).parent_path().string();
+    const Descriptor directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.get() < 0 || ::fsync(directory.get()) != 0) {
+        return disk_error_from_errno(errno, "syncing " + parent);
+    }
+    return done();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Home>> Home::open(const std::string& path, Dice& dice) {
+    SWARM_CHECK(make_directories(path));
+    SWARM_TRY(const int lock, take_lock(path));
+    auto key = load_or_make_key(path, dice);
+    if (!key.ok()) {
+        ::close(lock);
+        return std::move(key).error();
+    }
+    return std::unique_ptr<Home>(new Home(path, lock, *key));
+}
+
+Home::~Home() {
+    ::close(lock_);
+}
+
+Result<std::string> read_secret_file(const std::string& path) {
+    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (file.get() < 0) {
+        return disk_error_from_errno(errno, "opening " + path);
+    }
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) {
+        return disk_error_from_errno(errno, "reading " + path);
+    }
+    if ((status.st_mode & 077) != 0) {
+        return caller_error(Code::configuration,
+                            path +
+                                " can be read by others, so its secret may be known; run `chmod "
+                                "600` on it if you are sure it is not");
+    }
+    std::string text(kSecretFileBytesMax, '\0');
+    const ssize_t got = ::pread(file.get(), text.data(), text.size(), 0);
+    if (got < 0) {
+        return disk_error_from_errno(errno, "reading " + path);
+    }
+    text.resize(static_cast<std::size_t>(got));
+    return text;
+}
+
+Result<> write_secret_file(const std::string& path, std::string_view text) {
+    const std::string fresh = path + ".new";
+    {
+        const Descriptor file(
+            ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+        if (file.get() < 0) {
+            return disk_error_from_errno(errno, "making " + fresh);
+        }
+        SWARM_CHECK(write_all(file.get(), text, fresh));
+        if (::fsync(file.get()) != 0) {
+            return disk_error_from_errno(errno, "syncing " + fresh);
+        }
+    }
+    if (::rename(fresh.c_str(), path.c_str()) != 0) {
+        return disk_error_from_errno(errno, "replacing " + path);
+    }
+    return sync_parent(path);
+}
+
+}  // namespace swarmfs::node

@@ -1,0 +1,173 @@
+#include "engine/node/settings.hpp"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <toml++/toml.h>
+
+namespace swarmfs::node {
+namespace {
+
+std::string environment(const char* name) {
+    const char* value = std::getenv(name);
+    return value == nullptr ? std::string() : std::string(value);
+}
+
+Error in_file(const std::string& file, const toml::source_region& where, const std::string& what) {
+    return caller_error(Code::configuration,
+                        file + ", line " + std::to_string(where.begin.line) + ": " + what);
+}
+
+Result<> read_string(const std::string& file, const std::string& key, const toml::node& value,
+                     std::string& into) {
+    const auto text = value.value<std::string>();
+    if (!text) {
+        return in_file(file, value.source(), key + " must be a string");
+    }
+    into = *text;
+    return done();
+}
+
+Result<> read_strings(const std::string& file, const std::string& key, const toml::node& value,
+                      std::vector<std::string>& into) {
+    const toml::array* array = value.as_array();
+    if (array == nullptr) {
+        return in_file(file, value.source(), key + " must be a list of strings");
+    }
+    into.clear();
+    for (const toml::node& item : *array) {
+        std::string text;
+        SWARM_CHECK(read_string(file, key, item, text));
+        into.push_back(text);
+    }
+    return done();
+}
+
+Result<std::string> read_key_file(const std::string& path) {
+    std::ifstream in(path);
+    std::string line;
+    if (!in || !std::getline(in, line)) {
+        return caller_error(Code::configuration, "api_key_file " + path + " cannot be read");
+    }
+    return line;
+}
+
+Result<> apply(const std::string& file, const std::string& key, const toml::node& value,
+               Settings& settings) {
+    if (key == "listen") {
+        return read_string(file, key, value, settings.listen);
+    }
+    if (key == "log_level") {
+        return read_string(file, key, value, settings.log_level);
+    }
+    if (key == "bootstrap") {
+        return read_strings(file, key, value, settings.bootstrap);
+    }
+    if (key == "api_key_file") {
+        std::string path;
+        SWARM_CHECK(read_string(file, key, value, path));
+        SWARM_TRY(settings.api_key, read_key_file(path));
+        return done();
+    }
+    if (key == "read_timeout") {
+        const auto seconds = value.value<std::int64_t>();
+        if (!seconds || *seconds < 0 || *seconds > 86'400) {
+            return in_file(file, value.source(), "read_timeout must be 0 to 86400 seconds");
+        }
+        settings.read_timeout_ms = static_cast<std::uint64_t>(*seconds) * 1000;
+        return done();
+    }
+    return in_file(file, value.source(),
+                   "unknown key \"" + key +
+                       "\"; known: listen, bootstrap, api_key_file, read_timeout, log_level");
+}
+
+Result<> apply_file(const std::string& file, Settings& settings) {
+    std::error_code ignored;
+    if (!std::filesystem::exists(file, ignored)) {
+        return done();
+    }
+    try {
+        const toml::table table = toml::parse_file(file);
+        for (const auto& [key, value] : table) {
+            SWARM_CHECK(apply(file, std::string(key.str()), value, settings));
+        }
+    } catch (const toml::parse_error& error) {
+        return in_file(file, error.source(), std::string(error.description()));
+    }
+    return done();
+}
+
+void apply_environment(Settings& settings) {
+    if (const std::string listen = environment("SWARMFS_LISTEN"); !listen.empty()) {
+        settings.listen = listen;
+    }
+    if (const std::string key = environment("SWARMFS_API_KEY"); !key.empty()) {
+        settings.api_key = key;
+    }
+    if (const std::string level = environment("SWARMFS_LOG_LEVEL"); !level.empty()) {
+        settings.log_level = level;
+    }
+    if (const std::string peers = environment("SWARMFS_BOOTSTRAP"); !peers.empty()) {
+        settings.bootstrap.clear();
+        std::stringstream list(peers);
+        for (std::string peer; std::getline(list, peer, ',');) {
+            if (!peer.empty()) {
+                settings.bootstrap.push_back(peer);
+            }
+        }
+    }
+}
+
+std::string with_port(const std::string& listen, std::uint16_t port) {
+    const std::size_t colon = listen.rfind(':');
+    return listen.substr(0, colon) + ":" + std::to_string(port);
+}
+
+}  // namespace
+
+std::string default_home() {
+    if (const std::string home = environment("SWARMFS_HOME"); !home.empty()) {
+        return home;
+    }
+    if (const std::string data = environment("XDG_DATA_HOME"); !data.empty()) {
+        return data + "/swarmfs";
+    }
+    if (::geteuid() == 0) {
+        return "/var/lib/swarmfs";
+    }
+    return environment("HOME") + "/.local/share/swarmfs";
+}
+
+Result<Settings> load_settings(const SettingsOverrides& overrides) {
+    Settings settings;
+    std::error_code failed;
+    const std::string home = overrides.home.empty() ? default_home() : overrides.home;
+    settings.home = std::filesystem::absolute(home, failed).lexically_normal().string();
+    if (failed || settings.home.empty()) {
+        return caller_error(Code::configuration, "the home directory \"" + home + "\" is no path");
+    }
+    while (settings.home.size() > 1 && settings.home.back() == '/') {
+        settings.home.pop_back();
+    }
+    SWARM_CHECK(apply_file(settings.home + "/swarmfs.toml", settings));
+    apply_environment(settings);
+    if (!overrides.listen.empty()) {
+        settings.listen = overrides.listen;
+    }
+    if (overrides.port) {
+        settings.listen = with_port(settings.listen, *overrides.port);
+    }
+    if (settings.listen.find(':') == std::string::npos) {
+        return caller_error(Code::configuration, "listen \"" + settings.listen +
+                                                     "\" is not ADDRESS:PORT; try [::]:6881");
+    }
+    return settings;
+}
+
+}  // namespace swarmfs::node
