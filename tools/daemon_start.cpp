@@ -1,0 +1,157 @@
+#include "tools/daemon_start.hpp"
+
+#include <poll.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <vector>
+
+#include "tools/descriptor.hpp"
+
+extern char** environ;
+
+namespace swarmfs::tools {
+namespace {
+
+// A node that repairs a large store after a crash re-hashes what is in doubt; a minute covers about
+// a hundred gigabytes of page-cached doubt, and the daemon goes on when we give up waiting.
+constexpr int kReadyMsMax = 60'000;
+
+struct NotifySocket {
+    Descriptor descriptor;
+    std::string name;  // abstract: "@" and the rest
+};
+
+Result<NotifySocket> make_notify_socket() {
+    NotifySocket socket{Descriptor(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)), ""};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    // Binding without a name lets the kernel choose an abstract one that nobody else has.
+    if (socket.descriptor.get() < 0 ||
+        ::bind(socket.descriptor.get(), reinterpret_cast<sockaddr*>(&address),
+               sizeof(sa_family_t)) != 0) {
+        return disk_error_from_errno(errno, "making a socket to wait on");
+    }
+    socklen_t size = sizeof(address);
+    ::getsockname(socket.descriptor.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    const std::size_t length = size - offsetof(sockaddr_un, sun_path);
+    socket.name = "@" + std::string(address.sun_path + 1, length - 1);
+    return socket;
+}
+
+Result<pid_t> spawn(const std::string& program, const std::string& home, const std::string& log,
+                    const std::string& notify_name) {
+    std::vector<std::string> variables;
+    for (char** at = environ; *at != nullptr; ++at) {
+        if (std::strncmp(*at, "NOTIFY_SOCKET=", 14) != 0) {
+            variables.emplace_back(*at);
+        }
+    }
+    variables.push_back("NOTIFY_SOCKET=" + notify_name);
+    std::vector<char*> environment;
+    for (std::string& variable : variables) {
+        environment.push_back(variable.data());
+    }
+    environment.push_back(nullptr);
+
+    std::string name = program;
+    std::string flag = "--home";
+    std::string home_copy = home;
+    char* const arguments[] = {name.data(), flag.data(), home_copy.data(), nullptr};
+
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 2, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    posix_spawn_file_actions_addchdir_np(&actions, "/");
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+    pid_t child = 0;
+    const int failed = ::posix_spawnp(&child, program.c_str(), &actions, &attributes, arguments,
+                                      environment.data());
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    if (failed != 0) {
+        return disk_error_from_errno(failed, "starting " + program);
+    }
+    return child;
+}
+
+std::string last_line_after(const std::string& log, std::streamoff from) {
+    std::ifstream in(log);
+    in.seekg(from);
+    std::string last;
+    for (std::string line; std::getline(in, line);) {
+        if (!line.empty()) {
+            last = line;
+        }
+    }
+    return last.empty() ? "it said nothing" : last;
+}
+
+Code code_of_exit(int status) {
+    if (!WIFEXITED(status)) {
+        return Code::io;
+    }
+    switch (WEXITSTATUS(status)) {
+        case EX_CONFIG: return Code::configuration;
+        case EX_UNAVAILABLE: return Code::unavailable;
+        case EX_TEMPFAIL: return Code::try_again;
+        case EX_NOPERM: return Code::permission;
+        case EX_USAGE: return Code::invalid;
+        default: return Code::io;
+    }
+}
+
+bool says_ready(int socket) {
+    char message[4096];
+    const ssize_t got = ::recv(socket, message, sizeof(message), MSG_DONTWAIT);
+    return got > 0 && std::string_view(message, static_cast<std::size_t>(got)).find("READY=1") !=
+                          std::string_view::npos;
+}
+
+}  // namespace
+
+Result<> start_daemon(const std::string& program, const std::string& home) {
+    std::error_code failed;
+    std::filesystem::create_directories(home, failed);
+    if (failed) {
+        return disk_error_from_errno(failed.value(), "the home " + home + " cannot be made");
+    }
+    const std::string log = home + "/swarmfsd.log";
+    const auto log_size = std::filesystem::file_size(log, failed);
+    const std::streamoff log_end = failed ? 0 : static_cast<std::streamoff>(log_size);
+
+    SWARM_TRY(const NotifySocket notify, make_notify_socket());
+    SWARM_TRY(const pid_t child, spawn(program, home, log, notify.name));
+    const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
+    for (;;) {
+        pollfd watched[] = {{notify.descriptor.get(), POLLIN, 0}, {process.get(), POLLIN, 0}};
+        const int ready = ::poll(watched, 2, kReadyMsMax);
+        if (ready == 0) {
+            return caller_error(Code::timed_out,
+                                "swarmfsd is not ready after a minute; see " + log);
+        }
+        if ((watched[0].revents & POLLIN) != 0 && says_ready(notify.descriptor.get())) {
+            return done();
+        }
+        if ((watched[1].revents & POLLIN) != 0) {
+            int status = 0;
+            ::waitpid(child, &status, 0);
+            return caller_error(code_of_exit(status),
+                                "swarmfsd did not start: " + last_line_after(log, log_end));
+        }
+    }
+}
+
+}  // namespace swarmfs::tools

@@ -1,0 +1,141 @@
+#include "tools/node_client.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "engine/protocol/control.hpp"
+#include "tools/daemon_start.hpp"
+#include "tools/descriptor.hpp"
+
+namespace swarmfs::tools {
+namespace {
+
+using nlohmann::json;
+
+// Returns: a connected socket, or -1. The path may be longer than sun_path: it is reached through
+// the descriptor of its directory.
+Descriptor connect_to(const std::string& home) {
+    const Descriptor directory(::open(home.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    Descriptor connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string path =
+        "/proc/self/fd/" + std::to_string(directory.get()) + "/" + protocol::kControlSocketName;
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    if (directory.get() < 0 ||
+        ::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
+            0) {
+        return Descriptor(-1);
+    }
+    return connection;
+}
+
+Result<> send_all(int socket, std::string_view text) {
+    while (!text.empty()) {
+        const ssize_t sent = ::send(socket, text.data(), text.size(), MSG_NOSIGNAL);
+        if (sent <= 0) {
+            return network_error(Code::unavailable, "swarmfsd hung up");
+        }
+        text.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return done();
+}
+
+Result<std::string> read_line(int socket, std::string& buffer) {
+    for (;;) {
+        if (const std::size_t end = buffer.find('\n'); end != std::string::npos) {
+            std::string line = buffer.substr(0, end);
+            buffer.erase(0, end + 1);
+            return line;
+        }
+        char chunk[16 * 1024];
+        const ssize_t got = ::recv(socket, chunk, sizeof(chunk), 0);
+        if (got <= 0 || buffer.size() > protocol::kControlLineBytesMax) {
+            return network_error(Code::unavailable,
+                                 "swarmfsd hung up before it answered; its log may say why");
+        }
+        buffer.append(chunk, static_cast<std::size_t>(got));
+    }
+}
+
+}  // namespace
+
+bool NodeClient::is_running() const {
+    return connect_to(home_).get() >= 0;
+}
+
+Result<> NodeClient::ensure_running() {
+    if (is_running()) {
+        return done();
+    }
+    return start_daemon(program_beside("swarmfsd"), home_);
+}
+
+Result<json> NodeClient::call(const std::string& method, const json& params,
+                              const ProgressShown& shown) {
+    const Descriptor connection = connect_to(home_);
+    if (connection.get() < 0) {
+        return network_error(Code::unavailable, "no swarmfsd runs on " + home_ +
+                                                    "; start it with `swarmfsd --home " + home_ +
+                                                    "` or by mounting a swarm");
+    }
+    protocol::ControlRequest request;
+    request.id = 1;
+    request.method = method;
+    request.params = params;
+    SWARM_CHECK(send_all(connection.get(), protocol::encode(request)));
+    std::string buffer;
+    for (;;) {
+        SWARM_TRY(const std::string line, read_line(connection.get(), buffer));
+        SWARM_TRY(protocol::ControlReply reply, protocol::decode_reply(line));
+        if (reply.error) {
+            return *reply.error;
+        }
+        if (!reply.progress) {
+            return std::move(reply.result);
+        }
+        if (shown) {
+            shown(*reply.progress);
+        }
+    }
+}
+
+std::string home_from(const std::string& flag) {
+    const auto environment = [](const char* name) {
+        const char* value = std::getenv(name);
+        return std::string(value == nullptr ? "" : value);
+    };
+    std::string home = flag.empty() ? environment("SWARMFS_HOME") : flag;
+    if (home.empty() && !environment("XDG_DATA_HOME").empty()) {
+        home = environment("XDG_DATA_HOME") + "/swarmfs";
+    }
+    if (home.empty()) {
+        home =
+            ::geteuid() == 0 ? "/var/lib/swarmfs" : environment("HOME") + "/.local/share/swarmfs";
+    }
+    std::string absolute = std::filesystem::absolute(home).lexically_normal().string();
+    while (absolute.size() > 1 && absolute.back() == '/') {
+        absolute.pop_back();
+    }
+    return absolute;
+}
+
+std::string program_beside(const std::string& name) {
+    std::error_code failed;
+    const auto self = std::filesystem::read_symlink("/proc/self/exe", failed);
+    // A build tree keeps each program in its own room's folder.
+    for (const char* place : {".", "../fs", "../tracker", "../sbin"}) {
+        const auto candidate = self.parent_path() / place / name;
+        if (!failed && ::access(candidate.c_str(), X_OK) == 0) {
+            return candidate.lexically_normal().string();
+        }
+    }
+    return name;
+}
+
+}  // namespace swarmfs::tools
