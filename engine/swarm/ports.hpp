@@ -1,0 +1,130 @@
+#pragma once
+// What the swarm needs from the node it runs in. The swarm knows no disk, no catalog and no keys:
+// it asks for and hands over leaves, catalog bytes and proofs of identity through these interfaces,
+// which the node joins to store, catalog and channel. Tests and simulations give in-memory ones.
+//
+// Rules for implementers:
+//   1. Nothing here blocks on the network or on another thread's slow work; the disk is allowed
+//      where a call says so.
+//   2. ContentPort and MemberPort are called on any thread, also at once; CatalogPort and
+//      SwarmListener on the engine thread only.
+//   3. Every port outlives the Swarm it was given to.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/core/ids.hpp"
+#include "engine/core/result.hpp"
+#include "engine/core/units.hpp"
+#include "engine/protocol/peer_messages.hpp"
+
+namespace swarmfs::swarm {
+
+// What is known already of the tree above one chunk: the hashes a proof need not repeat.
+struct KnownTree {
+    // 0: the leaves' own hashes. Otherwise the level of the lowest known ancestor, at most the
+    // root's.
+    std::uint8_t level = 0;
+    Hash256 ancestor;             // that ancestor's hash; meaningless at level 0
+    std::vector<Hash256> leaves;  // level 0: one hash for each leaf of the chunk
+};
+
+// One content, stored or being fetched. Thread: any; calls for different leaves run at once.
+class ContentPort {
+public:
+    virtual ~ContentPort() = default;
+
+    // Bit i says that leaf i of the chunk is stored: written, proven, readable. From memory.
+    virtual std::uint16_t leaf_mask(ChunkIndex chunk) const = 0;
+    // Every leaf is stored. From memory.
+    virtual bool complete() const = 0;
+    // Fills `bitmap` with one bit a chunk from `first` on, most significant bit first, set where
+    // the chunk is stored whole; bits beyond the end are 0. From memory.
+    virtual void whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const = 0;
+
+    // Reads whole leaves from disk into `out`.
+    // Requires: the leaves exist; out.size() is at least their size.
+    // Returns: the bytes read, which is the size of the range.
+    // Errors: not_found (not stored any more), corrupt (they no longer match their hashes), io.
+    virtual Result<std::size_t> read_leaves(protocol::LeafRange range, MutableByteSpan out) = 0;
+    // The proof that a request with `known_level` is answered with (content/proof.hpp).
+    // Errors: not_found when the hashes are not here; invalid for an impossible level.
+    virtual Result<std::vector<Hash256>> proof(ChunkIndex chunk, std::uint8_t known_level) = 0;
+
+    // What a request for this chunk need not prove again. Never fails: the root is always known.
+    virtual KnownTree known(ChunkIndex chunk) const = 0;
+    // Keeps proven leaves: `leaves` holds one span for each leaf of `range`, `leaf_hashes` the
+    // proven hashes of all leaves of the chunk, `uncles` the proven hashes above it from
+    // kChunkLevel up (may be empty). Storing what is stored already is no error.
+    // Errors: no_space, io (disk errors: fetching this content stops).
+    virtual Result<> store(protocol::LeafRange range, std::span<const ByteSpan> leaves,
+                           std::span<const Hash256> leaf_hashes,
+                           std::span<const Hash256> uncles) = 0;
+};
+
+enum class Purpose : std::uint8_t { serve, fetch };
+
+class ContentPorts {
+public:
+    virtual ~ContentPorts() = default;
+    // serve: a peer asks for it. Returns null when this node holds nothing of it or must not show
+    // it. fetch: somebody here reads it; makes the place to store it. A short disk access.
+    // Errors: for fetch no_space, io, invalid (the size is beyond the limit).
+    virtual Result<std::shared_ptr<ContentPort>> open(const ContentId& content,
+                                                      Purpose purpose) = 0;
+};
+
+// A piece of the catalog on its way to one peer.
+struct CatalogFrame {
+    enum class Kind : std::uint8_t { header, entries };
+    Kind kind = Kind::header;
+    Bytes bytes;  // at most protocol::kFrameBodyMax
+};
+
+// Thread: engine.
+class CatalogPort {
+public:
+    virtual ~CatalogPort() = default;
+    // What this node has applied; sent after hello and at every Swarm::broadcast_vector.
+    virtual std::vector<protocol::VectorItem> our_vector() = 0;
+    // The peer has applied this. The port answers with Swarm::send_catalog.
+    virtual void on_vector(const NodeId& peer, std::vector<protocol::VectorItem> items) = 0;
+    // Errors: whose == peer ends the session and bans for a lie (Code::corrupt); others are logged.
+    virtual Result<> on_header(const NodeId& peer, ByteSpan bytes) = 0;
+    virtual Result<> on_entries(const NodeId& peer, ByteSpan bytes) = 0;
+    // The queue that refused a frame of this peer has room again.
+    virtual void on_ready(const NodeId& peer) = 0;
+    virtual void on_peer_left(const NodeId& peer) = 0;
+};
+
+enum class Side : std::uint8_t { initiator, responder };
+
+// Who we are and who may speak to us. Thread: any.
+class MemberPort {
+public:
+    virtual ~MemberPort() = default;
+    virtual NodeId self() const = 0;
+    // Our hello, signed over the handshake's hash for our side of it. Its spans point into memory
+    // that lives as long as the port.
+    virtual protocol::Hello make_hello(const Hash256& handshake_hash, Side own_side) = 0;
+    // Errors: a peer error when signature or grant do not hold, or the node is blocked here.
+    virtual Result<> check_hello(const protocol::Hello& hello, const Hash256& handshake_hash,
+                                 Side their_side) = 0;
+};
+
+// What the node may want to act upon. Thread: engine.
+class SwarmListener {
+public:
+    virtual ~SwarmListener() = default;
+    virtual void on_peer_joined(const NodeId& peer, const std::vector<std::string>& addresses) = 0;
+    virtual void on_peer_left(const NodeId& peer, const Error& why) = 0;
+    // Addresses a member told us of; hints, not facts.
+    virtual void on_hints(const std::vector<protocol::PeerHint>& hints) = 0;
+    // Somebody here waits for this content and no connected member is known to hold it.
+    virtual void on_sources_wanted(const ContentId& content) = 0;
+};
+
+}  // namespace swarmfs::swarm
