@@ -1,0 +1,35 @@
+#pragma once
+// The commands of `swarmfs`. Each registers itself with the command line and, when chosen, leaves
+// what is to be run in the context; main runs it once parsing is done.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "engine/core/result.hpp"
+#include "tools/node_client.hpp"
+
+namespace swarmfs::tools {
+
+struct Context {
+    std::string home_flag;
+    bool json = false;
+    std::function<Result<>(NodeClient&)> run;  // set by the command that was chosen
+};
+
+void add_swarm_commands(CLI::App& app, Context& context);  // create invite join leave
+void add_mount_commands(CLI::App& app, Context& context);  // mount unmount
+void add_file_commands(CLI::App& app, Context& context);   // share list download
+void add_state_commands(CLI::App& app, Context& context);  // status peers stop
+
+// NAME may be left out while exactly one swarm is joined: takes it off the front of `words` when it
+// is there. The command itself takes `rest_min` to `rest_max` words.
+// Errors: not_found and invalid, with the names there are.
+Result<std::string> take_swarm_name(NodeClient& node, std::vector<std::string>& words,
+                                    std::size_t rest_min, std::size_t rest_max);
+
+std::string absolute_path(const std::string& path);
+
+}  // namespace swarmfs::tools

@@ -1,0 +1,214 @@
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "engine/core/ids.hpp"
+#include "engine/core/log.hpp"
+#include "tools/commands.hpp"
+#include "tools/printing.hpp"
+
+namespace swarmfs::tools {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kPathsMax = 1'000'000;  // more than a command line holds
+constexpr std::size_t kListPage = 1000;       // names a call; the node streams longer directories
+
+struct ShareOptions {
+    std::vector<std::string> words;
+    std::string to;
+    bool once = false;
+    std::vector<std::string> tags;
+};
+
+Result<> run_share(NodeClient& node, const Context& context, ShareOptions options) {
+    SWARM_CHECK(node.ensure_running());
+    SWARM_TRY(const std::string name, take_swarm_name(node, options.words, 1, kPathsMax));
+    json paths = json::array();
+    for (const std::string& path : options.words) {
+        paths.push_back(absolute_path(path));
+    }
+    json shared;
+    {
+        ProgressLine line;
+        SWARM_TRY(shared, node.call("share",
+                                    {{"name", name},
+                                     {"paths", paths},
+                                     {"to", options.to},
+                                     {"once", options.once},
+                                     {"tags", options.tags}},
+                                    [&](const json& at) {
+                                        line.text(std::to_string(at.value("files", 0ULL)) +
+                                                  " files, " +
+                                                  human_bytes(at.value("bytes", 0ULL)) + "  " +
+                                                  printable(at.value("path", std::string())));
+                                    }));
+    }
+    if (context.json) {
+        print_json(shared);
+        return done();
+    }
+    std::printf("%llu files, %s shared in place; %llu were shared already.\n",
+                shared.value("files", 0ULL), human_bytes(shared.value("bytes", 0ULL)).c_str(),
+                shared.value("unchanged", 0ULL));
+    for (const json& watched : shared.at("watched")) {
+        std::printf("Watching %s for changes.\n", printable(watched.get<std::string>()).c_str());
+    }
+    for (const json& skipped : shared.at("skipped")) {
+        std::fprintf(stderr, "Skipped %s: %s\n",
+                     printable(skipped.at("path").get<std::string>()).c_str(),
+                     skipped.at("reason").get<std::string>().c_str());
+    }
+    return done();
+}
+
+std::string stored_share(const json& entry) {
+    const std::uint64_t size = entry.value("size", 0ULL);
+    if (entry.at("kind") != "file") {
+        return "";
+    }
+    const std::uint64_t stored = entry.value("stored_bytes", 0ULL);
+    return stored >= size ? "here" : std::to_string(stored * 100 / size) + " %";
+}
+
+std::vector<std::string> list_row(const json& entry) {
+    const std::string kind = entry.at("kind").get<std::string>();
+    std::string shown = printable(entry.at("name").get<std::string>());
+    if (kind == "directory") {
+        shown += "/";
+    } else if (kind == "symlink") {
+        shown += " -> " + printable(entry.value("target", std::string()));
+    }
+    const std::string size = kind == "file" ? human_bytes(entry.value("size", 0ULL)) : "";
+    return {size, stored_share(entry), human_time(entry.value("mtime_ns", std::int64_t{0})), shown};
+}
+
+Result<> run_list(NodeClient& node, const Context& context, std::vector<std::string> words) {
+    SWARM_CHECK(node.ensure_running());
+    SWARM_TRY(const std::string name, take_swarm_name(node, words, 0, 1));
+    if (words.size() > 1) {
+        return caller_error(Code::invalid, "list takes NAME and one PATH");
+    }
+    json all = json::array();
+    std::string after;
+    for (;;) {
+        SWARM_TRY(const json page, node.call("list", {{"name", name},
+                                                      {"path", words.empty() ? "" : words[0]},
+                                                      {"after", after},
+                                                      {"count", kListPage}}));
+        for (const json& entry : page.at("entries")) {
+            all.push_back(entry);
+        }
+        if (!page.contains("next")) {
+            break;
+        }
+        after = page.at("next").get<std::string>();
+    }
+    if (context.json) {
+        print_json({{"entries", all}});
+        return done();
+    }
+    Table table({"SIZE", "STORED", "MODIFIED", "NAME"}, {0, 1});
+    for (const json& entry : all) {
+        table.row(list_row(entry));
+    }
+    table.print();
+    return done();
+}
+
+struct DownloadOptions {
+    std::vector<std::string> words;
+    std::string out;
+};
+
+std::string peers_text(std::uint64_t peers) {
+    return std::to_string(peers) + (peers == 1 ? " peer" : " peers");
+}
+
+void show_download(ProgressLine& line, const json& at) {
+    line.bar(at.value("bytes", 0ULL), at.value("bytes_total", 0ULL),
+             human_bytes(at.value("bytes", 0ULL)) + " of " +
+                 human_bytes(at.value("bytes_total", 0ULL)) + "  " +
+                 human_rate(at.value("rate", 0ULL)) + "  " + peers_text(at.value("peers", 0ULL)) +
+                 "  " + printable(at.value("path", std::string())));
+}
+
+Result<> run_download(NodeClient& node, const Context& context, DownloadOptions options) {
+    SWARM_CHECK(node.ensure_running());
+    SWARM_TRY(const std::string name, take_swarm_name(node, options.words, 1, 1));
+    if (options.words.size() != 1) {
+        return caller_error(Code::invalid, "download takes NAME and one PATH or HASH");
+    }
+    const std::string& what = options.words[0];
+    const std::string base = std::filesystem::path(what).filename().string();
+    json params = {{"name", name},
+                   {"out", absolute_path(options.out.empty() ? base : options.out)}};
+    params[Hash256::from_hex(what) ? "hash" : "path"] = what;
+    json fetched;
+    {
+        ProgressLine line;
+        SWARM_TRY(fetched,
+                  node.call("download", params, [&](const json& at) { show_download(line, at); }));
+    }
+    if (context.json) {
+        print_json(fetched);
+        return done();
+    }
+    std::printf("%s: %llu files, %s; %s came over the network.\n",
+                printable(fetched.at("out").get<std::string>()).c_str(),
+                fetched.value("files", 0ULL), human_bytes(fetched.value("bytes", 0ULL)).c_str(),
+                human_bytes(fetched.value("fetched_bytes", 0ULL)).c_str());
+    for (const json& source : fetched.at("sources")) {
+        std::printf("  %s from %s\n", human_bytes(source.value("bytes", 0ULL)).c_str(),
+                    source.at("node").get<std::string>().substr(0, 16).c_str());
+    }
+    return done();
+}
+
+}  // namespace
+
+void add_file_commands(CLI::App& app, Context& context) {
+    {
+        auto* command =
+            app.add_subcommand("share", "Publish files where they are, without copying");
+        auto options = std::make_shared<ShareOptions>();
+        command->add_option("NAME_PATHS", options->words, "[NAME] PATH...")->required();
+        command->add_option("--to", options->to, "The directory in the swarm to put them in");
+        command->add_flag("--once", options->once, "Do not watch and rescan directories");
+        command->add_option("--tag", options->tags, "A word to find them by; repeatable")
+            ->allow_extra_args(false)
+            ->take_all();
+        command->callback([&context, options] {
+            context.run = [&context, options](NodeClient& node) {
+                return run_share(node, context, *options);
+            };
+        });
+    }
+    {
+        auto* command = app.add_subcommand("list", "What a swarm contains");
+        auto words = std::make_shared<std::vector<std::string>>();
+        command->add_option("NAME_PATH", *words, "[NAME] [PATH]")->expected(0, 2);
+        command->callback([&context, words] {
+            context.run = [&context, words](NodeClient& node) {
+                return run_list(node, context, *words);
+            };
+        });
+    }
+    {
+        auto* command = app.add_subcommand(
+            "download", "Fetch a file or directory; again continues where it stopped");
+        auto options = std::make_shared<DownloadOptions>();
+        command->add_option("NAME_PATH", options->words, "[NAME] PATH|HASH")
+            ->required()
+            ->expected(1, 2);
+        command->add_option("-o", options->out, "Where to put it (default: its name, here)");
+        command->callback([&context, options] {
+            context.run = [&context, options](NodeClient& node) {
+                return run_download(node, context, *options);
+            };
+        });
+    }
+}
+
+}  // namespace swarmfs::tools

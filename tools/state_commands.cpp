@@ -1,0 +1,180 @@
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "engine/core/log.hpp"
+#include "tools/commands.hpp"
+#include "tools/printing.hpp"
+
+namespace swarmfs::tools {
+namespace {
+
+using nlohmann::json;
+
+std::string joined_texts(const json& list) {
+    std::string text;
+    for (const json& item : list) {
+        text += (text.empty() ? "" : ", ") + printable(item.get<std::string>());
+    }
+    return text.empty() ? "none" : text;
+}
+
+std::string trackers_text(const json& trackers) {
+    std::string text;
+    for (const json& tracker : trackers) {
+        const std::string detail = tracker.value("detail", std::string());
+        text += (text.empty() ? "" : ", ") + printable(tracker.at("url").get<std::string>()) + " " +
+                tracker.at("state").get<std::string>() +
+                (detail.empty() ? "" : " (" + printable(detail) + ")");
+    }
+    return text.empty() ? "none" : text;
+}
+
+void print_swarm(const json& swarm) {
+    const std::string description = swarm.value("description", std::string());
+    std::printf("\n%s%s%s (%s)\n", swarm.at("name").get<std::string>().c_str(),
+                description.empty() ? "" : ": ", printable(description).c_str(),
+                swarm.at("role").get<std::string>().c_str());
+    const std::uint64_t peers = swarm.value("peers", 0ULL);
+    std::printf("  content   %llu files, %s, of which %s here\n", swarm.value("files", 0ULL),
+                human_bytes(swarm.value("bytes", 0ULL)).c_str(),
+                human_bytes(swarm.value("stored_bytes", 0ULL)).c_str());
+    std::printf("  peers     %llu connected; %s in, %s out\n",
+                static_cast<unsigned long long>(peers),
+                human_bytes(swarm.value("received_bytes", 0ULL)).c_str(),
+                human_bytes(swarm.value("sent_bytes", 0ULL)).c_str());
+    std::printf("  trackers  %s\n", trackers_text(swarm.at("trackers")).c_str());
+    std::printf("  mounts    %s\n", joined_texts(swarm.at("mounts")).c_str());
+    std::printf("  shares    %s\n", joined_texts(swarm.at("shares")).c_str());
+    if (const std::string error = swarm.value("last_error", std::string()); !error.empty()) {
+        std::printf("  problem   %s\n", printable(error).c_str());
+    }
+}
+
+Result<> run_status(NodeClient& node, const Context& context) {
+    SWARM_TRY(const json status, node.call("status", json::object()));
+    if (context.json) {
+        print_json(status);
+        return done();
+    }
+    const json& store = status.at("store");
+    std::printf("node      %s\n", status.at("node").get<std::string>().c_str());
+    std::printf("home      %s\n", printable(status.at("home").get<std::string>()).c_str());
+    std::printf("listens   %s\n", status.at("listen").get<std::string>().c_str());
+    std::printf("up        %s\n", human_duration(status.value("uptime_ms", 0ULL)).c_str());
+    std::printf("store     %s in %llu contents; %s free on its disk\n",
+                human_bytes(store.value("bytes", 0ULL)).c_str(), store.value("contents", 0ULL),
+                human_bytes(store.value("free_bytes", 0ULL)).c_str());
+    for (const json& swarm : status.at("swarms")) {
+        print_swarm(swarm);
+    }
+    if (status.at("swarms").empty()) {
+        std::printf(
+            "\nNo swarm is joined. Make one with `swarmfs create NAME`, or join one with "
+            "`swarmfs join INVITE`.\n");
+    }
+    return done();
+}
+
+Result<> run_peers(NodeClient& node, const Context& context, const std::string& name) {
+    SWARM_TRY(const json answer, node.call("peers", {{"name", name}}));
+    if (context.json) {
+        print_json(answer);
+        return done();
+    }
+    Table table(
+        {"NODE", "SWARM", "ADDRESS", "PATH", "RTT", "DOWN", "UP", "RECEIVED", "SENT", "SCORE"},
+        {4, 5, 6, 7, 8, 9});
+    for (const json& peer : answer.at("peers")) {
+        char rtt[32];
+        std::snprintf(rtt, sizeof(rtt), "%.1f ms", peer.value("rtt_ms", 0.0));
+        char score[32];
+        std::snprintf(score, sizeof(score), "%.2f", peer.value("score", 0.0));
+        table.row(
+            {peer.at("node").get<std::string>().substr(0, 16), peer.at("swarm").get<std::string>(),
+             printable(peer.at("address").get<std::string>()), peer.at("path").get<std::string>(),
+             rtt, human_rate(peer.value("down_rate", 0ULL)),
+             human_rate(peer.value("up_rate", 0ULL)),
+             human_bytes(peer.value("received_bytes", 0ULL)),
+             human_bytes(peer.value("sent_bytes", 0ULL)), score});
+    }
+    table.print();
+    return done();
+}
+
+Result<> run_stop(NodeClient& node, const Context& context) {
+    if (!node.is_running()) {
+        std::fprintf(stderr, "No swarmfsd runs on %s.\n", printable(node.home()).c_str());
+        return done();
+    }
+    SWARM_TRY(const json answer, node.call("stop", json::object()));
+    if (context.json) {
+        print_json(answer);
+    }
+    return done();
+}
+
+}  // namespace
+
+Result<std::string> take_swarm_name(NodeClient& node, std::vector<std::string>& words,
+                                    std::size_t rest_min, std::size_t rest_max) {
+    SWARM_TRY(const json status, node.call("status", json::object()));
+    std::vector<std::string> names;
+    for (const json& swarm : status.at("swarms")) {
+        names.push_back(swarm.at("name").get<std::string>());
+    }
+    const bool named =
+        words.size() > rest_min && std::find(names.begin(), names.end(), words[0]) != names.end();
+    if (named) {
+        std::string name = words[0];
+        words.erase(words.begin());
+        return name;
+    }
+    if (names.empty()) {
+        return caller_error(Code::not_found,
+                            "no swarm is joined; make one with `swarmfs create NAME` or join one "
+                            "with `swarmfs join INVITE`");
+    }
+    std::string all;
+    for (const std::string& name : names) {
+        all += " " + name;
+    }
+    // One word more than the command takes can only be a name, and it is none of ours.
+    if (words.size() > rest_max) {
+        return caller_error(Code::not_found,
+                            "no swarm is called \"" + words[0] + "\"; joined:" + all);
+    }
+    if (names.size() > 1) {
+        return caller_error(Code::invalid, "several swarms are joined; name one:" + all);
+    }
+    return names[0];
+}
+
+std::string absolute_path(const std::string& path) {
+    std::string absolute = std::filesystem::absolute(path).lexically_normal().string();
+    while (absolute.size() > 1 && absolute.back() == '/') {
+        absolute.pop_back();
+    }
+    return absolute;
+}
+
+void add_state_commands(CLI::App& app, Context& context) {
+    auto* status = app.add_subcommand("status", "What this node does");
+    status->callback([&context] {
+        context.run = [&context](NodeClient& node) { return run_status(node, context); };
+    });
+    auto* peers = app.add_subcommand("peers", "Whom this node is connected to");
+    auto name = std::make_shared<std::string>();
+    peers->add_option("NAME", *name, "Only this swarm's");
+    peers->callback([&context, name] {
+        context.run = [&context, name](NodeClient& node) {
+            return run_peers(node, context, *name);
+        };
+    });
+    auto* stop = app.add_subcommand("stop", "Stop the node, with its mounts");
+    stop->callback([&context] {
+        context.run = [&context](NodeClient& node) { return run_stop(node, context); };
+    });
+}
+
+}  // namespace swarmfs::tools
