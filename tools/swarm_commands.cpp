@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "engine/core/bytes.hpp"
 #include "engine/core/log.hpp"
 #include "tools/commands.hpp"
 #include "tools/printing.hpp"
@@ -90,7 +91,7 @@ Result<> print_qr(const std::string& text) {
 }
 
 std::string base64(const std::string& text) {
-    std::string encoded = to_base64url(as_bytes(text));
+    std::string encoded = to_base64url(swarmfs::as_bytes(text));
     for (char& c : encoded) {
         c = c == '-' ? '+' : c == '_' ? '/' : c;
     }
