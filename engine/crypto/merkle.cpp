@@ -22,21 +22,6 @@ std::vector<Hash256> parents(std::span<const Hash256> nodes, unsigned level) {
     return above;
 }
 
-// The root of the aligned subtree that `nodes` (of level 0, from its first leaf on) begin.
-Hash256 subtree_root(std::span<const Hash256> nodes, unsigned level) {
-    if (nodes.empty()) {
-        return zero_subtree(level);
-    }
-    if (level == 0) {
-        return nodes[0];
-    }
-    std::vector<Hash256> row = parents(nodes, 0);
-    for (unsigned at = 1; at < level; ++at) {
-        row = parents(row, at);
-    }
-    return row[0];
-}
-
 // The leaves of `leaves` below node (level, index); fewer than 2^level at the end, or none.
 std::span<const Hash256> leaves_below(std::span<const Hash256> leaves, unsigned level,
                                       std::uint64_t index) {
@@ -71,6 +56,21 @@ const Hash256& zero_subtree(unsigned level) {
     }();
     SWARM_ASSERT(level < table.size());
     return table[level];
+}
+
+Hash256 subtree_root(std::span<const Hash256> leaves, unsigned level) {
+    SWARM_ASSERT(merkle_depth(leaves.size()) <= level && level <= kMerkleLevelMax);
+    if (leaves.empty()) {
+        return zero_subtree(level);
+    }
+    if (level == 0) {
+        return leaves[0];
+    }
+    std::vector<Hash256> row = parents(leaves, 0);
+    for (unsigned at = 1; at < level; ++at) {
+        row = parents(row, at);
+    }
+    return row[0];
 }
 
 Hash256 merkle_root(std::span<const Hash256> leaves) {

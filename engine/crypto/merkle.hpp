@@ -33,6 +33,10 @@ const Hash256& zero_subtree(unsigned level);
 // Cost: one sha256_pair per inner node; a copy of half the leaves.
 Hash256 merkle_root(std::span<const Hash256> leaves);
 
+// The root of a subtree of 2^level leaves that begins with `leaves`, the rest of it padding.
+// Requires: leaves.size() <= 2^level.
+Hash256 subtree_root(std::span<const Hash256> leaves, unsigned level);
+
 // One node of the tree over `leaves`: the root of the aligned subtree of 2^level leaves at `index`.
 // Requires: level <= merkle_depth(leaves.size()); index < 2^(depth - level).
 Hash256 merkle_node(std::span<const Hash256> leaves, unsigned level, std::uint64_t index);
