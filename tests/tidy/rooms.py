@@ -166,4 +166,16 @@ def check_table(sources):
             yield source.breach(1, f"its room table lacks {', '.join(sorted(set(TABLE) - seen))}")
 
 
-RULES = [check_includes, check_known_rooms, check_cmake, check_includes_are_linked, check_table]
+def check_fuzz_targets(sources):
+    """The first line of a fuzz target names the rooms it links; tests/fuzz/CMakeLists.txt reads it."""
+    for source in sources:
+        if re.fullmatch(r"tests/fuzz/\w+_fuzz\.cpp", source.path):
+            match = re.fullmatch(r"// fuzz: uses ([a-z]+(?: [a-z]+)*)", source.lines[0] if source.lines else "")
+            if not match:
+                yield source.breach(1, "a fuzz target begins with `// fuzz: uses room room ...`")
+            elif not set(match.group(1).split()) <= set(ENGINE):
+                yield source.breach(1, f"names a room that does not exist: {match.group(1)}")
+
+
+RULES = [check_includes, check_known_rooms, check_cmake, check_includes_are_linked, check_fuzz_targets,
+         check_table]

@@ -61,6 +61,11 @@ class Tidy(unittest.TestCase):
                  "engine/crypto/hash.hpp": GOOD_HEADER}
         self.expect("engine/channel/a.cpp", '#include "engine/crypto/hash.hpp"\n', "does not USE it", **cmake)
 
+    def test_a_fuzz_target_names_its_rooms(self):
+        self.expect("tests/fuzz/frame_fuzz.cpp", "// fuzz: uses core protocol\n")
+        self.expect("tests/fuzz/frame_fuzz.cpp", "// Frames.\n", "begins with")
+        self.expect("tests/fuzz/frame_fuzz.cpp", "// fuzz: uses cellar\n", "does not exist")
+
     def test_the_documented_table_is_the_enforced_one(self):
         row = "| `engine/swarm` | core store | whom to ask |\n"
         self.assertTrue(any("says engine/swarm may use" in line for line in said({"docs/architecture.md": row})))
