@@ -1,0 +1,78 @@
+"""One libtorrent session, driven by bench.py: `seed FILE` or `fetch TORRENT INTO HOST:PORT`.
+
+Plain TCP, v2 torrent with 256 KiB pieces, to disk. Prints one JSON line a step.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+
+import libtorrent
+
+SETTINGS = {
+    "listen_interfaces": "127.0.0.1:0",
+    "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
+    "enable_outgoing_utp": False, "enable_incoming_utp": False,
+    "out_enc_policy": 2, "in_enc_policy": 2,  # 2: encryption disabled
+    "allow_multiple_connections_per_ip": True,
+    "max_out_request_queue": 5000, "max_allowed_in_request_queue": 5000,
+    "request_queue_time": 10, "send_buffer_watermark": 16 << 20,
+    "send_buffer_low_watermark": 1 << 20, "aio_threads": 4, "hashing_threads": 2,
+    "close_redundant_connections": False, "unchoke_slots_limit": -1,
+    "alert_mask": 0,
+}
+
+
+def say(**fields):
+    print(json.dumps(fields), flush=True)
+
+
+def torrent_of(path):
+    storage = libtorrent.file_storage()
+    storage.add_file(os.path.basename(path), os.path.getsize(path))
+    made = libtorrent.create_torrent(storage, 256 * 1024, flags=libtorrent.create_torrent.v2_only)
+    libtorrent.set_piece_hashes(made, os.path.dirname(path))
+    return libtorrent.bencode(made.generate())
+
+
+def seed(path):
+    start = time.perf_counter()
+    encoded = torrent_of(path)
+    hashed = time.perf_counter() - start
+    with open(path + ".torrent", "wb") as out:
+        out.write(encoded)
+    session = libtorrent.session(SETTINGS)
+    parameters = libtorrent.add_torrent_params()
+    parameters.ti = libtorrent.torrent_info(libtorrent.bdecode(encoded))
+    parameters.save_path = os.path.dirname(path)
+    parameters.flags |= libtorrent.torrent_flags.seed_mode
+    handle = session.add_torrent(parameters)
+    say(port=session.listen_port(), hash_seconds=hashed)
+    sys.stdin.readline()
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    say(cpu_seconds=usage.ru_utime + usage.ru_stime, sent=handle.status().total_payload_upload)
+
+
+def fetch(torrent, into, port):
+    session = libtorrent.session(SETTINGS)
+    parameters = libtorrent.add_torrent_params()
+    parameters.ti = libtorrent.torrent_info(torrent)
+    parameters.save_path = into
+    say(ready=True)
+    sys.stdin.readline()
+    start = time.perf_counter()
+    handle = session.add_torrent(parameters)
+    handle.connect_peer(("127.0.0.1", port))
+    while not handle.status().is_seeding:
+        time.sleep(0.002)
+    took = time.perf_counter() - start
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    say(seconds=took, cpu_seconds=usage.ru_utime + usage.ru_stime)
+
+
+if sys.argv[1] == "seed":
+    seed(sys.argv[2])
+else:
+    fetch(sys.argv[2], sys.argv[3], int(sys.argv[4]))
