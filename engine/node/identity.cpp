@@ -1,0 +1,56 @@
+#include "engine/node/identity.hpp"
+
+#include <string>
+
+namespace swarmfs::node {
+namespace {
+
+std::string_view purpose_of(swarm::Side side) {
+    return side == swarm::Side::initiator ? "hello of the initiator" : "hello of the responder";
+}
+
+}  // namespace
+
+Identity::Identity(crypto::SigningKey key, SwarmId swarm, Bytes grant, std::uint16_t listen_port,
+                   const Clock& clock)
+    : key_(std::move(key)),
+      swarm_(swarm),
+      grant_(std::move(grant)),
+      listen_port_(listen_port),
+      clock_(clock) {}
+
+protocol::Hello Identity::make_hello(const Hash256& handshake_hash, swarm::Side own_side) {
+    protocol::Hello hello;
+    hello.node = key_.public_key();
+    hello.listen_port = listen_port_;
+    hello.grant = grant_;
+    hello.signature = key_.sign(purpose_of(own_side), handshake_hash.span()).bytes;
+    return hello;
+}
+
+Result<> Identity::check_hello(const protocol::Hello& hello, const Hash256& handshake_hash,
+                               swarm::Side their_side) {
+    if (hello.version != protocol::kProtocolVersion) {
+        return peer_error("it speaks version " + std::to_string(hello.version) +
+                              " of the protocol, this node speaks " +
+                              std::to_string(protocol::kProtocolVersion),
+                          Code::unsupported);
+    }
+    if (hello.node == self()) {
+        return peer_error("it is this node itself", Code::invalid);
+    }
+    const crypto::Signature signature{hello.signature};
+    if (!crypto::verify(hello.node, purpose_of(their_side), handshake_hash.span(), signature)) {
+        return peer_error("its hello is not signed by the node it names", Code::permission);
+    }
+    auto member = catalog::verify_grant_chain(hello.grant, swarm_, hello.node, clock_.wall_ms());
+    return member.ok() ? done() : Result<>(member.error());
+}
+
+Result<catalog::Role> Identity::role() const {
+    SWARM_TRY(const catalog::Membership member,
+              catalog::verify_grant_chain(grant_, swarm_, self(), clock_.wall_ms()));
+    return member.role;
+}
+
+}  // namespace swarmfs::node
