@@ -12,10 +12,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "engine/content/proof.hpp"
 #include "engine/core/ids.hpp"
 #include "engine/core/result.hpp"
 #include "engine/core/units.hpp"
@@ -23,13 +25,10 @@
 
 namespace swarmfs::swarm {
 
-// What is known already of the tree above one chunk: the hashes a proof need not repeat.
+// What is known already of the tree above one chunk: what a proof need not repeat.
 struct KnownTree {
-    // 0: the leaves' own hashes. Otherwise the level of the lowest known ancestor, at most the
-    // root's.
-    std::uint8_t level = 0;
-    Hash256 ancestor;             // that ancestor's hash; meaningless at level 0
-    std::vector<Hash256> leaves;  // level 0: one hash for each leaf of the chunk
+    content::KnownNode ancestor;                 // the lowest known one; the root at worst
+    std::optional<content::ChunkHashes> proven;  // the leaves' own hashes, when they are known
 };
 
 // One content, stored or being fetched. Thread: any; calls for different leaves run at once.
@@ -56,13 +55,12 @@ public:
 
     // What a request for this chunk need not prove again. Never fails: the root is always known.
     virtual KnownTree known(ChunkIndex chunk) const = 0;
-    // Keeps proven leaves: `leaves` holds one span for each leaf of `range`, `leaf_hashes` the
-    // proven hashes of all leaves of the chunk, `uncles` the proven hashes above it from
-    // kChunkLevel up (may be empty). Storing what is stored already is no error.
+    // Keeps proven leaves: `leaves` holds one span for each leaf of `range`; `proven` the hashes of
+    // all leaves of the chunk and the nodes above it that its proof showed, to be kept too. Storing
+    // what is stored already is no error.
     // Errors: no_space, io (disk errors: fetching this content stops).
     virtual Result<> store(protocol::LeafRange range, std::span<const ByteSpan> leaves,
-                           std::span<const Hash256> leaf_hashes,
-                           std::span<const Hash256> uncles) = 0;
+                           const content::ChunkHashes& proven) = 0;
 };
 
 enum class Purpose : std::uint8_t { serve, fetch };

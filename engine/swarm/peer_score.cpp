@@ -1,0 +1,59 @@
+#include "engine/swarm/peer_score.hpp"
+
+#include <algorithm>
+
+namespace swarmfs::swarm {
+
+namespace {
+
+using Seconds = std::chrono::duration<double>;
+
+constexpr double kSpeedWeight = 0.30;
+constexpr double kRatioWeight = 0.20;
+constexpr double kReliabilityWeight = 0.25;
+constexpr double kLatencyWeight = 0.15;
+constexpr double kRecencyWeight = 0.10;
+constexpr double kUnknown = 0.5;
+constexpr double kHalvingLatency = 0.050;  // seconds
+constexpr double kHalvingSilence = 60.0;   // seconds
+
+}  // namespace
+
+double score_of(const PeerFacts& facts, double fastest_rate) {
+    const double speed = facts.bytes_received == 0 || fastest_rate <= 0
+                             ? kUnknown
+                             : std::clamp(facts.receive_rate / fastest_rate, 0.0, 1.0);
+    const auto received = static_cast<double>(facts.bytes_received);
+    const auto sent = static_cast<double>(facts.bytes_sent);
+    const double ratio = received + sent <= 0 ? kUnknown : received / (received + sent);
+    // One imagined success and failure: a single refusal does not condemn a newcomer.
+    const double reliability = (facts.answers + 1.0) / (facts.answers + facts.failures + 2.0);
+    const double latency =
+        facts.round_trip ? kHalvingLatency /
+                               (kHalvingLatency + std::max(0.0, Seconds(*facts.round_trip).count()))
+                         : kUnknown;
+    const double silence = std::max(0.0, Seconds(facts.since_last_word).count());
+    const double recency = kHalvingSilence / (kHalvingSilence + silence);
+    return kSpeedWeight * speed + kRatioWeight * ratio + kReliabilityWeight * reliability +
+           kLatencyWeight * latency + kRecencyWeight * recency;
+}
+
+Duration BanList::ban(const NodeId& node, TimePoint now) {
+    if (bans_.size() >= kBansMax && bans_.find(node) == bans_.end()) {
+        // The ban that ends first makes room.
+        bans_.erase(std::min_element(bans_.begin(), bans_.end(), [](const auto& a, const auto& b) {
+            return a.second.until < b.second.until;
+        }));
+    }
+    Ban& ban = bans_[node];
+    ban.length = ban.length == Duration{} ? kFirstBan : std::min(ban.length * 2, kBanMax);
+    ban.until = now + ban.length;
+    return ban.length;
+}
+
+bool BanList::banned(const NodeId& node, TimePoint now) const {
+    const auto found = bans_.find(node);
+    return found != bans_.end() && now < found->second.until;
+}
+
+}  // namespace swarmfs::swarm

@@ -1,0 +1,131 @@
+#include "engine/swarm/upload_queue.hpp"
+
+#include <bit>
+
+#include "engine/core/assert.hpp"
+#include "engine/swarm/request_ledger.hpp"
+
+namespace swarmfs::swarm {
+
+namespace {
+
+std::uint64_t bytes_of(std::uint64_t content_size, ChunkIndex chunk, std::uint16_t leaves) {
+    std::uint64_t bytes = 0;
+    for (unsigned bits = leaves; bits != 0; bits &= bits - 1) {
+        bytes += leaf_bytes(content_size,
+                            first_leaf(chunk) + static_cast<std::uint64_t>(std::countr_zero(bits)));
+    }
+    return bytes;
+}
+
+}  // namespace
+
+bool UploadQueue::push(const protocol::Request& request, std::uint64_t content_size) {
+    const LeafMask leaves = mask_of(request.range);
+    const std::uint64_t bytes = bytes_of(content_size, request.range.chunk, leaves);
+    SWARM_ASSERT(leaves != 0 && bytes != 0);
+    if (waiting_ + bytes + kRequestOverhead > kWaitingMax) {
+        return false;
+    }
+    waiting_ += bytes + kRequestOverhead;
+    Class& in = classes_[static_cast<std::size_t>(request.urgency)];
+    const auto [line, is_new] = in.lines.try_emplace(request.handle);
+    if (is_new) {
+        line->second.content_size = content_size;
+        line->second.turn = in.turns.insert(in.turns.end(), request.handle);
+    }
+    line->second.requests.push_back(
+        {request.range.chunk, leaves, request.known_level != 0, request.known_level});
+    return true;
+}
+
+std::optional<UploadQueue::Next> UploadQueue::next() {
+    for (std::size_t i = 0; i < classes_.size(); ++i) {
+        if (!classes_[i].turns.empty()) {
+            return take_from(classes_[i], static_cast<protocol::Urgency>(i));
+        }
+    }
+    return std::nullopt;
+}
+
+UploadQueue::Next UploadQueue::take_from(Class& in, protocol::Urgency urgency) {
+    while (true) {
+        const protocol::Handle handle = in.turns.front();
+        Line& line = in.lines.at(handle);
+        Waiting& request = line.requests.front();
+        const auto leaf = static_cast<unsigned>(std::countr_zero(request.leaves));
+        const auto bit = static_cast<std::uint16_t>(1U << leaf);
+        const std::uint64_t bytes = bytes_of(line.content_size, request.chunk, bit);
+        if (line.deficit < bytes) {
+            line.deficit += kTurnBytes;
+            in.turns.splice(in.turns.end(), in.turns, line.turn);
+            continue;
+        }
+        line.deficit -= bytes;
+        const Next next{handle,
+                        urgency,
+                        request.chunk,
+                        static_cast<std::uint8_t>(leaf),
+                        request.proof_due,
+                        request.known_level};
+        request.proof_due = false;
+        request.leaves = static_cast<std::uint16_t>(request.leaves & ~bit);
+        waiting_ -= bytes;
+        if (request.leaves == 0) {
+            waiting_ -= kRequestOverhead;
+            line.requests.pop_front();
+        }
+        if (line.requests.empty()) {
+            remove_line(in, handle);
+        }
+        return next;
+    }
+}
+
+void UploadQueue::cancel(protocol::Handle handle, const protocol::LeafRange& range) {
+    const LeafMask leaves = mask_of(range);
+    for (Class& in : classes_) {
+        const auto found = in.lines.find(handle);
+        if (found == in.lines.end()) {
+            continue;
+        }
+        Line& line = found->second;
+        for (auto request = line.requests.begin(); request != line.requests.end();) {
+            const auto gone = static_cast<std::uint16_t>(
+                request->chunk == range.chunk ? request->leaves & leaves : 0);
+            request->leaves = static_cast<std::uint16_t>(request->leaves & ~gone);
+            waiting_ -= bytes_of(line.content_size, request->chunk, gone);
+            if (request->leaves == 0) {
+                waiting_ -= kRequestOverhead;
+                request = line.requests.erase(request);
+            } else {
+                ++request;
+            }
+        }
+        if (line.requests.empty()) {
+            remove_line(in, handle);
+        }
+    }
+}
+
+void UploadQueue::drop_handle(protocol::Handle handle) {
+    for (Class& in : classes_) {
+        const auto found = in.lines.find(handle);
+        if (found == in.lines.end()) {
+            continue;
+        }
+        for (const Waiting& request : found->second.requests) {
+            waiting_ -= kRequestOverhead +
+                        bytes_of(found->second.content_size, request.chunk, request.leaves);
+        }
+        remove_line(in, handle);
+    }
+}
+
+void UploadQueue::remove_line(Class& in, protocol::Handle handle) {
+    const auto found = in.lines.find(handle);
+    in.turns.erase(found->second.turn);
+    in.lines.erase(found);
+}
+
+}  // namespace swarmfs::swarm

@@ -1,0 +1,80 @@
+#pragma once
+// What one session sends next of what its peer asked for.
+// Rules:
+//   1. Urgent before ahead before fill.   Why: a blocked read() at the other end is a frozen
+//      program. Leaves are given out one at a time, so that an urgent request waits for one leaf,
+//      not for a queue.
+//   2. Within a class, handles take turns by bytes (deficit round robin, Shreedhar and Varghese
+//      1996).   Why: a huge file must not starve a thousand small ones.
+//   3. A peer may have 80 MiB waiting; what exceeds it is refused as busy.   Why: a requester that
+//      keeps to its own limit of 64 MiB never sees this; one that does not costs us no memory.
+//   4. Within a handle, requests are served in the order they came.
+//   5. A request is answered by one proof before its first leaf, unless it asked for none.
+// Pure; one thread. Cost: O(1) a leaf; O(requests of the handle) a cancel.
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <list>
+#include <optional>
+#include <unordered_map>
+
+#include "engine/core/units.hpp"
+#include "engine/protocol/peer_messages.hpp"
+
+namespace swarmfs::swarm {
+
+class UploadQueue {
+public:
+    static constexpr std::uint64_t kWaitingMax = 80ULL << 20;
+    // A request that weighs nothing would be free to repeat.
+    static constexpr std::uint64_t kRequestOverhead = 256;
+    static constexpr std::uint64_t kTurnBytes = 64 * 1024;
+
+    // Returns: false when it would exceed kWaitingMax: refuse it as busy.
+    // Requires: the range lies within the content, and is not empty.
+    bool push(const protocol::Request& request, std::uint64_t content_size);
+    // Leaves of the range that wait are forgotten. Unknown ones are no error: they have left.
+    void cancel(protocol::Handle handle, const protocol::LeafRange& range);
+    void drop_handle(protocol::Handle handle);
+
+    struct Next {
+        protocol::Handle handle = 0;
+        protocol::Urgency urgency{};
+        ChunkIndex chunk;
+        std::uint8_t leaf = 0;
+        bool proof_first = false;  // send the proof for `known_level` before this leaf
+        std::uint8_t known_level = 0;
+    };
+    // Returns: the leaf to send now, which waits no more.
+    std::optional<Next> next();
+
+    std::uint64_t waiting_bytes() const { return waiting_; }
+    bool empty() const { return waiting_ == 0; }
+
+private:
+    struct Waiting {
+        ChunkIndex chunk;
+        std::uint16_t leaves = 0;  // bit i: leaf i is still to be sent
+        bool proof_due = false;
+        std::uint8_t known_level = 0;
+    };
+    struct Line {
+        std::deque<Waiting> requests;
+        std::uint64_t content_size = 0;
+        std::uint64_t deficit = 0;
+        std::list<protocol::Handle>::iterator turn;
+    };
+    struct Class {
+        std::unordered_map<protocol::Handle, Line> lines;
+        std::list<protocol::Handle> turns;  // handles with something waiting; the front is served
+    };
+
+    Next take_from(Class& in, protocol::Urgency urgency);
+    void remove_line(Class& in, protocol::Handle handle);
+
+    std::array<Class, protocol::kUrgencies> classes_;
+    std::uint64_t waiting_ = 0;
+};
+
+}  // namespace swarmfs::swarm
