@@ -1,0 +1,54 @@
+#pragma once
+// How the namespace lies in its tables. Below the prefix of a swarm:
+//
+//   'd' parent:u64 name   ->  inode:u64                       a name in a directory
+//   'i' inode:u64         ->  record                          what the inode is
+//   'n'                   ->  u64                             the next inode number
+//   's'                   ->  files:u64 bytes:u64             sums, for statfs and status
+//
+//   record = version:u8(1) kind:u8 flags:u8 parent:u64 name:text16 mode:u16 mtime:i64 ctime:i64
+//            root:32 size:u64 target:text16 [ author sequence:u64 ]        the dot if flags & 1
+//
+// Pure; any thread.
+
+#include <optional>
+#include <string>
+
+#include "engine/catalog/version_vector.hpp"
+#include "engine/core/bytes.hpp"
+#include "engine/core/ids.hpp"
+
+namespace swarmfs::store {
+
+using Inode = std::uint64_t;
+inline constexpr Inode kRootInode = 1;
+
+enum class InodeKind : std::uint8_t { file = 1, directory = 2, symlink = 3 };
+
+struct InodeRecord {
+    Inode inode = 0;
+    InodeKind kind = InodeKind::file;
+    Inode parent = 0;
+    std::string name;
+    std::uint16_t mode = 0;
+    std::int64_t mtime_ns = 0;
+    std::int64_t ctime_ns = 0;
+    ContentId content;
+    std::string target;
+    // The version that is shown. Absent: an implicit directory, or a file nobody else knows of yet.
+    std::optional<catalog::Dot> dot;
+
+    bool operator==(const InodeRecord&) const = default;
+};
+
+Bytes encode_record(const InodeRecord& record);
+// Returns: nothing for bytes that are no record.
+std::optional<InodeRecord> decode_record(Inode inode, ByteSpan bytes);
+
+Bytes name_key(Inode parent, std::string_view name);
+Bytes names_prefix(Inode parent);
+Bytes inode_key(Inode inode);
+Bytes next_inode_key();
+Bytes sums_key();
+
+}  // namespace swarmfs::store
