@@ -1,0 +1,265 @@
+// Changes made on this node: each becomes entries of its own history and is shown at once.
+
+#include <algorithm>
+
+#include "engine/store/namespace.hpp"
+
+namespace swarmfs::store {
+namespace {
+
+using catalog::Entry;
+using catalog::EntryKind;
+
+EntryKind kind_of(InodeKind kind) {
+    switch (kind) {
+        case InodeKind::directory: return EntryKind::directory;
+        case InodeKind::symlink: return EntryKind::symlink;
+        case InodeKind::file: break;
+    }
+    return EntryKind::file;
+}
+
+std::uint16_t allowed(std::uint16_t mode) {
+    constexpr std::uint16_t kSetIds = 06000;
+    return static_cast<std::uint16_t>(mode & catalog::kModeMask & ~kSetIds);
+}
+
+}  // namespace
+
+// Returns: the directory, when `name` may be made in it.
+Result<InodeRecord> Namespace::vacant(Inode parent, std::string_view name) const {
+    SWARM_CHECK(catalog::check_name(name));
+    SWARM_TRY(InodeRecord directory, find(parent));
+    if (directory.kind != InodeKind::directory) {
+        return caller_error(Code::not_directory, "its parent is no directory");
+    }
+    if (child(parent, name)) {
+        return caller_error(Code::exists, "\"" + std::string(name) + "\" exists");
+    }
+    return directory;
+}
+
+FileId Namespace::new_file_id() {
+    FileId id;
+    dice_.fill(id.bytes);
+    return id;
+}
+
+Result<> Namespace::append(const Entry& entry) {
+    auto dot = replica_.append_local(entry, now_.wall_ms);
+    return dot.ok() ? done() : Result<>(dot.error());
+}
+
+// Appends an entry at a path where nothing has to keep its inode, and shows it.
+Result<InodeRecord> Namespace::append_and_show(const Entry& entry) {
+    SWARM_CHECK(append(entry));
+    update(replica_.take_touched());
+    return resolve(entry.path);
+}
+
+Result<InodeRecord> Namespace::make_directory(Inode parent, std::string_view name,
+                                              std::uint16_t mode) {
+    SWARM_TRY(const InodeRecord directory, vacant(parent, name));
+    SWARM_TRY(const std::string above, path_of(directory));
+    Entry entry;
+    entry.kind = EntryKind::directory;
+    entry.path = catalog::join_path(above, name);
+    entry.file = new_file_id();
+    entry.mode = allowed(mode);
+    entry.mtime_ns = now_.ns();
+    return append_and_show(entry);
+}
+
+Result<InodeRecord> Namespace::make_symlink(Inode parent, std::string_view name,
+                                            std::string_view target) {
+    SWARM_TRY(const InodeRecord directory, vacant(parent, name));
+    SWARM_TRY(const std::string above, path_of(directory));
+    Entry entry;
+    entry.kind = EntryKind::symlink;
+    entry.path = catalog::join_path(above, name);
+    entry.file = new_file_id();
+    entry.target = std::string(target);
+    entry.mode = 0777;
+    entry.mtime_ns = now_.ns();
+    return append_and_show(entry);
+}
+
+Result<InodeRecord> Namespace::create_file(Inode parent, std::string_view name,
+                                           std::uint16_t mode) {
+    SWARM_TRY(const InodeRecord directory, vacant(parent, name));
+    SWARM_TRY(const std::string above, path_of(directory));
+    SWARM_CHECK(catalog::check_path(catalog::join_path(above, name)));
+    InodeRecord record;
+    record.parent = parent;
+    record.name = std::string(name);
+    record.mode = allowed(mode);
+    record.mtime_ns = record.ctime_ns = now_.ns();
+    record = insert(record);
+    note(record);
+    return record;
+}
+
+// The entry that says of `path` what the record shows; tags and the like come from its version.
+Result<Entry> Namespace::entry_of(const InodeRecord& record, const std::string& path) const {
+    Entry entry;
+    if (record.dot) {
+        if (auto version = replica_.version(*record.dot)) {
+            entry = std::move(version->entry);
+        }
+    }
+    entry.kind = kind_of(record.kind);
+    entry.base.reset();
+    entry.path = path;
+    entry.content = record.content;
+    entry.target = record.target;
+    entry.mode = record.mode;
+    entry.mtime_ns = record.mtime_ns;
+    return entry;
+}
+
+Result<InodeRecord> Namespace::publish_file(const InodeRecord& opened, const ContentId& content,
+                                            std::int64_t mtime_ns) {
+    const auto current = find(opened.inode);
+    InodeRecord record = current.ok() ? *current : opened;
+    SWARM_TRY(const std::string path, path_of(record));
+    record.content = content;
+    record.mtime_ns = mtime_ns;
+    record.ctime_ns = now_.ns();
+    SWARM_TRY(Entry entry, entry_of(record, path));
+    if (entry.file.is_zero()) {
+        entry.file = new_file_id();
+    }
+    // What it was written over; a version of somebody else that came meanwhile must not vanish.
+    std::vector<catalog::Dot> over;
+    for (const auto& dot : {opened.dot, record.dot}) {
+        if (dot) {
+            over.push_back(*dot);
+        }
+    }
+    std::sort(over.begin(), over.end());
+    over.erase(std::unique(over.begin(), over.end()), over.end());
+    for (const catalog::Version& head : replica_.heads(path).versions) {
+        const bool known = std::binary_search(over.begin(), over.end(), head.dot);
+        if (!known && head.entry.kind != EntryKind::deleted) {
+            entry.base = over;
+        }
+    }
+    const InodeRecord before = record;
+    SWARM_TRY(const catalog::Dot dot, replica_.append_local(entry, now_.wall_ms));
+    SWARM_CHECK(settle_conflict(before, path));
+    record.dot = dot;
+    place(record, record.parent, record.name);
+    update(replica_.take_touched());
+    return record;
+}
+
+// Where `record` is a conflict copy, whose version belongs to another path, that version is
+// replaced there: by what wins there anyway.
+Result<> Namespace::settle_conflict(const InodeRecord& record, const std::string& path) {
+    if (!record.dot) {
+        return done();
+    }
+    const auto version = replica_.version(*record.dot);
+    if (!version || version->entry.path == path) {
+        return done();
+    }
+    Entry settled;
+    settled.kind = EntryKind::deleted;
+    settled.path = version->entry.path;
+    settled.base = {*record.dot};
+    if (const auto winner = replica_.find(version->entry.path)) {
+        settled = winner->entry;
+        settled.base = {std::min(*record.dot, winner->dot), std::max(*record.dot, winner->dot)};
+    }
+    return append(settled);
+}
+
+Result<> Namespace::append_removal(const InodeRecord& record, const std::string& path) {
+    const auto version = record.dot ? replica_.version(*record.dot) : std::nullopt;
+    if (version && version->entry.path != path) {
+        return settle_conflict(record, path);
+    }
+    // Copies that stand beside it in a conflict stay, as files of their own.
+    for (const catalog::ConflictCopy& copy : replica_.view(path).beside) {
+        Entry kept = copy.version.entry;
+        kept.path = catalog::join_path(catalog::parent_path(path), copy.name);
+        kept.base.reset();
+        SWARM_CHECK(append(kept));
+    }
+    Entry removed;
+    removed.kind = EntryKind::deleted;
+    removed.path = path;
+    return append(removed);
+}
+
+Result<InodeRecord> Namespace::put_path(const Entry& entry) {
+    const auto existing = resolve(entry.path);
+    if (existing.ok() && existing->dot && kind_of(existing->kind) == entry.kind &&
+        existing->content == entry.content && existing->target == entry.target &&
+        existing->mode == entry.mode && existing->mtime_ns == entry.mtime_ns) {
+        return *existing;
+    }
+    Entry fresh = entry;
+    if (fresh.file.is_zero()) {
+        fresh.file = new_file_id();
+    }
+    return append_and_show(fresh);
+}
+
+Result<> Namespace::remove_file(Inode parent, std::string_view name) {
+    SWARM_TRY(const InodeRecord record, lookup(parent, name));
+    if (record.kind == InodeKind::directory) {
+        return caller_error(Code::is_directory, "\"" + record.name + "\" is a directory");
+    }
+    if (!record.dot) {
+        drop(record);
+        return done();
+    }
+    SWARM_TRY(const std::string path, path_of(record));
+    SWARM_CHECK(append_removal(record, path));
+    update(replica_.take_touched());
+    return done();
+}
+
+Result<> Namespace::remove_directory(Inode parent, std::string_view name) {
+    SWARM_TRY(const InodeRecord record, lookup(parent, name));
+    if (record.kind != InodeKind::directory) {
+        return caller_error(Code::not_directory, "\"" + record.name + "\" is no directory");
+    }
+    if (has_children(record.inode)) {
+        return caller_error(Code::not_empty, "\"" + record.name + "\" is not empty");
+    }
+    if (!record.dot) {
+        drop(record);
+        return done();
+    }
+    SWARM_TRY(const std::string path, path_of(record));
+    SWARM_CHECK(append_removal(record, path));
+    update(replica_.take_touched());
+    return done();
+}
+
+Result<InodeRecord> Namespace::set_attributes(Inode inode, std::optional<std::uint16_t> mode,
+                                              std::optional<std::int64_t> mtime_ns) {
+    SWARM_TRY(InodeRecord record, find(inode));
+    const InodeRecord before = record;
+    record.mode = mode ? allowed(*mode) : record.mode;
+    record.mtime_ns = mtime_ns.value_or(record.mtime_ns);
+    record.ctime_ns = now_.ns();
+    const bool unpublished = record.kind == InodeKind::file && !record.dot;
+    if (inode != kRootInode && !unpublished) {
+        SWARM_TRY(const std::string path, path_of(record));
+        SWARM_TRY(Entry entry, entry_of(record, path));
+        if (entry.file.is_zero()) {
+            entry.file = new_file_id();
+        }
+        SWARM_TRY(record.dot, replica_.append_local(entry, now_.wall_ms));
+        SWARM_CHECK(settle_conflict(before, path));
+    }
+    write(record);
+    note(record);
+    update(replica_.take_touched());
+    return record;
+}
+
+}  // namespace swarmfs::store

@@ -1,0 +1,213 @@
+// The namespace following the catalog: paths whose view changed are shown anew.
+
+#include <algorithm>
+
+#include "engine/core/wire.hpp"
+#include "engine/store/namespace.hpp"
+
+namespace swarmfs::store {
+namespace {
+
+constexpr std::uint16_t kImplicitMode = 0755;
+
+InodeKind kind_of(catalog::EntryKind kind) {
+    switch (kind) {
+        case catalog::EntryKind::directory: return InodeKind::directory;
+        case catalog::EntryKind::symlink: return InodeKind::symlink;
+        default: return InodeKind::file;
+    }
+}
+
+// What the record of an inode takes from the version it shows.
+void take_version(InodeRecord& record, const catalog::Version& version) {
+    record.kind = kind_of(version.entry.kind);
+    record.mode = version.entry.mode;
+    record.mtime_ns = version.entry.mtime_ns;
+    record.ctime_ns =
+        static_cast<std::int64_t>(catalog::wall_ms_of(version.entry.clock)) * 1'000'000;
+    record.content = version.entry.content;
+    record.target = version.entry.target;
+    record.dot = version.dot;
+}
+
+bool same_content(const InodeRecord& left, const InodeRecord& right) {
+    return left.kind == right.kind && left.content == right.content && left.target == right.target;
+}
+
+Bytes u64_row(std::uint64_t value) {
+    Bytes row;
+    WireWriter(row).u64(value);
+    return row;
+}
+
+}  // namespace
+
+void Namespace::update(const std::vector<std::string>& touched) {
+    std::vector<std::string> hidden;
+    for (const std::string& path : touched) {
+        if (!replica_.view(path).settled) {
+            continue;
+        }
+        if (const auto version = replica_.find(path)) {
+            show(path, *version);
+        } else if (replica_.has_children(path)) {
+            show_directory(path);
+        } else {
+            hidden.push_back(path);
+        }
+    }
+    // Deepest first: a directory can only go once its children have.
+    std::sort(hidden.begin(), hidden.end(), std::greater<>());
+    for (const std::string& path : hidden) {
+        hide(path);
+    }
+}
+
+void Namespace::show(const std::string& path, const catalog::Version& version) {
+    const auto parent = ensure_parents(path);
+    if (!parent.ok()) {
+        return;
+    }
+    InodeRecord fresh;
+    take_version(fresh, version);
+    fresh.parent = parent->inode;
+    fresh.name = std::string(catalog::name_of_path(path));
+    const auto inode = child(parent->inode, fresh.name);
+    if (!inode) {
+        note(insert(fresh));
+        return;
+    }
+    auto existing = find(*inode);
+    if (!existing.ok() || existing->dot == fresh.dot) {
+        return;
+    }
+    const bool both_directories =
+        existing->kind == InodeKind::directory && fresh.kind == InodeKind::directory;
+    if (both_directories || same_content(*existing, fresh)) {
+        fresh.inode = existing->inode;
+        write(fresh);
+        note(fresh);
+        return;
+    }
+    if (existing->kind == InodeKind::directory && has_children(existing->inode)) {
+        return;  // files that nobody else knows of yet still live in it
+    }
+    drop(*existing);
+    note(insert(fresh));
+}
+
+void Namespace::show_directory(const std::string& path) {
+    const auto parent = ensure_parents(path);
+    if (!parent.ok()) {
+        return;
+    }
+    const auto inode = child(parent->inode, catalog::name_of_path(path));
+    const auto existing =
+        inode ? find(*inode) : Result<InodeRecord>(caller_error(Code::not_found, ""));
+    if (existing.ok() && existing->kind == InodeKind::directory) {
+        return;
+    }
+    if (existing.ok()) {
+        drop(*existing);
+    }
+    InodeRecord directory;
+    directory.kind = InodeKind::directory;
+    directory.parent = parent->inode;
+    directory.name = std::string(catalog::name_of_path(path));
+    directory.mode = kImplicitMode;
+    directory.mtime_ns = directory.ctime_ns = now_.ns();
+    note(insert(directory));
+}
+
+void Namespace::hide(const std::string& path) {
+    auto record = resolve(path);
+    if (!record.ok() || (record->kind == InodeKind::file && !record->dot)) {
+        return;  // nothing is shown, or a file that is not published yet
+    }
+    if (record->kind == InodeKind::directory && has_children(record->inode)) {
+        record->dot.reset();
+        write(*record);
+        return;
+    }
+    drop(*record);
+    // A directory that was there only for what lived in it goes with the last of it.
+    const std::string above(catalog::parent_path(path));
+    auto parent = find(record->parent);
+    if (!above.empty() && parent.ok() && !parent->dot && !has_children(parent->inode) &&
+        !replica_.has_children(above)) {
+        hide(above);
+    }
+}
+
+Result<InodeRecord> Namespace::ensure_parents(std::string_view path) {
+    const std::string_view above = catalog::parent_path(path);
+    if (above.empty()) {
+        return find(kRootInode);
+    }
+    auto parent = resolve(above);
+    if (!parent.ok() || parent->kind != InodeKind::directory) {
+        if (const auto version = replica_.find(above);
+            version && version->entry.kind == catalog::EntryKind::directory) {
+            show(std::string(above), *version);
+        } else {
+            show_directory(std::string(above));
+        }
+        parent = resolve(above);
+    }
+    return parent;
+}
+
+InodeRecord Namespace::insert(InodeRecord record) {
+    Inode next = kRootInode + 1;
+    if (const auto row = rows_.get(next_inode_key())) {
+        WireReader in(*row);
+        next = in.u64();
+    }
+    record.inode = next;
+    rows_.put(next_inode_key(), u64_row(next + 1));
+    rows_.put(name_key(record.parent, record.name), u64_row(record.inode));
+    rows_.put(inode_key(record.inode), encode_record(record));
+    count(record, true);
+    return record;
+}
+
+void Namespace::write(const InodeRecord& record) {
+    if (auto before = find(record.inode); before.ok() && record.inode != kRootInode) {
+        count(*before, false);
+        count(record, true);
+    }
+    rows_.put(inode_key(record.inode), encode_record(record));
+}
+
+void Namespace::drop(const InodeRecord& record) {
+    if (child(record.parent, record.name) == record.inode) {
+        rows_.erase(name_key(record.parent, record.name));
+    }
+    rows_.erase(inode_key(record.inode));
+    count(record, false);
+    note(record);
+}
+
+void Namespace::count(const InodeRecord& record, bool added) {
+    if (record.kind != InodeKind::file) {
+        return;
+    }
+    NamespaceSums total = sums();
+    total.files += added ? 1 : ~std::uint64_t{0};
+    total.bytes += added ? record.content.size : ~record.content.size + 1;
+    Bytes row;
+    WireWriter out(row);
+    out.u64(total.files);
+    out.u64(total.bytes);
+    rows_.put(sums_key(), row);
+}
+
+void Namespace::note(const InodeRecord& record) {
+    changes_.push_back({record.parent, record.name, record.inode});
+}
+
+std::vector<NameChange> Namespace::take_changes() {
+    return std::exchange(changes_, {});
+}
+
+}  // namespace swarmfs::store
