@@ -1,0 +1,2 @@
+// Asio, compiled once for every room (BOOST_ASIO_SEPARATE_COMPILATION is set for all of them).
+#include <boost/asio/impl/src.hpp>
