@@ -1,0 +1,67 @@
+#include "engine/store/extents.hpp"
+
+#include <algorithm>
+
+namespace swarmfs::store {
+
+void Extents::add(std::uint64_t offset, std::uint64_t length) {
+    if (length == 0) {
+        return;
+    }
+    std::uint64_t start = offset;
+    std::uint64_t end = offset + length;
+    auto at = ends_.upper_bound(start);
+    if (at != ends_.begin() && std::prev(at)->second >= start) {
+        --at;
+    }
+    while (at != ends_.end() && at->first <= end) {
+        start = std::min(start, at->first);
+        end = std::max(end, at->second);
+        at = ends_.erase(at);
+    }
+    ends_.emplace(start, end);
+}
+
+void Extents::cut(std::uint64_t size) {
+    auto at = ends_.lower_bound(size);
+    ends_.erase(at, ends_.end());
+    if (!ends_.empty()) {
+        auto& last_end = std::prev(ends_.end())->second;
+        last_end = std::min(last_end, size);
+    }
+}
+
+std::vector<Extents::Piece> Extents::pieces(std::uint64_t offset, std::uint64_t length) const {
+    std::vector<Piece> pieces;
+    std::uint64_t at = offset;
+    const std::uint64_t end = offset + length;
+    auto extent = ends_.upper_bound(offset);
+    if (extent != ends_.begin() && std::prev(extent)->second > offset) {
+        --extent;
+    }
+    while (at < end) {
+        if (extent == ends_.end() || extent->first >= end) {
+            pieces.push_back({{at, end - at}, false});
+            break;
+        }
+        if (extent->first > at) {
+            pieces.push_back({{at, extent->first - at}, false});
+            at = extent->first;
+        }
+        const std::uint64_t covered_end = std::min(extent->second, end);
+        pieces.push_back({{at, covered_end - at}, true});
+        at = covered_end;
+        ++extent;
+    }
+    return pieces;
+}
+
+std::vector<Range> Extents::all() const {
+    std::vector<Range> ranges;
+    for (const auto& [start, end] : ends_) {
+        ranges.push_back({start, end - start});
+    }
+    return ranges;
+}
+
+}  // namespace swarmfs::store

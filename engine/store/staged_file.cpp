@@ -1,0 +1,175 @@
+#include "engine/store/staged_file.hpp"
+
+#include <algorithm>
+
+#include "engine/core/units.hpp"
+#include "engine/core/wire.hpp"
+#include "engine/store/key_spaces.hpp"
+
+namespace swarmfs::store {
+namespace {
+
+constexpr std::uint8_t kRowVersion = 1;
+
+Path file_of(const Path& folder, std::uint64_t number) {
+    return folder / std::to_string(number);
+}
+
+}  // namespace
+
+Bytes staging_prefix() {
+    return {static_cast<std::uint8_t>(KeySpace::staging)};
+}
+
+Bytes staging_key(std::uint64_t number) {
+    Bytes key = staging_prefix();
+    WireWriter(key).u64(number);
+    return key;
+}
+
+Bytes encode_staging_row(const StagingRow& row) {
+    Bytes bytes;
+    WireWriter out(bytes);
+    out.u8(kRowVersion);
+    out.u64(row.number);
+    out.fixed(row.swarm);
+    out.u64(row.opened.inode);
+    out.bytes16(encode_record(row.opened));
+    out.fixed(row.base.root);
+    out.u64(row.base.size);
+    out.u64(row.base_limit);
+    out.u64(row.size);
+    out.u64(static_cast<std::uint64_t>(row.mtime_ns));
+    out.u32(static_cast<std::uint32_t>(row.extents.size()));
+    for (const Range& range : row.extents) {
+        out.u64(range.offset);
+        out.u64(range.length);
+    }
+    return bytes;
+}
+
+std::optional<StagingRow> decode_staging_row(ByteSpan bytes) {
+    WireReader in(bytes);
+    StagingRow row;
+    const std::uint8_t version = in.u8();
+    row.number = in.u64();
+    row.swarm = in.fixed<SwarmId>();
+    const Inode inode = in.u64();
+    const auto opened = decode_record(inode, in.bytes16());
+    row.base.root = in.fixed<Hash256>();
+    row.base.size = in.u64();
+    row.base_limit = in.u64();
+    row.size = in.u64();
+    row.mtime_ns = static_cast<std::int64_t>(in.u64());
+    const std::uint32_t count = in.u32();
+    if (version != kRowVersion || !opened || in.remaining() != std::size_t{count} * 16) {
+        return std::nullopt;
+    }
+    row.opened = *opened;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const std::uint64_t offset = in.u64();
+        row.extents.push_back({offset, in.u64()});
+    }
+    return in.finished() ? std::optional(row) : std::nullopt;
+}
+
+Result<std::unique_ptr<StagedFile>> StagedFile::create(Disk& disk, const Path& folder,
+                                                       std::uint64_t number, const SwarmId& swarm,
+                                                       const InodeRecord& opened) {
+    SWARM_TRY(auto file, disk.open(file_of(folder, number), Open::create_new));
+    StagingRow row;
+    row.number = number;
+    row.swarm = swarm;
+    row.opened = opened;
+    row.base = opened.content;
+    row.base_limit = row.size = opened.content.size;
+    row.mtime_ns = opened.mtime_ns;
+    return std::unique_ptr<StagedFile>(
+        new StagedFile(file_of(folder, number), std::move(file), std::move(row)));
+}
+
+Result<std::unique_ptr<StagedFile>> StagedFile::recover(Disk& disk, const Path& folder,
+                                                        StagingRow row) {
+    const Path path = file_of(folder, row.number);
+    SWARM_TRY(auto file, disk.open(path, Open::write));
+    const std::vector<Range> extents = std::move(row.extents);
+    std::unique_ptr<StagedFile> staged(new StagedFile(path, std::move(file), std::move(row)));
+    for (const Range& range : extents) {
+        staged->extents_.add(range.offset, range.length);
+    }
+    return staged;
+}
+
+Result<> StagedFile::write(std::uint64_t offset, ByteSpan bytes, std::int64_t now_ns) {
+    if (offset > kContentBytesMax || bytes.size() > kContentBytesMax - offset) {
+        return caller_error(Code::too_large, "a file ends at 1 PiB");
+    }
+    SWARM_CHECK(file_->write_at(offset, bytes));
+    extents_.add(offset, bytes.size());
+    row_.size = std::max(row_.size, offset + bytes.size());
+    row_.mtime_ns = now_ns;
+    return done();
+}
+
+Result<> StagedFile::truncate(std::uint64_t size, std::int64_t now_ns) {
+    if (size > kContentBytesMax) {
+        return caller_error(Code::too_large, "a file ends at 1 PiB");
+    }
+    if (size < row_.size) {
+        // What is cut off must read as zeros if the file grows again.
+        SWARM_TRY(const FileStatus status, file_->status());
+        if (status.size > size) {
+            SWARM_CHECK(file_->truncate(size));
+        }
+        extents_.cut(size);
+        row_.base_limit = std::min(row_.base_limit, size);
+    }
+    row_.size = size;
+    row_.mtime_ns = now_ns;
+    return done();
+}
+
+std::vector<Segment> StagedFile::segments(std::uint64_t offset, std::uint64_t length) const {
+    std::vector<Segment> segments;
+    if (offset >= row_.size) {
+        return segments;
+    }
+    for (const Extents::Piece& piece :
+         extents_.pieces(offset, std::min(length, row_.size - offset))) {
+        const Range range = piece.range;
+        if (piece.covered) {
+            segments.push_back({range, SegmentFrom::staged});
+            continue;
+        }
+        const std::uint64_t split = std::clamp(row_.base_limit, range.offset, range.end());
+        if (split > range.offset) {
+            segments.push_back({{range.offset, split - range.offset}, SegmentFrom::base});
+        }
+        if (split < range.end()) {
+            segments.push_back({{split, range.end() - split}, SegmentFrom::zero});
+        }
+    }
+    return segments;
+}
+
+Result<> StagedFile::read(std::uint64_t offset, MutableByteSpan out) const {
+    SWARM_TRY(const std::size_t got, file_->read_at(offset, out));
+    if (got != out.size()) {
+        return disk_error(Code::io, "the staging file " + path_.string() + " is too short");
+    }
+    return done();
+}
+
+Result<> StagedFile::fill(std::uint64_t offset, ByteSpan bytes) {
+    SWARM_CHECK(file_->write_at(offset, bytes));
+    extents_.add(offset, bytes.size());
+    return done();
+}
+
+Bytes StagedFile::encoded_row() const {
+    StagingRow row = row_;
+    row.extents = extents_.all();
+    return encode_staging_row(row);
+}
+
+}  // namespace swarmfs::store

@@ -1,0 +1,93 @@
+#pragma once
+// A file while it is being written: what was written here, over what was there.
+//
+//   byte of the file = staged      where it was written here
+//                    = the base's  below base_limit, where it was not
+//                    = zero        elsewhere
+//
+// Nothing of the base is copied or fetched for an overwrite. The staged bytes lie at their own
+// offsets in <home>/staging/<number>; which they are is in a row of the Database (docs/storage-
+// format.md), so that a file that was closed and not published yet is found again after a crash.
+//
+// Thread: one at a time; whoever shares one brings a mutex.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/core/ids.hpp"
+#include "engine/core/result.hpp"
+#include "engine/store/disk.hpp"
+#include "engine/store/extents.hpp"
+#include "engine/store/namespace_rows.hpp"
+
+namespace swarmfs::store {
+
+struct StagingRow {
+    std::uint64_t number = 0;  // names the file
+    SwarmId swarm;
+    InodeRecord opened;  // what the file was when the first writer opened it
+    ContentId base;
+    std::uint64_t base_limit = 0;  // of the base, what no truncation has cut off
+    std::uint64_t size = 0;
+    std::int64_t mtime_ns = 0;
+    std::vector<Range> extents;
+};
+
+Bytes encode_staging_row(const StagingRow& row);
+std::optional<StagingRow> decode_staging_row(ByteSpan bytes);
+Bytes staging_key(std::uint64_t number);
+Bytes staging_prefix();
+
+enum class SegmentFrom : std::uint8_t { staged, base, zero };
+
+struct Segment {
+    Range range;
+    SegmentFrom from = SegmentFrom::zero;
+
+    bool operator==(const Segment&) const = default;
+};
+
+class StagedFile {
+public:
+    // Over `opened.content`, as large as that is. The folder exists.
+    static Result<std::unique_ptr<StagedFile>> create(Disk& disk, const Path& folder,
+                                                      std::uint64_t number, const SwarmId& swarm,
+                                                      const InodeRecord& opened);
+    // After a crash. Errors: not_found when the file is gone.
+    static Result<std::unique_ptr<StagedFile>> recover(Disk& disk, const Path& folder,
+                                                       StagingRow row);
+
+    std::uint64_t size() const { return row_.size; }
+    const StagingRow& row() const { return row_; }
+    const Path& path() const { return path_; }
+
+    // Errors: no_space, too_large (beyond kContentBytesMax), io.
+    Result<> write(std::uint64_t offset, ByteSpan bytes, std::int64_t now_ns);
+    Result<> truncate(std::uint64_t size, std::int64_t now_ns);
+    void set_mtime(std::int64_t mtime_ns) { row_.mtime_ns = mtime_ns; }
+
+    // Where the bytes of the range are; ends at the end of the file.
+    std::vector<Segment> segments(std::uint64_t offset, std::uint64_t length) const;
+    // Reads bytes of a staged segment.
+    Result<> read(std::uint64_t offset, MutableByteSpan out) const;
+
+    // Copies bytes of the base to their place: reading them no longer needs the base.
+    Result<> fill(std::uint64_t offset, ByteSpan bytes);
+    Result<> sync() { return file_->sync(); }
+    // The row that describes what is written now, for the Database.
+    Bytes encoded_row() const;
+    // The file has exactly size() bytes, for hashing it whole.
+    Result<> extend() { return file_->truncate(row_.size); }
+
+private:
+    StagedFile(Path path, std::unique_ptr<File> file, StagingRow row)
+        : path_(std::move(path)), file_(std::move(file)), row_(std::move(row)) {}
+
+    const Path path_;
+    const std::unique_ptr<File> file_;
+    StagingRow row_;  // its extents are kept in extents_
+    Extents extents_;
+};
+
+}  // namespace swarmfs::store
