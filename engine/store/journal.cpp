@@ -1,0 +1,294 @@
+#include "engine/store/journal.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <tuple>
+
+namespace swarmfs::store {
+namespace {
+
+constexpr std::string_view kPrefix = "journal-";
+constexpr std::string_view kSuffix = ".log";
+// Retired files kept for use again: one is filled while the other is written to the tables.
+constexpr std::size_t kSparesMax = 2;
+
+std::optional<std::uint64_t> file_number(std::string_view name) {
+    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix) ||
+        name.size() < kPrefix.size() + kSuffix.size()) {
+        return std::nullopt;
+    }
+    name.remove_prefix(kPrefix.size());
+    name.remove_suffix(kSuffix.size());
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+    return error == std::errc() && end == name.data() + name.size() ? std::optional(number)
+                                                                    : std::nullopt;
+}
+
+Result<Bytes> whole_file(Disk& disk, const Path& path) {
+    SWARM_TRY(const auto file, disk.open(path, Open::read));
+    SWARM_TRY(const FileStatus status, file->status());
+    Bytes bytes(static_cast<std::size_t>(status.size));
+    SWARM_TRY(const std::size_t got, file->read_at(0, bytes));
+    bytes.resize(got);
+    return bytes;
+}
+
+struct FoundSegment {
+    std::uint64_t number = 0;
+    Path path;
+    SegmentReplay replay;  // opening 0 when the file was only just made, or begun anew
+};
+
+// In the order in which they were written.
+Result<std::vector<FoundSegment>> find_segments(Disk& disk, const Path& folder) {
+    SWARM_TRY(const auto names, disk.list(folder));
+    std::vector<FoundSegment> found;
+    for (const auto& name : names) {
+        const auto number = file_number(name);
+        if (!number) {
+            continue;
+        }
+        FoundSegment segment{*number, folder / name, {}};
+        SWARM_TRY(const Bytes bytes, whole_file(disk, segment.path));
+        segment.replay =
+            replay_segment(bytes, [](std::uint64_t, Changes&&) {}).value_or(SegmentReplay{});
+        found.push_back(std::move(segment));
+    }
+    std::sort(found.begin(), found.end(), [](const FoundSegment& a, const FoundSegment& b) {
+        const auto order = [](const FoundSegment& segment) {
+            return std::tuple(segment.replay.use.opening, segment.replay.use.first_sequence,
+                              segment.number);
+        };
+        return order(a) < order(b);
+    });
+    return found;
+}
+
+Error tables_are_older(const Path& folder, const Journal::Mark& mark, const SegmentUse& use) {
+    const auto at = [](std::uint32_t opening, std::uint64_t sequence) {
+        return "change " + std::to_string(sequence) + " of opening " + std::to_string(opening);
+    };
+    return disk_error(Code::corrupt,
+                      folder.string() + ": its tables end at " + at(mark.opening, mark.applied) +
+                          ", its journal goes on from " + at(use.opening, use.applied) +
+                          ", so a table file was removed or replaced; put it back, or move the "
+                          "whole folder away and start again: what the swarm holds comes back from "
+                          "its other members");
+}
+
+}  // namespace
+
+Result<Journal::Recovery> Journal::recover(Disk& disk, const Path& folder, const Mark& mark,
+                                           const VisitRecord& visit) {
+    SWARM_TRY(const auto found, find_segments(disk, folder));
+    Recovery recovery;
+    recovery.last_sequence = mark.applied;
+    bool ended = false;
+    for (const FoundSegment& segment : found) {
+        const SegmentUse& use = segment.replay.use;
+        const std::string name = segment.path.filename().string();
+        recovery.files.push_back(segment.path);
+        if (use.opening > mark.opening ||
+            (use.opening == mark.opening && use.applied > mark.applied)) {
+            return tables_are_older(folder, mark, use);
+        }
+        if (use.opening < mark.opening || use.first_sequence <= mark.applied) {
+            recovery.spent.push_back(segment.path);
+            continue;
+        }
+        if (ended || use.first_sequence != recovery.last_sequence + 1) {
+            ended = true;
+            if (segment.replay.records > 0) {
+                recovery.repaired.push_back(
+                    name + ": " + std::to_string(segment.replay.records) +
+                    " changes dropped, which follow a lost one and were never synced");
+            }
+            continue;
+        }
+        SWARM_TRY(const Bytes bytes, whole_file(disk, segment.path));
+        replay_segment(bytes, [&](std::uint64_t sequence, Changes&& changes) {
+            recovery.last_sequence = sequence;
+            ++recovery.records;
+            visit(sequence, std::move(changes));
+        });
+        if (segment.replay.torn) {
+            ended = true;
+            recovery.repaired.push_back(name + ": ends in a torn change after number " +
+                                        std::to_string(recovery.last_sequence) +
+                                        ", which was never acknowledged");
+        }
+    }
+    return recovery;
+}
+
+Result<std::unique_ptr<Journal>> Journal::start(Disk& disk, const Path& folder,
+                                                const Recovery& recovery, std::uint32_t opening,
+                                                std::uint64_t segment_bytes) {
+    std::unique_ptr<Journal> journal(new Journal(disk, folder, opening, segment_bytes));
+    journal->last_sequence_ = recovery.last_sequence;
+    journal->synced_sequence_ = recovery.last_sequence;
+    journal->applied_ = recovery.last_sequence;
+    for (const Path& file : recovery.files) {
+        const auto number = file_number(file.filename().string());
+        journal->next_file_ = std::max(journal->next_file_, number ? *number + 1 : 0);
+        if (journal->spare_.size() == kSparesMax) {
+            SWARM_CHECK(disk.remove(file));
+            continue;
+        }
+        auto segment = std::make_shared<Segment>();
+        segment->path = file;
+        SWARM_TRY(segment->file, disk.open(file, Open::write));
+        journal->spare_.push_back(std::move(segment));
+    }
+    SWARM_TRY(journal->current_, journal->next_segment());
+    return journal;
+}
+
+Result<> Journal::write_header(Segment& segment) {
+    segment.use = {opening_, last_sequence_ + 1, applied_};
+    segment.end = kSegmentHeaderBytes;
+    segment.synced = false;
+    Bytes header = encode_segment_header(segment.use);
+    header.resize(header.size() + kSegmentEndBytes);
+    return segment.file->write_at(0, header);
+}
+
+Result<std::shared_ptr<Journal::Segment>> Journal::next_segment() {
+    if (!spare_.empty()) {
+        auto segment = spare_.back();
+        SWARM_CHECK(write_header(*segment));
+        spare_.pop_back();
+        return segment;
+    }
+    return create_segment();
+}
+
+Result<std::shared_ptr<Journal::Segment>> Journal::create_segment() {
+    auto segment = std::make_shared<Segment>();
+    std::string number = std::to_string(next_file_);
+    number.insert(0, 8 - std::min<std::size_t>(number.size(), 8), '0');
+    segment->path = folder_ / (std::string(kPrefix) + number + std::string(kSuffix));
+    SWARM_TRY(segment->file, disk_.open(segment->path, Open::create_new));
+    ++next_file_;
+    // Rule 4 is a kindness, not a need: without room ahead the journal grows as it is written.
+    auto reserved = segment->file->allocate(0, segment_bytes_);
+    Result<> ready = reserved || reserved.error().code == Code::no_space ? write_header(*segment)
+                                                                         : std::move(reserved);
+    if (ready) {
+        ready = disk_.sync_folder(folder_);
+    }
+    if (!ready) {
+        [[maybe_unused]] const auto removed = disk_.remove(segment->path);
+        return std::move(ready).error();
+    }
+    return segment;
+}
+
+Result<std::uint64_t> Journal::append(ByteSpan body) {
+    const std::lock_guard lock(mutex_);
+    if (broken_) {
+        return *broken_;
+    }
+    const std::uint64_t sequence = last_sequence_ + 1;
+    const Bytes record = encode_record(current_->use, sequence, body);
+    auto written = current_->file->write_at(current_->end, record);
+    if (!written) {
+        auto taken_back = current_->file->write_at(current_->end, Bytes(kSegmentEndBytes));
+        if (!taken_back || written.error().code != Code::no_space) {
+            broken_ = written.error();
+        }
+        return std::move(written).error();
+    }
+    last_sequence_ = sequence;
+    current_->end += record.size() - kSegmentEndBytes;
+    current_->synced = false;
+    return sequence;
+}
+
+Result<> Journal::sync_to(std::uint64_t sequence) {
+    std::unique_lock lock(sync_mutex_);
+    while (synced_sequence_ < sequence) {
+        if (sync_failure_) {
+            return *sync_failure_;
+        }
+        if (syncing_) {
+            sync_changed_.wait(lock);
+            continue;
+        }
+        syncing_ = true;
+        lock.unlock();
+
+        std::vector<std::shared_ptr<Segment>> waiting;
+        std::uint64_t reached = 0;
+        {
+            const std::lock_guard segments(mutex_);
+            reached = last_sequence_;
+            waiting = closed_;
+            waiting.push_back(current_);
+            std::erase_if(waiting, [](const auto& segment) { return segment->synced; });
+            for (const auto& segment : waiting) {
+                segment->synced = true;
+            }
+        }
+        Result<> synced = done();
+        for (const auto& segment : waiting) {
+            if (synced) {
+                synced = segment->file->sync();
+            }
+        }
+        if (!synced) {
+            const std::lock_guard segments(mutex_);
+            broken_ = synced.error();
+        }
+
+        lock.lock();
+        syncing_ = false;
+        if (synced) {
+            synced_sequence_ = std::max(synced_sequence_, reached);
+        } else {
+            sync_failure_ = std::move(synced).error();
+        }
+        sync_changed_.notify_all();
+    }
+    return done();
+}
+
+Result<std::shared_ptr<Journal::Segment>> Journal::close_segment() {
+    const std::lock_guard lock(mutex_);
+    if (broken_) {
+        return *broken_;
+    }
+    SWARM_TRY(auto next, next_segment());
+    auto ended = std::exchange(current_, std::move(next));
+    closed_.push_back(ended);
+    return ended;
+}
+
+void Journal::retire(std::shared_ptr<Segment> segment, std::uint64_t last_sequence) {
+    {
+        const std::lock_guard lock(mutex_);
+        applied_ = last_sequence;
+        std::erase(closed_, segment);
+        if (spare_.size() < kSparesMax) {
+            spare_.push_back(std::move(segment));
+        } else {
+            [[maybe_unused]] const auto removed = disk_.remove(segment->path);
+        }
+    }
+    const std::lock_guard lock(sync_mutex_);
+    synced_sequence_ = std::max(synced_sequence_, last_sequence);
+    sync_changed_.notify_all();
+}
+
+std::uint64_t Journal::last_sequence() const {
+    const std::lock_guard lock(mutex_);
+    return last_sequence_;
+}
+
+std::uint64_t Journal::current_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return current_->end - kSegmentHeaderBytes;
+}
+
+}  // namespace swarmfs::store
