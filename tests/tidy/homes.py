@@ -105,7 +105,7 @@ def check_sleeps(sources):
         pattern = SLEEP_CPP if source.is_cpp else SLEEP_SCRIPT
         lines = source.code_lines() if source.is_cpp else enumerate(source.lines, 1)
         for number, line in lines:
-            excused = source.path.startswith("tests/e2e/") and SLEEP_EXCUSE.search(source.lines[number - 1])
+            excused = source.path.startswith(("tests/e2e/", "tests/bench/")) and SLEEP_EXCUSE.search(source.lines[number - 1])
             if pattern.search(line) and not excused and not source.path.startswith("tests/tidy/"):
                 yield source.breach(number, "nothing sleeps to wait for something: wait for the thing, with a bound")
 

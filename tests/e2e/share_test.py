@@ -1,0 +1,105 @@
+"""Sharing in place and downloading: no mount is needed, so this runs wherever programs run."""
+
+import os
+
+import content
+from harness import SceneTest, sanitized, wait_until
+
+FILE_BYTES = (4 << 20) if sanitized() else (64 << 20)
+
+
+class Share(SceneTest):
+    def listed(self, node, path=""):
+        return {entry["name"]: entry for entry in node.json("list", "team", *([path] if path else []))["entries"]}
+
+    def test_a_shared_folder_is_downloaded_as_it_was(self):
+        alice, bob = self.swarm("alice", "bob", mount=False)
+        folder = self.scene.root / "album"
+        (folder / "deep/er").mkdir(parents=True)
+        content.random_file(folder / "large", FILE_BYTES)
+        (folder / "deep/er/small").write_text("small")
+        (folder / "empty").write_bytes(b"")
+        os.symlink("deep/er/small", folder / "link")
+        answer = alice.json("share", "team", folder)
+        self.assertEqual((answer["files"], answer["bytes"]), (3, FILE_BYTES + 5))
+        self.assertEqual(answer["watched"], [str(folder)])
+        wait_until(lambda: "link" in self.listed(bob, "album") if "album" in self.listed(bob) else False, 60,
+                   "bob lists the folder")
+        out = self.scene.root / "out"
+        bob.download("album", out)
+        content.assert_same_tree(self, folder, out)
+        # In place means: alice's store holds no second copy.
+        self.assertLess(alice.json("status")["store"]["bytes"], FILE_BYTES)
+
+    def test_what_changes_in_a_watched_folder_changes_in_the_swarm(self):
+        alice, bob = self.swarm("alice", "bob", mount=False)
+        folder = self.scene.root / "watched"
+        folder.mkdir()
+        (folder / "one").write_text("one")
+        alice.cli("share", "team", folder)
+        wait_until(lambda: "watched" in self.listed(bob) and "one" in self.listed(bob, "watched"), 60, "bob lists one")
+        (folder / "two").write_text("two!!")
+        wait_until(lambda: "two" in self.listed(bob, "watched"), 60, "bob lists two")
+        (folder / "one").write_text("one, changed")
+        wait_until(lambda: self.listed(bob, "watched")["one"]["size"] == 12, 60, "bob sees the change")
+        os.unlink(folder / "two")
+        wait_until(lambda: "two" not in self.listed(bob, "watched"), 60, "bob sees the removal")
+        out = self.scene.root / "out"
+        bob.download("watched/one", out)
+        self.assertEqual(out.read_text(), "one, changed")
+
+    def test_a_watched_folder_is_rescanned_when_the_node_starts(self):
+        alice, bob = self.swarm("alice", "bob", mount=False)
+        folder = self.scene.root / "watched"
+        folder.mkdir()
+        (folder / "one").write_text("one")
+        alice.cli("share", "team", folder)
+        self.assertEqual(alice.stop(), 0)
+        (folder / "two").write_text("two")
+        alice.start()
+        wait_until(lambda: "watched" in self.listed(bob) and "two" in self.listed(bob, "watched"), 60, "bob lists two")
+
+    def test_sharing_again_publishes_nothing_new(self):
+        alice, = self.swarm("alice", mount=False)
+        path = content.random_file(self.scene.root / "file", 1 << 20)
+        self.assertEqual(alice.json("share", "team", path)["files"], 1)
+        again = alice.json("share", "team", path)
+        self.assertEqual((again["files"], again["unchanged"]), (0, 1))
+
+    def test_a_download_that_was_broken_off_continues_where_it_stopped(self):
+        alice, bob = self.swarm("alice", "bob", mount=False)
+        path = content.random_file(self.scene.root / "file", FILE_BYTES)
+        alice.cli("share", "team", path)
+        wait_until(lambda: "file" in self.listed(bob), 60, "bob lists it")
+        out = self.scene.root / "out"
+        first = bob.download("file", out)
+        self.assertEqual(first["fetched_bytes"], FILE_BYTES)
+        bob.kill()
+        bob.start()
+        out.unlink()
+        again = bob.download("file", out)
+        self.assertLess(again["fetched_bytes"], FILE_BYTES // 4, "what was stored is not fetched again")
+        self.assertEqual(content.sha256(out), content.sha256(path))
+
+    def test_a_file_is_downloaded_by_its_hash(self):
+        alice, bob = self.swarm("alice", "bob", mount=False)
+        path = content.random_file(self.scene.root / "file", 500_000)
+        alice.cli("share", "team", path)
+        wait_until(lambda: "file" in self.listed(bob), 60, "bob lists it")
+        root = self.listed(bob)["file"]["root"]
+        out = self.scene.root / "out"
+        bob.download(root, out)
+        self.assertEqual(content.sha256(out), content.sha256(path))
+
+    def test_members_without_any_tracker_know_one_another_by_bootstrap(self):
+        alice = self.scene.node("alice")
+        invite = alice.create(trackers=["none"])
+        address = alice.json("status")["listen"]
+        bob = self.scene.node("bob", environment={"SWARMFS_BOOTSTRAP": address})
+        bob.join(invite)
+        path = content.random_file(self.scene.root / "file", 300_000)
+        alice.cli("share", "team", path)
+        wait_until(lambda: "file" in self.listed(bob), 60, "bob lists it")
+        out = self.scene.root / "out"
+        bob.download("file", out)
+        self.assertEqual(content.sha256(out), content.sha256(path))
