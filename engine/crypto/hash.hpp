@@ -1,6 +1,6 @@
 #pragma once
 // SHA-256 and what is built on it. OpenSSL's, which uses the SHA instructions where the CPU has
-// them.
+// them. Nothing here allocates but Sha256's construction and the result of hkdf_sha256.
 
 #include <memory>
 #include <string_view>
@@ -32,9 +32,10 @@ private:
     std::unique_ptr<State> state_;
 };
 
-// HMAC-SHA256 (RFC 2104).
+// HMAC-SHA256 (RFC 2104). Thread: any.
 Hash256 hmac_sha256(ByteSpan key, ByteSpan message);
-// HKDF-SHA256 (RFC 5869) with an empty salt unless given. Requires: length <= 255 * 32.
+// HKDF-SHA256 (RFC 5869) with an empty salt unless given; `purpose` is its info. Thread: any.
+// Requires: length <= 255 * 32.
 Bytes hkdf_sha256(ByteSpan secret, std::string_view purpose, std::size_t length,
                   ByteSpan salt = {});
 

@@ -3,6 +3,8 @@
 #include <sodium.h>
 
 #include "engine/core/assert.hpp"
+#include "engine/crypto/random.hpp"
+#include "engine/crypto/secret.hpp"
 
 namespace swarmfs::crypto {
 namespace {
@@ -27,11 +29,12 @@ SigningKey SigningKey::generate(Dice& dice) {
     Seed seed;
     dice.fill(seed.bytes);
     SigningKey key = from_seed(seed);
-    sodium_memzero(seed.bytes.data(), seed.bytes.size());
+    wipe(seed.bytes);
     return key;
 }
 
 SigningKey SigningKey::from_seed(const Seed& seed) {
+    initialise();
     SigningKey key;
     key.seed_ = seed;
     const int made = crypto_sign_seed_keypair(key.public_key_.bytes.data(), key.secret_.data(),
@@ -41,8 +44,8 @@ SigningKey SigningKey::from_seed(const Seed& seed) {
 }
 
 SigningKey::~SigningKey() {
-    sodium_memzero(seed_.bytes.data(), seed_.bytes.size());
-    sodium_memzero(secret_.data(), secret_.size());
+    wipe(seed_.bytes);
+    wipe(secret_);
 }
 
 Signature SigningKey::sign(std::string_view purpose, ByteSpan message) const {
@@ -56,6 +59,7 @@ Signature SigningKey::sign(std::string_view purpose, ByteSpan message) const {
 
 bool verify(const NodeId& key, std::string_view purpose, ByteSpan message,
             const Signature& signature) {
+    initialise();
     const Bytes bytes = statement(purpose, message);
     return crypto_sign_verify_detached(signature.bytes.data(), bytes.data(), bytes.size(),
                                        key.bytes.data()) == 0;
