@@ -1,0 +1,143 @@
+#include "engine/node/catalog_sync.hpp"
+
+#include "engine/core/log.hpp"
+
+namespace swarmfs::node {
+namespace {
+
+// Long enough for the author's own copy to arrive first, short against the 300 ms within which a
+// change is to be seen.
+constexpr auto kGossipDelay = std::chrono::milliseconds(80);
+// A burst of publications is answered with one vector.
+constexpr auto kVectorEvery = std::chrono::milliseconds(40);
+// What one turn of a sender may produce before the queue is asked again.
+constexpr std::size_t kSendAtOnce = 256 * 1024;
+
+catalog::VersionVector vector_of(const std::vector<protocol::VectorItem>& items) {
+    catalog::VersionVector vector;
+    for (const protocol::VectorItem& item : items) {
+        vector.raise(item.author, item.sequence);
+    }
+    return vector;
+}
+
+}  // namespace
+
+CatalogSync::CatalogSync(boost::asio::io_context& engine, Tree& tree)
+    : vector_timer_(engine), gossip_timer_(engine), tree_(tree) {}
+
+std::vector<protocol::VectorItem> CatalogSync::our_vector() {
+    std::vector<protocol::VectorItem> items;
+    const TreeView view = tree_.view();
+    for (const auto& [author, sequence] : view.catalog.vector().numbers()) {
+        items.push_back({author, sequence});
+    }
+    return items;
+}
+
+void CatalogSync::on_vector(const NodeId& node, std::vector<protocol::VectorItem> items) {
+    Peer& peer = peers_[node];
+    peer.sender.learn(vector_of(items));
+    send_to(node, peer);
+}
+
+void CatalogSync::on_ready(const NodeId& node) {
+    if (const auto peer = peers_.find(node); peer != peers_.end()) {
+        send_to(node, peer->second);
+    }
+}
+
+void CatalogSync::on_peer_left(const NodeId& node) {
+    peers_.erase(node);
+}
+
+// Returns: whether everything that waited is on its way.
+bool CatalogSync::flush(const NodeId& node, Peer& peer) {
+    while (!peer.waiting.empty()) {
+        if (!swarm_->send_catalog(node, peer.waiting.front())) {
+            return false;
+        }
+        peer.waiting.pop_front();
+    }
+    return true;
+}
+
+void CatalogSync::send_to(const NodeId& node, Peer& peer) {
+    bool all = false;
+    while (flush(node, peer) && !all) {
+        const TreeView view = tree_.view();
+        const auto keep = [&peer](catalog::MessageKind kind, Bytes message) {
+            const auto frame_kind = kind == catalog::MessageKind::header
+                                        ? swarm::CatalogFrame::Kind::header
+                                        : swarm::CatalogFrame::Kind::entries;
+            peer.waiting.push_back({frame_kind, std::move(message)});
+        };
+        auto sent = peer.sender.send(view.catalog, kSendAtOnce, keep);
+        if (!sent.ok()) {
+            log_error("node", "the catalog cannot be read: " + sent.error().message);
+            return;
+        }
+        all = *sent;
+    }
+}
+
+void CatalogSync::send_to_all() {
+    for (auto& [node, peer] : peers_) {
+        send_to(node, peer);
+    }
+}
+
+void CatalogSync::on_published() {
+    send_to_all();
+    grown();
+}
+
+Result<> CatalogSync::header(ByteSpan bytes) {
+    SWARM_TRY(const catalog::HeaderOutcome outcome, tree_.apply_header(bytes));
+    (void)outcome;
+    return done();
+}
+
+Result<> CatalogSync::entries(ByteSpan bytes) {
+    SWARM_TRY(const bool applied, tree_.apply_entries(bytes));
+    if (!applied) {
+        return done();
+    }
+    grown();
+    if (!gossip_due_) {
+        gossip_due_ = true;
+        gossip_timer_.expires_after(kGossipDelay);
+        gossip_timer_.async_wait([this](const boost::system::error_code& failed) {
+            if (!failed) {
+                gossip_due_ = false;
+                send_to_all();
+            }
+        });
+    }
+    return done();
+}
+
+void CatalogSync::grown() {
+    if (on_grown_) {
+        on_grown_();
+    }
+    if (vector_due_) {
+        return;
+    }
+    vector_due_ = true;
+    vector_timer_.expires_after(kVectorEvery);
+    vector_timer_.async_wait([this](const boost::system::error_code& failed) {
+        if (!failed) {
+            vector_due_ = false;
+            swarm_->broadcast_vector();
+        }
+    });
+}
+
+void CatalogSync::stop() {
+    vector_timer_.cancel();
+    gossip_timer_.cancel();
+    peers_.clear();
+}
+
+}  // namespace swarmfs::node

@@ -1,0 +1,102 @@
+#pragma once
+// One swarm's catalog and namespace in the store, and every change to them.
+//
+// Rules:
+//   1. One change at a time, each one batch of the Database: the catalog, the names and the inodes
+//      move together or not at all.
+//   2. What this node says is signed before anything of others is applied, so that a header tells
+//      the truth about what had been seen (catalog/replica.hpp, rule 5).
+//   3. Whoever shows names is told of each change after it is committed, in order, on the thread
+//      that made it. Listeners are quick and do not call back.
+// Reading needs no lock of this room: names are read from what is committed. Thread: any.
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "engine/catalog/replica.hpp"
+#include "engine/core/clock.hpp"
+#include "engine/core/dice.hpp"
+#include "engine/core/key_value.hpp"
+#include "engine/node/identity.hpp"
+#include "engine/store/database.hpp"
+#include "engine/store/namespace.hpp"
+
+namespace swarmfs::node {
+
+// The names as they are committed now. Made for one question or a few; holds no lock.
+class TreeView {
+public:
+    TreeView(const KeyValueReader& under, const Bytes& names_prefix, const Bytes& catalog_prefix)
+        : name_rows_(under, names_prefix),
+          catalog_rows_(under, catalog_prefix),
+          names(name_rows_),
+          catalog(catalog_rows_) {}
+    TreeView(const TreeView&) = delete;
+    TreeView& operator=(const TreeView&) = delete;
+
+private:
+    const PrefixedReader name_rows_;
+    const PrefixedReader catalog_rows_;
+
+public:
+    const store::NamespaceReader names;
+    const catalog::ReplicaReader catalog;
+};
+
+class Tree {
+public:
+    // Which listeners need to hear of a change: those whose own caller made it know already.
+    enum class Origin : std::uint8_t { volume, elsewhere };
+    using Listener = std::function<void(const std::vector<store::NameChange>&)>;
+    using Act = std::function<Result<>(store::Namespace&)>;
+
+    Tree(store::Database& database, Identity& identity, const SwarmId& swarm, const Clock& clock,
+         Dice& dice);
+
+    TreeView view() const { return {database_.reader(), names_prefix_, catalog_prefix_}; }
+
+    // Runs `act` on the namespace and commits what it did. An error of `act` undoes all of it.
+    // Errors: read_only for a member that may not write, those of `act`, and of the Database.
+    Result<> change(const Act& act, Origin origin,
+                    store::Durability durability = store::Durability::process_crash);
+    // Signs what was written since the last time. Returns: whether there was anything.
+    Result<bool> seal();
+
+    // ---- what others say; see catalog/replica.hpp ----
+    Result<catalog::HeaderOutcome> apply_header(ByteSpan message);
+    // Applies the publications that became whole by it. Returns: whether any did.
+    Result<bool> apply_entries(ByteSpan message);
+
+    std::uint64_t add_listener(Listener listener);
+    void remove_listener(std::uint64_t number);
+    // Called after a local change was committed and waits to be signed. Quick; must not call back.
+    void on_unsealed(std::function<void()> act) { on_unsealed_ = std::move(act); }
+
+    // A swarm that was left leaves nothing behind here.
+    Result<> erase_all();
+
+private:
+    struct Window;  // one batch with the replica and namespace in it
+    Result<> act_once(const Act& act, Origin origin, store::Durability durability);
+    Result<> begin_history(Window& window);
+    Result<bool> seal_in(Window& window);
+    Result<bool> advance_in(Window& window);
+    Result<> finish(Window& window, Origin origin, store::Durability durability);
+    void tell(const std::vector<store::NameChange>& changes, Origin origin);
+
+    store::Database& database_;
+    Identity& identity_;
+    const SwarmId swarm_;
+    const Clock& clock_;
+    Dice& dice_;
+    const Bytes names_prefix_;
+    const Bytes catalog_prefix_;
+    std::function<void()> on_unsealed_;
+    std::mutex listeners_mutex_;
+    std::map<std::uint64_t, Listener> listeners_;  // guarded by listeners_mutex_
+    std::uint64_t next_listener_ = 1;              // guarded by listeners_mutex_
+};
+
+}  // namespace swarmfs::node
