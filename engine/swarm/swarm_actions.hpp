@@ -1,0 +1,60 @@
+#pragma once
+// What SwarmCore wants done. The shell (swarm_shell.cpp), or a simulation, carries it out in order.
+
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "engine/swarm/request_ledger.hpp"
+#include "engine/swarm/swarm.hpp"
+
+namespace swarmfs::swarm {
+
+// Name the content to the peer by a handle; its frames about it come back as this number.
+struct OpenContent {
+    PeerNumber peer{};
+    ContentNumber content{};
+    ContentId id;
+    std::shared_ptr<ContentPort> port;
+};
+struct CloseContent {
+    PeerNumber peer{};
+    ContentNumber content{};
+};
+struct AskLeaves {
+    PeerNumber peer{};
+    ContentNumber content{};
+    protocol::LeafRange range;
+    protocol::Urgency urgency{};
+};
+struct CancelLeaves {
+    PeerNumber peer{};
+    ContentNumber content{};
+    protocol::LeafRange range;
+};
+// End the session. The core has forgotten the peer already.
+struct DropPeer {
+    PeerNumber peer{};
+    Error why;
+};
+struct ReadEnded {
+    ReadId read = 0;
+    Result<> outcome;
+};
+struct FillMoved {
+    FillId fill = 0;
+    FillProgress progress;
+};
+// Tell peers that opened the content.
+struct ChunksWhole {
+    ContentId id;
+    std::vector<ChunkIndex> chunks;
+};
+struct SourcesWanted {
+    ContentId id;
+};
+
+using Action = std::variant<OpenContent, CloseContent, AskLeaves, CancelLeaves, DropPeer, ReadEnded,
+                            FillMoved, ChunksWhole, SourcesWanted>;
+
+}  // namespace swarmfs::swarm

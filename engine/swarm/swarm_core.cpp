@@ -1,0 +1,293 @@
+#include "engine/swarm/swarm_core.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "engine/core/assert.hpp"
+
+namespace swarmfs::swarm {
+
+SwarmCore::SwarmCore(ContentPorts& ports, SwarmOptions options, std::uint64_t salt)
+    : options_(options), ports_(ports), salt_(salt), window_budget_(options.window_budget_bytes) {}
+
+// ---- what peers do ----
+
+void SwarmCore::peer_joined(PeerNumber peer, const NodeId& node, TimePoint now) {
+    PeerState& state = peers_[peer];
+    state.node = node;
+    state.last_word = now;
+    ledger_.add_peer(peer, now);
+    for (auto& [number, content] : contents_) {
+        queue_starved(*content);
+        if (content->wanted() && !is_tiny(content->id)) {
+            open_more(*content, 1, now);
+        }
+        changed_.insert(number);
+    }
+}
+
+void SwarmCore::peer_left(PeerNumber peer, TimePoint now) {
+    const auto found = peers_.find(peer);
+    if (found == peers_.end()) {
+        return;
+    }
+    for (const ContentNumber number : found->second.open) {
+        lose_source(*contents_.at(number), peer);
+    }
+    peers_.erase(found);
+    owed_by_nobody(ledger_.remove_peer(peer), false, now);
+}
+
+void SwarmCore::peer_lied(PeerNumber peer, const std::string& how, TimePoint now) {
+    const auto found = peers_.find(peer);
+    if (found == peers_.end()) {
+        return;
+    }
+    bans_.ban(found->second.node, now);
+    actions_.push_back(DropPeer{peer, peer_error(how, Code::corrupt)});
+    peer_left(peer, now);
+}
+
+void SwarmCore::heard_from(PeerNumber peer, TimePoint now) {
+    if (const auto found = peers_.find(peer); found != peers_.end()) {
+        found->second.last_word = now;
+    }
+}
+
+void SwarmCore::round_trip(PeerNumber peer, Duration time) {
+    if (const auto found = peers_.find(peer); found != peers_.end()) {
+        found->second.facts.round_trip = time;
+    }
+}
+
+void SwarmCore::sent_to(PeerNumber peer, std::uint64_t bytes) {
+    if (const auto found = peers_.find(peer); found != peers_.end()) {
+        found->second.facts.bytes_sent += bytes;
+    }
+}
+
+void SwarmCore::holding(PeerNumber peer, ContentNumber number, protocol::HoldingKind kind,
+                        ChunkIndex first, ByteSpan bitmap, TimePoint now) {
+    WantedContent* content = find(number);
+    if (content == nullptr) {
+        return;
+    }
+    const auto found = content->sources.find(peer);
+    if (found == content->sources.end()) {
+        return;
+    }
+    WantedContent::Source& source = found->second;
+    source.answered = true;
+    changed_.insert(number);
+    ChunkPicker* picker = content->fill ? content->fill->picker.get() : nullptr;
+    if (kind == protocol::HoldingKind::all && !source.held.all) {
+        if (picker != nullptr) {
+            source.held.some.for_each([&](ChunkIndex chunk) { picker->lost(chunk); });
+        }
+        source.held.some.clear();
+        source.held.all = true;
+    }
+    if (kind == protocol::HoldingKind::some && !source.held.all) {
+        for_each_in_bitmap(bitmap, first, chunk_count(content->id.size), [&](ChunkIndex chunk) {
+            if (source.held.some.insert(chunk) && picker != nullptr) {
+                picker->gained(chunk);
+            }
+        });
+    }
+    more_is_held(*content, now);
+}
+
+void SwarmCore::have(PeerNumber peer, ContentNumber number, std::span<const ChunkIndex> chunks,
+                     TimePoint now) {
+    WantedContent* content = find(number);
+    if (content == nullptr) {
+        return;
+    }
+    const auto found = content->sources.find(peer);
+    if (found == content->sources.end() || found->second.held.all) {
+        return;
+    }
+    ChunkPicker* picker = content->fill ? content->fill->picker.get() : nullptr;
+    for (const ChunkIndex chunk : chunks) {
+        if (chunk.value < chunk_count(content->id.size) && found->second.held.some.insert(chunk) &&
+            picker != nullptr) {
+            picker->gained(chunk);
+        }
+    }
+    changed_.insert(number);
+    more_is_held(*content, now);
+}
+
+void SwarmCore::leaves_stored(PeerNumber peer, ContentNumber number, ChunkIndex chunk,
+                              LeafMask leaves, std::uint64_t bytes, TimePoint now) {
+    const RequestLedger::Arrival arrival = ledger_.arrived(peer, number, chunk, leaves, now);
+    for (const Ask& ask : arrival.to_cancel) {
+        for (const protocol::LeafRange& range : ranges_of(chunk, ask.leaves)) {
+            actions_.push_back(CancelLeaves{ask.peer, number, range});
+        }
+    }
+    WantedContent* content = find(number);
+    if (const auto from = peers_.find(peer); from != peers_.end()) {
+        from->second.facts.bytes_received += bytes;
+        from->second.last_word = now;
+        if (content != nullptr) {
+            remember(content->id, from->second.node, bytes);
+        }
+    }
+    if (content != nullptr) {
+        chunk_changed(*content, chunk, now);
+    }
+}
+
+void SwarmCore::refused(PeerNumber peer, ContentNumber number, const protocol::LeafRange& range,
+                        protocol::RefuseReason reason, TimePoint now) {
+    ledger_.refused(peer, number, range.chunk, mask_of(range));
+    if (reason == protocol::RefuseReason::busy) {
+        ledger_.busy(peer, now);
+    }
+    WantedContent* content = find(number);
+    if (content == nullptr) {
+        return;
+    }
+    if (reason != protocol::RefuseReason::busy) {
+        holds_not(*content, peer, range.chunk);
+    }
+    chunk_changed(*content, range.chunk, now);
+}
+
+void SwarmCore::store_failed(ContentNumber number, const Error& error, TimePoint now) {
+    if (WantedContent* content = find(number)) {
+        fail(*content, error, now);
+    }
+}
+
+// ---- what this node wants ----
+
+void SwarmCore::read(ReadId id, const ReadRequest& request, TimePoint now) {
+    if (request.offset > request.content.size ||
+        request.length > request.content.size - request.offset) {
+        actions_.push_back(
+            ReadEnded{id, caller_error(Code::invalid, "a read beyond the end of the content")});
+        return;
+    }
+    if (request.length == 0) {
+        actions_.push_back(ReadEnded{id, done()});
+        return;
+    }
+    const auto obtained = obtain(request.content, request.likely, now);
+    if (!obtained.ok()) {
+        actions_.push_back(ReadEnded{id, obtained.error()});
+        return;
+    }
+    WantedContent& content = **obtained;
+    WantedContent::Read read;
+    read.id = id;
+    read.first = leaf_at(request.offset);
+    read.last = leaf_at(request.offset + request.length - 1);
+    read.deadline = request.deadline;
+    for (ChunkIndex chunk = chunk_of(read.first); chunk <= chunk_of(read.last); ++chunk) {
+        chunk_changed(content, chunk, now);  // so that what is stored is not counted as missing
+        const LeafMask stored = content.port->leaf_mask(chunk);
+        const auto lacking =
+            static_cast<LeafMask>(WantedContent::leaves_read(read, chunk) & ~stored);
+        if (lacking == 0) {
+            continue;
+        }
+        read.missing += static_cast<std::uint64_t>(std::popcount(lacking));
+        WantedContent::Need& need = content.needs[chunk.value];
+        need.urgent_due = need.urgent == 0 ? now : std::min(need.urgent_due, now);
+        need.urgent |= lacking;
+        promote(content, chunk, lacking);
+        content.starved.erase(chunk.value);
+        queue(content, chunk);
+    }
+    const bool waits = read.missing > 0;
+    if (waits) {
+        content.reads.push_back(read);
+        reads_.emplace(id, content.number);
+        deadlines_.emplace(read.deadline, id);
+    } else {
+        actions_.push_back(ReadEnded{id, done()});
+    }
+    want_ahead(content, content.window->on_read(request.offset, request.length, waits, now), now);
+    idle_again(content, now);
+}
+
+void SwarmCore::cancel_read(ReadId id, TimePoint now) {
+    const auto found = reads_.find(id);
+    if (found == reads_.end()) {
+        return;
+    }
+    WantedContent& content = *contents_.at(found->second);
+    for (std::size_t i = 0; i < content.reads.size(); ++i) {
+        if (content.reads[i].id == id) {
+            end_read(content, i, caller_error(Code::cancelled, "the read was cancelled"), now);
+            return;
+        }
+    }
+}
+
+void SwarmCore::note_read(const ContentId& id, std::uint64_t offset, std::uint64_t length,
+                          TimePoint now) {
+    if (length == 0 || offset > id.size || length > id.size - offset) {
+        return;
+    }
+    const auto obtained = obtain(id, std::nullopt, now);
+    if (!obtained.ok()) {
+        return;
+    }
+    WantedContent& content = **obtained;
+    want_ahead(content, content.window->on_read(offset, length, false, now), now);
+    idle_again(content, now);
+}
+
+void SwarmCore::end_reading(const ContentId& id, TimePoint now) {
+    WantedContent* content = find(id);
+    if (content == nullptr) {
+        return;
+    }
+    for (const ByteRange& range : content->window->end()) {
+        abandon(*content, range, now);
+    }
+    changed_.insert(content->number);
+}
+
+void SwarmCore::fill(FillId id, const FillRequest& request, TimePoint) {
+    waiting_fills_[is_tiny(request.content) ? 1 : 0].push_back({id, request});
+}
+
+void SwarmCore::cancel_fill(FillId id, TimePoint now) {
+    const auto running = fills_.find(id);
+    if (running == fills_.end()) {
+        for (auto& line : waiting_fills_) {
+            std::erase_if(line, [id](const WaitingFill& waiting) { return waiting.id == id; });
+        }
+        return;
+    }
+    WantedContent& content = *contents_.at(running->second);
+    std::erase(content.fill->ids, id);
+    fills_.erase(running);
+    if (!content.fill->ids.empty()) {
+        return;
+    }
+    end_fill(content);
+    for (auto& [chunk, need] : content.needs) {
+        need.fill = 0;
+    }
+    for (const Ask& ask : ledger_.asks_for(content.number)) {
+        release_chunk(content, ask.chunk, now);
+    }
+    changed_.insert(content.number);
+}
+
+void SwarmCore::cancel_all(TimePoint now) {
+    const Error error = caller_error(Code::cancelled, "the swarm is closing");
+    for (auto& line : waiting_fills_) {
+        line.clear();
+    }
+    for (auto& [number, content] : contents_) {
+        fail(*content, error, now);
+    }
+}
+
+}  // namespace swarmfs::swarm

@@ -1,0 +1,203 @@
+#pragma once
+// The mind of one swarm: what to open, ask, cancel and answer. Events in, actions out; no socket,
+// no thread, and no clock but the `now` it is told. The simulation runs ten of them in virtual
+// time.
+//
+// Rules, in the order in which they are applied by decide():
+//   1. What is overdue ends: reads past their deadline; asks of silent peers, which are placed
+//   anew.
+//   2. Reads are urgent, windows ahead, the rest fill; urgent and ahead go by the time they are
+//   due.
+//   3. A leaf is asked of the peer expected to deliver it first: what it owes, by its rate, weighed
+//      by its score; of silent peers only when nobody else holds it.
+//   4. A content not yet opened anywhere is opened at many peers (a tiny one at the likeliest
+//   only),
+//      and an urgent leaf is asked at once, in the same flight, of the likeliest holder, or of the
+//      best two peers when none is likely.   Why: the first byte then takes one round trip.
+//   5. A read asked as ahead or fill and stuck behind more than 512 KiB is asked anew as urgent.
+//   6. A late ask is duplicated once: urgent and ahead at once, fill only in endgame (nothing
+//      unasked is left and the other peer owes nothing).
+//   7. Fills take turns by chunk. At most 8 large and 512 tiny ones run at a time; those without
+//      any source do not count.
+//   8. A read that nobody can be asked for fails as unavailable after the grace time (three times
+//      that while dialling); otherwise it waits for its deadline.
+//   9. A peer that lied is dropped and banned.
+// Cost: O(log) a chunk; a content costs what is touched of it.
+
+#include <array>
+#include <deque>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include "engine/swarm/peer_score.hpp"
+#include "engine/swarm/swarm_actions.hpp"
+#include "engine/swarm/wanted_content.hpp"
+
+namespace swarmfs::swarm {
+
+class SwarmCore {
+public:
+    // `ports` must outlive the core; its open() and the ports' masks are all that is asked of it.
+    SwarmCore(ContentPorts& ports, SwarmOptions options, std::uint64_t salt);
+
+    // ---- what peers do ----
+    void peer_joined(PeerNumber peer, const NodeId& node, TimePoint now);
+    void peer_left(PeerNumber peer, TimePoint now);
+    void peer_lied(PeerNumber peer, const std::string& how, TimePoint now);
+    void heard_from(PeerNumber peer, TimePoint now);
+    void round_trip(PeerNumber peer, Duration time);
+    void sent_to(PeerNumber peer, std::uint64_t bytes);
+    void holding(PeerNumber peer, ContentNumber content, protocol::HoldingKind kind,
+                 ChunkIndex first, ByteSpan bitmap, TimePoint now);
+    void have(PeerNumber peer, ContentNumber content, std::span<const ChunkIndex> chunks,
+              TimePoint now);
+    // Leaves of the peer were proven and stored. `bytes` is their size.
+    void leaves_stored(PeerNumber peer, ContentNumber content, ChunkIndex chunk, LeafMask leaves,
+                       std::uint64_t bytes, TimePoint now);
+    void refused(PeerNumber peer, ContentNumber content, const protocol::LeafRange& range,
+                 protocol::RefuseReason reason, TimePoint now);
+    // The disk would not take a leaf of it. The peer is not to blame.
+    void store_failed(ContentNumber content, const Error& error, TimePoint now);
+
+    // ---- what this node wants ----
+    void read(ReadId id, const ReadRequest& request, TimePoint now);
+    void cancel_read(ReadId id, TimePoint now);
+    void note_read(const ContentId& content, std::uint64_t offset, std::uint64_t length,
+                   TimePoint now);
+    void end_reading(const ContentId& content, TimePoint now);
+    void fill(FillId id, const FillRequest& request, TimePoint now);
+    void cancel_fill(FillId id, TimePoint now);
+    void dialling(int difference) { dialling_ += difference; }
+    // Answers every read and fill with Code::cancelled.
+    void cancel_all(TimePoint now);
+
+    // ---- what follows ----
+    // Returns: what to do, in order. Call after any number of the above, and at next_wake().
+    std::vector<Action> decide(TimePoint now);
+    TimePoint next_wake(TimePoint now) const;
+
+    bool banned(const NodeId& node, TimePoint now) const { return bans_.banned(node, now); }
+    std::optional<ContentNumber> number_of(const ContentId& content) const;
+
+    // ---- statistics ----
+    struct PeerReport {
+        double rate = 0;
+        double score = 0;
+        std::uint64_t outstanding = 0;
+        std::uint64_t bytes_received = 0;
+        std::optional<Duration> round_trip;
+    };
+    PeerReport report(PeerNumber peer, TimePoint now) const;
+    std::vector<ContentSource> sources(const ContentId& content) const;
+    std::size_t contents() const { return contents_.size(); }
+
+private:
+    struct PeerState {
+        NodeId node;
+        std::set<ContentNumber> open;
+        PeerFacts facts;
+        TimePoint last_word{};
+        double score = 0.5;  // as of scored_at_
+    };
+    struct Ready {  // a chunk with leaves to ask for
+        protocol::Urgency urgency{};
+        TimePoint due{};
+        ContentNumber content{};
+        std::uint64_t chunk = 0;
+        auto operator<=>(const Ready&) const = default;
+    };
+    struct WaitingFill {
+        FillId id = 0;
+        FillRequest request;
+    };
+    // Chosen by us: what a reader that pauses may come back to, without its handles at peers.
+    static constexpr Duration kIdleMax = std::chrono::seconds(60);
+
+    // contents (swarm_core.cpp)
+    WantedContent* find(ContentNumber number);
+    WantedContent* find(const ContentId& id);
+    Result<WantedContent*> obtain(const ContentId& id, const std::optional<NodeId>& likely,
+                                  TimePoint now);
+    void forget(WantedContent& content);
+    void close_everywhere(WantedContent& content);
+    void settle(WantedContent& content, TimePoint now);
+    void fail(WantedContent& content, const Error& error, TimePoint now);
+    void lose_source(WantedContent& content, PeerNumber peer);
+    void holds_not(WantedContent& content, PeerNumber peer, ChunkIndex chunk);
+    void idle_again(WantedContent& content, TimePoint now);
+    void more_is_held(WantedContent& content, TimePoint now);
+    void remember(const ContentId& id, const NodeId& node, std::uint64_t bytes);
+
+    // needs (swarm_needs.cpp)
+    // The chunk's leaves were stored, asked or released: brings all that follows up to date.
+    void chunk_changed(WantedContent& content, ChunkIndex chunk, TimePoint now);
+    void chunk_is_whole(WantedContent& content, ChunkIndex chunk);
+    void queue(WantedContent& content, ChunkIndex chunk);
+    void unqueue(ContentNumber content, std::uint64_t chunk);
+    void queue_starved(WantedContent& content);
+    void release_chunk(WantedContent& content, ChunkIndex chunk, TimePoint now);
+    void owed_by_nobody(const std::vector<Ask>& asks, bool tell_peer, TimePoint now);
+    void promote(WantedContent& content, ChunkIndex chunk, LeafMask leaves);
+    void want_ahead(WantedContent& content, const ReadWindow::Plan& plan, TimePoint now);
+    void abandon(WantedContent& content, const ByteRange& range, TimePoint now);
+    void end_read(WantedContent& content, std::size_t index, Result<> outcome, TimePoint now);
+    void finish_reads(WantedContent& content, ChunkIndex chunk, LeafMask newly, TimePoint now);
+    void report_fill(WantedContent& content, bool complete, const std::optional<Error>& error);
+    void end_fill(WantedContent& content);
+
+    // schedule (swarm_schedule.cpp)
+    void end_overdue(TimePoint now);
+    void judge_reads(WantedContent& content, TimePoint now);
+    static bool hopeless(const WantedContent& content, const WantedContent::Read& read);
+    void start_fills(TimePoint now);
+    void begin_fill(WantedContent& content, const WaitingFill& waiting, TimePoint now);
+    void place_needs(TimePoint now);
+    enum class Placed : std::uint8_t { yes, no_room, no_source };
+    Placed place(WantedContent& content, ChunkIndex chunk, protocol::Urgency urgency,
+                 TimePoint now);
+    std::optional<PeerNumber> best_source(const WantedContent& content, ChunkIndex chunk,
+                                          LeafMask leaves, protocol::Urgency urgency, bool opening,
+                                          TimePoint now, bool* exists) const;
+    double cost_of(PeerNumber peer, std::uint64_t bytes, TimePoint now) const;
+    void refresh_scores(TimePoint now);
+    bool open_more(WantedContent& content, std::size_t count, TimePoint now);
+    void ask(WantedContent& content, PeerNumber peer, ChunkIndex chunk, LeafMask leaves,
+             protocol::Urgency urgency, TimePoint now);
+    void duplicate(const Ask& late, TimePoint now);
+    void place_fills(TimePoint now);
+    bool fill_from(PeerNumber peer, WantedContent& content, TimePoint now);
+    bool help_to_end(PeerNumber peer, WantedContent& content, TimePoint now);
+
+    const SwarmOptions options_;
+    ContentPorts& ports_;
+    const std::uint64_t salt_;
+    WindowBudget window_budget_;
+    RequestLedger ledger_;
+    BanList bans_;
+    std::map<PeerNumber, PeerState> peers_;
+    std::map<ContentNumber, std::unique_ptr<WantedContent>> contents_;
+    std::unordered_map<ContentId, ContentNumber> numbers_;
+    std::unordered_map<ReadId, ContentNumber> reads_;
+    std::unordered_map<FillId, ContentNumber> fills_;       // running
+    std::array<std::deque<WaitingFill>, 2> waiting_fills_;  // large, tiny
+    std::set<Ready> ready_;
+    std::unordered_map<ContentNumber, std::unordered_map<std::uint64_t, Ready>> ready_at_;
+    std::set<ContentNumber> large_fills_;
+    std::set<ContentNumber> tiny_fills_;
+    std::set<ContentNumber> changed_;  // contents to look at in decide()
+    std::set<std::pair<TimePoint, ContentNumber>> idle_;
+    std::set<std::pair<TimePoint, ReadId>> deadlines_;
+    std::set<std::pair<TimePoint, ContentNumber>> graces_;  // when to judge its reads again
+    TimePoint scored_at_{};
+    ContentNumber fill_turn_{};
+    std::vector<Action> actions_;
+    std::uint32_t next_content_ = 1;
+    int dialling_ = 0;
+
+    // Bytes by content and node, for whoever asks where a file came from; the oldest give way.
+    std::unordered_map<ContentId, std::map<NodeId, std::uint64_t>> received_;
+    std::deque<ContentId> received_order_;
+};
+
+}  // namespace swarmfs::swarm
