@@ -174,9 +174,7 @@ SwarmCore::Placed SwarmCore::place(WantedContent& content, ChunkIndex chunk,
         const bool one_will_do =
             first && is_tiny(content.id) && (content.likely || urgency == protocol::Urgency::fill);
         const std::size_t few = first ? (one_will_do ? 1 : 2) : kOpenFew;
-        if (!open_more(content, is_tiny(content.id) ? few : kOpenWidely, now)) {
-            return Placed::no_source;
-        }
+        open_more(content, is_tiny(content.id) ? few : kOpenWidely, now);
     }
     if (urgency == protocol::Urgency::ahead) {
         return Placed::no_source;  // asked as soon as somebody has said what it holds

@@ -193,6 +193,7 @@ void SimulatedSwarm::carry_out(Member& member, swarm::Action& action) {
         const protocol::Handle handle = half.next_handle++;
         half.handles[open->content] = handle;
         half.contents[handle] = open->content;
+        half.disks[handle] = member.disks.at(open->id);
         send(member, half, [this, handle, id = open->id](Member& there, HalfSession& back) {
             back.opened[handle] = id;
             if (there.mute) {
@@ -225,6 +226,7 @@ void SimulatedSwarm::carry_out(Member& member, swarm::Action& action) {
         const protocol::Handle handle = half.handles.at(close->content);
         half.handles.erase(close->content);
         half.contents.erase(handle);
+        half.disks.erase(handle);
         send(member, half, [handle](Member&, HalfSession& back) {
             back.opened.erase(handle);
             back.uploads.drop_handle(handle);
@@ -349,17 +351,13 @@ void SimulatedSwarm::deliver(Member& there, HalfSession& back, const swarm::Uplo
         return;
     }
     ++there.leaves_received;
-    for (auto& [id, disk] : there.disks) {
-        if (there.core->number_of(id) == number) {
-            const auto bit = static_cast<LeafMask>(1U << leaf.leaf);
-            disk->put(leaf.chunk, bit);
-            const std::uint64_t bytes = leaf_bytes(id.size, first_leaf(leaf.chunk) + leaf.leaf);
-            act(there, [&](swarm::SwarmCore& core) {
-                core.leaves_stored(peer, number, leaf.chunk, bit, bytes, now_);
-            });
-            return;
-        }
-    }
+    const auto bit = static_cast<LeafMask>(1U << leaf.leaf);
+    Disk& disk = *back.disks.at(leaf.handle);
+    disk.put(leaf.chunk, bit);
+    const std::uint64_t bytes = leaf_bytes(disk.id().size, first_leaf(leaf.chunk) + leaf.leaf);
+    act(there, [&](swarm::SwarmCore& core) {
+        core.leaves_stored(peer, number, leaf.chunk, bit, bytes, now_);
+    });
 }
 
 void SimulatedSwarm::announce(Member& member, const swarm::ChunksWhole& whole) {

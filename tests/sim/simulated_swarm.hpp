@@ -60,6 +60,7 @@ struct HalfSession {
     protocol::Handle next_handle = 1;
     std::map<ContentNumber, protocol::Handle> handles;
     std::map<protocol::Handle, ContentNumber> contents;
+    std::map<protocol::Handle, std::shared_ptr<Disk>> disks;
     // Serving: the other end's handles here.
     std::map<protocol::Handle, ContentId> opened;
     swarm::UploadQueue uploads;
