@@ -121,4 +121,15 @@ NamespaceSums NamespaceReader::sums() const {
     return sums;
 }
 
+std::vector<Inode> NamespaceReader::unpublished() const {
+    std::vector<Inode> inodes;
+    const Bytes prefix{'u'};
+    rows_.scan(prefix, {}, [&](ByteSpan key, ByteSpan) {
+        WireReader in(key.subspan(prefix.size()));
+        inodes.push_back(in.u64());
+        return true;
+    });
+    return inodes;
+}
+
 }  // namespace swarmfs::store

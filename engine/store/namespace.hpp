@@ -47,6 +47,8 @@ public:
     // Errors: not_found when the inode has no name any more.
     Result<std::string> path_of(const InodeRecord& record) const;
     NamespaceSums sums() const;
+    // Files that were created here and have never been published.
+    std::vector<Inode> unpublished() const;
 
 protected:
     std::optional<Inode> child(Inode parent, std::string_view name) const;

@@ -95,6 +95,7 @@ Result<InodeRecord> Namespace::create_file(Inode parent, std::string_view name,
     record.mode = allowed(mode);
     record.mtime_ns = record.ctime_ns = now_.ns();
     record = insert(record);
+    rows_.put(unpublished_key(record.inode), {});
     note(record);
     return record;
 }
@@ -148,6 +149,7 @@ Result<InodeRecord> Namespace::publish_file(const InodeRecord& opened, const Con
     SWARM_TRY(const catalog::Dot dot, replica_.append_local(entry, now_.wall_ms));
     SWARM_CHECK(settle_conflict(before, path));
     record.dot = dot;
+    rows_.erase(unpublished_key(record.inode));
     place(record, record.parent, record.name);
     update(replica_.take_touched());
     return record;

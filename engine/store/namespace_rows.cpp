@@ -73,6 +73,14 @@ Bytes inode_key(Inode inode) {
     return key;
 }
 
+Bytes unpublished_key(Inode inode) {
+    Bytes key;
+    WireWriter out(key);
+    out.u8('u');
+    out.u64(inode);
+    return key;
+}
+
 Bytes next_inode_key() {
     return {'n'};
 }

@@ -3,6 +3,7 @@
 //
 //   'd' parent:u64 name   ->  inode:u64                       a name in a directory
 //   'i' inode:u64         ->  record                          what the inode is
+//   'u' inode:u64         ->  nothing                         a file that is not published yet
 //   'n'                   ->  u64                             the next inode number
 //   's'                   ->  files:u64 bytes:u64             sums, for statfs and status
 //
@@ -48,6 +49,7 @@ std::optional<InodeRecord> decode_record(Inode inode, ByteSpan bytes);
 Bytes name_key(Inode parent, std::string_view name);
 Bytes names_prefix(Inode parent);
 Bytes inode_key(Inode inode);
+Bytes unpublished_key(Inode inode);
 Bytes next_inode_key();
 Bytes sums_key();
 

@@ -184,6 +184,7 @@ void Namespace::drop(const InodeRecord& record) {
         rows_.erase(name_key(record.parent, record.name));
     }
     rows_.erase(inode_key(record.inode));
+    rows_.erase(unpublished_key(record.inode));
     count(record, false);
     note(record);
 }
