@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+
 #include "engine/core/wire.hpp"
 #include "engine/crypto/aead.hpp"
 #include "engine/crypto/random.hpp"
@@ -9,63 +11,91 @@
 namespace swarmfs::crypto {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
-constexpr std::size_t kHeaderBytes = 1 + 1 + 2 + crypto_pwhash_SALTBYTES;
-static_assert(crypto_pwhash_SALTBYTES == 16);
+using Salt = std::array<std::uint8_t, kPasswordSaltBytes>;
 
-Result<Secret32> stretch(std::string_view password, ByteSpan salt, unsigned operations,
-                         unsigned memory_mib) {
+constexpr std::size_t kHeaderBytes = kPasswordSealOverhead - kAeadTagBytes;
+constexpr AeadNonce kNonce{};  // rule 1
+
+static_assert(crypto_pwhash_SALTBYTES == kPasswordSaltBytes);
+static_assert(kPasswordSealOverhead == 1 + 1 + 2 + kPasswordSaltBytes + kAeadTagBytes);
+
+bool within_bounds(StretchCost cost) {
+    return cost.passes >= 1 && cost.passes <= kStretchCostMax.passes && cost.memory_mib >= 1 &&
+           cost.memory_mib <= kStretchCostMax.memory_mib;
+}
+
+}  // namespace
+
+Result<Secret32> stretch_password(std::string_view password, const Salt& salt, StretchCost cost) {
     initialise();
+    if (password.size() > kPasswordBytesMax) {
+        return caller_error(Code::invalid, "the password is longer than " +
+                                               std::to_string(kPasswordBytesMax) + " bytes");
+    }
+    if (!within_bounds(cost)) {
+        return caller_error(Code::invalid,
+                            "stretching the password would cost more than this program spends");
+    }
     Secret32 key;
     const int failed = crypto_pwhash(
         key.mutable_span().data(), key.span().size(), password.data(), password.size(), salt.data(),
-        operations, std::size_t{memory_mib} * 1024 * 1024, crypto_pwhash_ALG_ARGON2ID13);
+        cost.passes, std::size_t{cost.memory_mib} * 1024 * 1024, crypto_pwhash_ALG_ARGON2ID13);
     if (failed != 0) {
-        return disk_error(Code::no_space, "there is not enough memory to stretch the password");
+        return caller_error(Code::no_space, "stretching the password takes " +
+                                                std::to_string(cost.memory_mib) +
+                                                " MiB of memory, and they are not there");
     }
     return key;
 }
 
-// The key is used once: it depends on a fresh salt. So the nonce may be fixed.
-constexpr AeadNonce kNonce{};
-
-}  // namespace
-
-Bytes seal_with_password(std::string_view password, ByteSpan text, Dice& dice) {
-    Bytes sealed;
-    WireWriter out(sealed);
-    out.u8(kVersion);
-    out.u8(static_cast<std::uint8_t>(kPasswordOperations));
-    out.u16(static_cast<std::uint16_t>(kPasswordMemoryMib));
-    std::array<std::uint8_t, crypto_pwhash_SALTBYTES> salt{};
+Result<Bytes> seal_with_password(std::string_view password, ByteSpan text, Dice& dice,
+                                 StretchCost cost) {
+    if (text.size() > kPasswordTextBytesMax) {
+        return caller_error(Code::too_large, "it is too large to be sealed with a password");
+    }
+    Salt salt{};
     dice.fill(salt);
+    SWARM_TRY(const Secret32 key, stretch_password(password, salt, cost));
+
+    Bytes sealed;
+    sealed.reserve(kPasswordSealOverhead + text.size());  // no copies of the text left in the heap
+    WireWriter out(sealed);
+    out.u8(kPasswordSealVersion);
+    out.u8(cost.passes);
+    out.u16(cost.memory_mib);
     out.raw(salt);
-    const Bytes header = sealed;
-    auto key = stretch(password, salt, kPasswordOperations, kPasswordMemoryMib);
-    SWARM_ASSERT(key.ok());
     out.raw(text);
-    sealed.resize(sealed.size() + kAeadTagBytes);
-    const MutableByteSpan body = MutableByteSpan(sealed).subspan(kHeaderBytes);
-    Aes256Gcm(*key).seal(kNonce, header, body.first(text.size()), body.last(kAeadTagBytes));
+    sealed.resize(kPasswordSealOverhead + text.size());
+    const MutableByteSpan all(sealed);
+    Aes256Gcm(key).seal(kNonce, all.first(kHeaderBytes), all.subspan(kHeaderBytes, text.size()),
+                        all.last(kAeadTagBytes));
     return sealed;
 }
 
 Result<Bytes> open_with_password(std::string_view password, ByteSpan sealed) {
     WireReader in(sealed);
     const std::uint8_t version = in.u8();
-    const unsigned operations = in.u8();
-    const unsigned memory_mib = in.u16();
-    const ByteSpan salt = in.raw(crypto_pwhash_SALTBYTES);
-    if (in.failed() || in.remaining() < kAeadTagBytes || version != kVersion || operations == 0 ||
-        operations > kPasswordOperationsMax || memory_mib == 0 ||
-        memory_mib > kPasswordMemoryMibMax) {
+    if (!in.failed() && version != kPasswordSealVersion) {
+        return caller_error(Code::unsupported, "it is sealed with a password as version " +
+                                                   std::to_string(version) +
+                                                   " does it; this program knows version " +
+                                                   std::to_string(kPasswordSealVersion));
+    }
+    StretchCost cost;
+    cost.passes = in.u8();
+    cost.memory_mib = in.u16();
+    const ByteSpan salt_bytes = in.raw(kPasswordSaltBytes);
+    if (in.failed() || in.remaining() < kAeadTagBytes ||
+        in.remaining() > kPasswordTextBytesMax + kAeadTagBytes) {
         return caller_error(Code::invalid, "it is not sealed in a way this program knows");
     }
-    SWARM_TRY(const Secret32 key, stretch(password, salt, operations, memory_mib));
-    Bytes text = to_bytes(sealed.subspan(kHeaderBytes, in.remaining() - kAeadTagBytes));
+    Salt salt{};
+    std::copy(salt_bytes.begin(), salt_bytes.end(), salt.begin());
+    SWARM_TRY(const Secret32 key, stretch_password(password, salt, cost));
+    Bytes text = to_bytes(in.raw(in.remaining() - kAeadTagBytes));
     if (!Aes256Gcm(key).open(kNonce, sealed.first(kHeaderBytes), text,
                              sealed.last(kAeadTagBytes))) {
-        return caller_error(Code::permission, "the password is wrong");
+        return caller_error(Code::permission, "the password is wrong, or what it seals is damaged");
     }
     return text;
 }

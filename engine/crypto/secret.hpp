@@ -13,7 +13,8 @@ void wipe(MutableByteSpan bytes);
 // Takes the same time wherever the two differ. Different lengths are different at once.
 bool equal_constant_time(ByteSpan left, ByteSpan right);
 
-// N secret bytes.
+// N secret bytes. No operator== and no text form on purpose: secrets are compared by
+// equal_constant_time and never printed.
 template <std::size_t N>
 class Secret {
 public:

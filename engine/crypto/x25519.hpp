@@ -1,5 +1,5 @@
 #pragma once
-// Diffie-Hellman over Curve25519 (RFC 7748), by libsodium.
+// Diffie-Hellman over Curve25519 (RFC 7748), by libsodium. Thread: any.
 
 #include <optional>
 
