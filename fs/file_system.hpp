@@ -1,0 +1,173 @@
+#pragma once
+// A Volume as the kernel wants to see it. Knows no FUSE type and is tested without a kernel.
+//
+//   1. The kernel may keep names, negative names and attributes for an hour, because every change
+//      that did not come through it is told to it at once (as Notices).
+//   2. An answer that a change may have overtaken is worth nothing a moment later: it carries a
+//      cache time of zero. (changes_ is read before the volume is asked and again after the answer
+//      is counted; a change raises it before it looks whether the kernel knows the inode. So
+//      either the change sees the count, or the answer sees the change.)
+//   3. File pages stay cached across opens: content is immutable, and a version that comes from
+//      elsewhere is a new inode. Only an inode whose content somebody else on this node changed in
+//      place loses its pages, when it is next opened; never by a notice.
+//   4. Every file belongs to the mount's owner; set-uid and set-gid bits do not exist.
+//   5. A read waits for the network without a thread: `read` returns, `done` answers later.
+//
+// Thread: any. No lock is held while the volume works, but for one directory stream's.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+
+#include "engine/core/clock.hpp"
+#include "engine/node/volume.hpp"
+#include "fs/directory_stream.hpp"
+#include "fs/known_inodes.hpp"
+#include "fs/notices.hpp"
+#include "fs/open_files.hpp"
+
+namespace swarmfs::fs {
+
+struct FileSystemOptions {
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    std::uint32_t umask = 0;  // permission bits to take away from what is shown
+    Duration read_timeout = std::chrono::seconds(30);  // 0 waits for ever
+    Duration cache_time = std::chrono::hours(1);
+};
+
+struct FileStatus {
+    node::Attributes attributes;  // mode with the mount's umask applied
+    std::uint32_t uid = 0;
+    std::uint32_t gid = 0;
+    Duration keep{};  // how long the kernel may keep this
+};
+
+// What a name means: `status` is empty for "no such name", which may be kept as well.
+struct NameStatus {
+    std::optional<FileStatus> status;
+    Duration keep{};
+};
+
+struct StatusChange {
+    std::optional<std::uint32_t> mode;
+    std::optional<std::uint32_t> uid;
+    std::optional<std::uint32_t> gid;
+    std::optional<std::uint64_t> size;
+    std::optional<std::int64_t> mtime_ns;
+    bool mtime_now = false;
+};
+
+struct OpenRequest {
+    node::Access access = node::Access::read;
+    bool truncate = false;
+    bool exclusive = false;  // create only
+};
+
+struct Opened {
+    OpenHandle handle;
+    bool keep_pages = true;
+};
+
+struct CreatedFile {
+    NameStatus name;
+    Opened opened;
+};
+
+class FileSystem {
+public:
+    // Takes one directory entry; `status` is empty for "..", whose inode is not known.
+    using TakeEntry = std::function<bool(
+        std::string_view name, const std::optional<FileStatus>& status, std::uint64_t next)>;
+    using OwnChanges = std::function<void(const std::vector<node::Change>&)>;
+
+    // `own` hears of every change made through this file system, for other mounts of the volume.
+    FileSystem(std::shared_ptr<node::Volume> volume, FileSystemOptions options, const Clock& clock,
+               NoticeSink& notices, OwnChanges own = {});
+    ~FileSystem();
+
+    node::Volume& volume() { return *volume_; }
+
+    // ---- names; a status returned counts one lookup ----
+    Result<NameStatus> lookup(node::Inode parent, std::string_view name);
+    void forget(node::Inode inode, std::uint64_t count) { known_.forget(inode, count); }
+    Result<NameStatus> make_directory(node::Inode parent, std::string_view name,
+                                      std::uint32_t mode);
+    Result<NameStatus> make_symlink(node::Inode parent, std::string_view name,
+                                    std::string_view target);
+    Result<NameStatus> make_file(node::Inode parent, std::string_view name, std::uint32_t mode);
+    Result<> remove_file(node::Inode parent, std::string_view name);
+    Result<> remove_directory(node::Inode parent, std::string_view name);
+    Result<> rename(node::Inode parent, std::string_view name, node::Inode new_parent,
+                    std::string_view new_name, node::RenameRule rule);
+
+    // ---- inodes ----
+    Result<FileStatus> status(node::Inode inode);
+    // Errors: permission for an owner other than the mount's.
+    Result<FileStatus> change_status(node::Inode inode, const StatusChange& change);
+    Result<std::string> read_link(node::Inode inode) { return volume_->read_link(inode); }
+    node::Space space() const { return volume_->space(); }
+
+    // ---- files ----
+    Result<CreatedFile> create(node::Inode parent, std::string_view name, std::uint32_t mode,
+                               OpenRequest request);
+    Result<Opened> open(node::Inode inode, OpenRequest request);
+    node::ReadTicket read(OpenHandle handle, std::uint64_t offset, std::size_t length,
+                          node::ReadDone done);
+    void cancel_read(node::ReadTicket ticket) { volume_->cancel_read(ticket); }
+    Result<std::size_t> write(OpenHandle handle, std::uint64_t offset, ByteSpan bytes);
+    Result<> flush(OpenHandle handle);
+    Result<> sync(OpenHandle handle);
+    void release(OpenHandle handle);
+    // The mount is gone and the kernel will release nothing any more.
+    void release_all();
+
+    // ---- directories ----
+    Result<std::uint64_t> open_directory(node::Inode inode);
+    // `expected`: entries that fit the caller's buffer. With `counted`, each entry taken (but "."
+    // and "..") counts one lookup.
+    enum class Lookups : std::uint8_t { counted, uncounted };
+    Result<> read_directory(std::uint64_t stream, std::uint64_t position, std::size_t expected,
+                            Lookups lookups, const TakeEntry& take);
+    void close_directory(std::uint64_t stream);
+
+    // ---- what the kernel holds ----
+    // A change from elsewhere. Called by the volume, and for other mounts of the same volume.
+    void on_changes(const std::vector<node::Change>& changes);
+    const KnownInodes& known() const { return known_; }
+    bool is_directory(node::Inode parent, std::string_view name);
+
+private:
+    struct OpenDirectory {
+        explicit OpenDirectory(node::Inode inode) : stream(inode) {}
+        std::mutex mutex;
+        DirectoryStream stream;  // guarded by mutex
+    };
+
+    FileStatus status_of(const node::Attributes& attributes) const;
+    NameStatus counted(const node::Attributes& attributes, std::uint64_t changes_before);
+    Duration keep_since(std::uint64_t changes_before) const;
+    Result<Opened> opened(node::FileHandle handle, const node::Attributes& attributes,
+                          OpenRequest request);
+    void tell_own(std::vector<node::Change> changes);
+
+    const std::shared_ptr<node::Volume> volume_;
+    const FileSystemOptions options_;
+    const Clock& clock_;
+    NoticeSink& notices_;
+    const OwnChanges own_;
+    std::uint64_t listener_ = 0;
+
+    std::atomic<std::uint64_t> changes_ = 0;
+    KnownInodes known_;
+    OpenFiles files_;
+    std::mutex directories_mutex_;
+    std::uint64_t next_stream_ = 1;                                                  // guarded
+    std::unordered_map<std::uint64_t, std::shared_ptr<OpenDirectory>> directories_;  // guarded
+};
+
+}  // namespace swarmfs::fs

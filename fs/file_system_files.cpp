@@ -1,0 +1,180 @@
+// Open files and open directories of a FileSystem.
+#include "fs/file_system.hpp"
+
+namespace swarmfs::fs {
+
+using node::Attributes;
+using node::Inode;
+
+namespace {
+
+// "." and ".." cannot carry what the kernel counts as a lookup.
+constexpr std::uint64_t kDot = 0;
+constexpr std::uint64_t kDotDot = 1;
+
+}  // namespace
+
+// ---- files ----
+
+Result<CreatedFile> FileSystem::create(Inode parent, std::string_view name, std::uint32_t mode,
+                                       OpenRequest request) {
+    const std::uint64_t before = changes_.load();
+    auto made = volume_->create(parent, name, mode & 0777);
+    if (made.ok()) {
+        tell_own({{parent, std::string(name), made->attributes.inode}});
+        request.truncate = false;
+        SWARM_TRY(const Opened handle, opened(made->handle, made->attributes, request));
+        return CreatedFile{counted(made->attributes, before), handle};
+    }
+    if (made.error().code != Code::exists || request.exclusive) {
+        return made.error();
+    }
+    // Another member's file took the name after the kernel looked: open(O_CREAT) opens it.
+    SWARM_TRY(const Attributes attributes, volume_->lookup(parent, name));
+    SWARM_TRY(const Opened handle, open(attributes.inode, request));
+    return CreatedFile{counted(attributes, before), handle};
+}
+
+Result<Opened> FileSystem::open(Inode inode, OpenRequest request) {
+    const node::Access access = request.truncate && request.access == node::Access::read
+                                    ? node::Access::read_write
+                                    : request.access;
+    SWARM_TRY(const node::FileHandle handle, volume_->open(inode, access));
+    const auto attributes = volume_->attributes(inode);
+    if (!attributes.ok()) {
+        volume_->release(handle);
+        return attributes.error();
+    }
+    request.access = access;
+    return opened(handle, *attributes, request);
+}
+
+Result<Opened> FileSystem::opened(node::FileHandle volume_handle, const Attributes& attributes,
+                                  OpenRequest request) {
+    const OpenHandle handle(volume_handle, request.access != node::Access::read);
+    if (request.truncate) {
+        node::AttributeChanges empty;
+        empty.size = 0;
+        const auto truncated = volume_->set_attributes(attributes.inode, empty);
+        if (!truncated.ok()) {
+            volume_->release(volume_handle);
+            return truncated.error();
+        }
+        tell_own({{0, "", attributes.inode}});
+    }
+    files_.add(handle, {attributes.inode, attributes.stored_bytes,
+                        attributes.stored_bytes >= attributes.size});
+    return Opened{handle, !known_.take_suspect(attributes.inode)};
+}
+
+node::ReadTicket FileSystem::read(OpenHandle handle, std::uint64_t offset, std::size_t length,
+                                  node::ReadDone done) {
+    return volume_->read(handle.volume_handle(), offset, length, options_.read_timeout,
+                         std::move(done));
+}
+
+Result<std::size_t> FileSystem::write(OpenHandle handle, std::uint64_t offset, ByteSpan bytes) {
+    return volume_->write(handle.volume_handle(), offset, bytes);
+}
+
+Result<> FileSystem::flush(OpenHandle handle) {
+    if (!handle.writable()) {
+        return done();
+    }
+    SWARM_CHECK(volume_->close_write(handle.volume_handle()));
+    if (const auto file = files_.find(handle)) {
+        tell_own({{0, "", file->inode}});
+    }
+    return done();
+}
+
+Result<> FileSystem::sync(OpenHandle handle) {
+    return handle.writable() ? volume_->sync(handle.volume_handle()) : done();
+}
+
+void FileSystem::release(OpenHandle handle) {
+    const auto file = files_.remove(handle);
+    if (!file) {
+        return;
+    }
+    volume_->release(handle.volume_handle());
+    // Reading may have brought bytes here, and publishing may have settled times; the kernel shows
+    // both (st_blocks, st_mtime) from what it keeps.
+    bool changed = handle.writable();
+    if (!changed && !file->wholly_stored) {
+        const auto now = volume_->attributes(file->inode);
+        changed = now.ok() && now->stored_bytes != file->stored_bytes;
+    }
+    if (changed && known_.contains(file->inode)) {
+        notices_.post({{NoticeKind::attributes, file->inode, ""}});
+    }
+}
+
+void FileSystem::release_all() {
+    for (const OpenHandle handle : files_.remove_all()) {
+        volume_->release(handle.volume_handle());
+    }
+}
+
+// ---- directories ----
+
+Result<std::uint64_t> FileSystem::open_directory(Inode inode) {
+    SWARM_TRY(const Attributes attributes, volume_->attributes(inode));
+    if (attributes.kind != node::FileKind::directory) {
+        return caller_error(Code::not_directory, "not a directory");
+    }
+    const std::scoped_lock lock(directories_mutex_);
+    const std::uint64_t stream = next_stream_++;
+    directories_[stream] = std::make_shared<OpenDirectory>(inode);
+    return stream;
+}
+
+Result<> FileSystem::read_directory(std::uint64_t stream, std::uint64_t position,
+                                    std::size_t expected, Lookups lookups, const TakeEntry& take) {
+    std::shared_ptr<OpenDirectory> directory;
+    {
+        const std::scoped_lock lock(directories_mutex_);
+        const auto found = directories_.find(stream);
+        if (found == directories_.end()) {
+            return caller_error(Code::invalid, "no such directory stream");
+        }
+        directory = found->second;
+    }
+    const std::scoped_lock lock(directory->mutex);
+    DirectoryStream& entries = directory->stream;
+    if (position == kDot) {
+        entries.rewind();
+        SWARM_TRY(const FileStatus self, status(entries.directory()));
+        if (!take(".", self, kDotDot)) {
+            return done();
+        }
+        position = kDotDot;
+    }
+    if (position == kDotDot) {
+        if (!take("..", std::nullopt, DirectoryStream::kFirstEntry)) {
+            return done();
+        }
+        position = DirectoryStream::kFirstEntry;
+    }
+    const std::uint64_t before = changes_.load();
+    return entries.read(*volume_, position, expected,
+                        [&](const node::DirectoryEntry& entry, std::uint64_t next) {
+                            FileStatus status = status_of(entry.attributes);
+                            if (lookups == Lookups::counted) {
+                                known_.add(entry.attributes.inode, entry.attributes.kind);
+                            }
+                            status.keep = keep_since(before);
+                            const bool taken = take(entry.name, status, next);
+                            if (!taken && lookups == Lookups::counted) {
+                                known_.forget(entry.attributes.inode, 1);
+                            }
+                            return taken;
+                        });
+}
+
+void FileSystem::close_directory(std::uint64_t stream) {
+    const std::scoped_lock lock(directories_mutex_);
+    directories_.erase(stream);
+}
+
+}  // namespace swarmfs::fs

@@ -1,0 +1,16 @@
+#pragma once
+// What the kernel asks, unpacked, put to the FileSystem, and its answer packed. No decision is made
+// here.
+//
+// Absent on purpose (the kernel remembers that and asks no more): xattrs (ENOTSUP), locks (the
+// kernel keeps them, per mount), access (the kernel checks modes itself), fallocate (EOPNOTSUPP),
+// lseek and copy_file_range (the kernel does without).
+
+struct fuse_lowlevel_ops;
+
+namespace swarmfs::fs {
+
+// The session's user data is its FuseSession. Thread: fuse.
+const fuse_lowlevel_ops& fuse_operations();
+
+}  // namespace swarmfs::fs

@@ -1,0 +1,292 @@
+#include "fs/fuse_session.hpp"
+
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <poll.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+#include "engine/core/log.hpp"
+#include "fs/fuse_api.hpp"
+#include "fs/fuse_ops.hpp"
+
+namespace swarmfs::fs {
+namespace {
+
+// Chosen by us.
+constexpr unsigned kMaxWrite = 1024 * 1024;          // the most a kernel sends in one request
+constexpr unsigned kMaxReadahead = 4 * 1024 * 1024;  // the file's own setting decides below this
+// Reads a mount may have waiting in the background: 128 of 1 MiB fill 1 Gbit/s at a second's delay.
+constexpr unsigned kMaxBackground = 128;
+constexpr std::chrono::seconds kInitPatience{10};
+constexpr std::chrono::milliseconds kSignalEvery{5};
+
+// Threads serve and never wait for the network; they may wait for this node's disk (fsync), so
+// there are more of them than cores.
+unsigned serving_threads() {
+    return std::clamp(2 * std::thread::hardware_concurrency(), 8U, 32U);
+}
+
+// Interrupts sem_wait in libfuse's loop; does nothing else. Real-time signals belong to nobody.
+int wake_signal() {
+    return SIGRTMIN + 6;
+}
+extern "C" void swarmfs_ignore_signal(int) {}
+
+void install_wake_signal() {
+    static const bool installed = [] {
+        struct sigaction action {};
+        action.sa_handler = swarmfs_ignore_signal;
+        return ::sigaction(wake_signal(), &action, nullptr) == 0;
+    }();
+    SWARM_ASSERT(installed);
+}
+
+// libfuse says what went wrong only here.
+thread_local std::string last_message;
+
+extern "C" void swarmfs_fuse_log(fuse_log_level level, const char* format, va_list arguments) {
+    char text[512];
+    std::vsnprintf(text, sizeof(text), format, arguments);
+    std::string line(text);
+    while (!line.empty() && line.back() == '\n') {
+        line.pop_back();
+    }
+    last_message = line;
+    log(level <= FUSE_LOG_WARNING ? LogLevel::warning : LogLevel::debug, "fs", line);
+}
+
+// From libfuse 3.15 on expiring takes no flags.
+[[maybe_unused]] int call_expire(int (*expire)(fuse_session*, fuse_ino_t, const char*, std::size_t),
+                                 fuse_session* session, fuse_ino_t parent, std::string_view name) {
+    return expire(session, parent, name.data(), name.size());
+}
+template <class Flags>
+[[maybe_unused]] int call_expire(int (*expire)(fuse_session*, fuse_ino_t, const char*, std::size_t,
+                                               Flags),
+                                 fuse_session* session, fuse_ino_t parent, std::string_view name) {
+    constexpr unsigned kExpireOnly = 1;
+    return expire(session, parent, name.data(), name.size(), static_cast<Flags>(kExpireOnly));
+}
+
+struct Capability {
+    unsigned bit;
+    const char* name;
+};
+
+// What is asked for, where the kernel has it. Not asked for: AUTO_INVAL_DATA (it beats
+// EXPLICIT_INVAL_DATA and drops pages of files that did not change), WRITEBACK_CACHE and SPLICE_*
+// (measured elsewhere as a loss for sequential work), READDIRPLUS_AUTO (`ls -l` and `find` of a
+// large directory would ask for each name alone), POSIX_ACL (there are no xattrs to hold them),
+// locks (kept by the kernel).
+constexpr Capability kWanted[] = {
+    {FUSE_CAP_ASYNC_READ, "async_read"},
+    {FUSE_CAP_ASYNC_DIO, "async_dio"},
+    {FUSE_CAP_ATOMIC_O_TRUNC, "atomic_o_trunc"},
+    {FUSE_CAP_READDIRPLUS, "readdirplus"},
+    {FUSE_CAP_PARALLEL_DIROPS, "parallel_dirops"},
+    {FUSE_CAP_CACHE_SYMLINKS, "cache_symlinks"},
+    {FUSE_CAP_EXPLICIT_INVAL_DATA, "explicit_inval_data"},
+    {FUSE_CAP_HANDLE_KILLPRIV, "handle_killpriv"},
+    {FUSE_CAP_EXPIRE_ONLY, "expire_only"},
+};
+
+}  // namespace
+
+FuseSession::FuseSession(Options options) : options_(std::move(options)) {}
+
+FuseSession::~FuseSession() {
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+    if (session_ != nullptr) {
+        // Frees the mount point's name; the connection is dead, so nothing is unmounted.
+        fuse_session_unmount(session_);
+        fuse_session_destroy(session_);
+    }
+}
+
+// ---- the beginning ----
+
+Result<> FuseSession::start(const std::string& directory) {
+    install_wake_signal();
+    fuse_set_log_func(swarmfs_fuse_log);
+    std::string all = "fsname=swarmfs:" + options_.name + ",subtype=swarmfs";
+    for (const std::string& word : options_.words) {
+        all += "," + word;
+    }
+    fuse_args arguments{};
+    fuse_opt_add_arg(&arguments, "swarmfs");
+    fuse_opt_add_arg(&arguments, "-o");
+    fuse_opt_add_arg(&arguments, all.c_str());
+    session_ = fuse_session_new(&arguments, &fuse_operations(), sizeof(fuse_lowlevel_ops), this);
+    fuse_opt_free_args(&arguments);
+    if (session_ == nullptr) {
+        return disk_error(Code::io, "libfuse refused the mount options: " + last_message);
+    }
+    last_message.clear();
+    if (fuse_session_mount(session_, directory.c_str()) != 0) {
+        const std::string why = last_message.empty() ? "see the lines above" : last_message;
+        return disk_error(::access("/dev/fuse", F_OK) == 0 ? Code::permission : Code::unavailable,
+                          "mounting on " + directory + " failed: " + why);
+    }
+    thread_ = std::thread(&FuseSession::serve, this);
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kInitPatience, [this] { return live_ || ended_; });
+    if (live_ && !ended_) {
+        return done();
+    }
+    lock.unlock();
+    stop();
+    return disk_error(Code::io, "the kernel did not begin to talk about " + directory);
+}
+
+void FuseSession::negotiate(fuse_conn_info& connection) {
+    std::string agreed;
+    unsigned want = 0;
+    for (const Capability& capability : kWanted) {
+        if ((connection.capable & capability.bit) != 0) {
+            want |= capability.bit;
+            agreed += std::string(" ") + capability.name;
+        }
+    }
+    connection.want = want;
+    connection.max_write = kMaxWrite;
+    connection.max_readahead = std::max(connection.max_readahead, kMaxReadahead);
+    connection.max_background = kMaxBackground;
+    connection.congestion_threshold = kMaxBackground / 4 * 3;
+    connection.time_gran = 1;
+    log_info("fs", "swarm " + options_.name + ": libfuse " + fuse_pkgversion() + ", protocol " +
+                       std::to_string(connection.proto_major) + "." +
+                       std::to_string(connection.proto_minor) + ", " +
+                       std::to_string(serving_threads()) + " threads," + agreed);
+    const std::scoped_lock lock(mutex_);
+    live_ = true;
+    changed_.notify_all();
+}
+
+void FuseSession::serve() {
+    ::pthread_setname_np(::pthread_self(), "fuse");
+    // libfuse's own loop: it grows threads as they are needed, and gives each a clone of the
+    // descriptor, so that an answer goes out where its request came in, from whatever thread.
+    fuse_loop_config* const config = fuse_loop_cfg_create();
+    fuse_loop_cfg_set_clone_fd(config, 1);
+    fuse_loop_cfg_set_max_threads(config, serving_threads());
+    fuse_loop_cfg_set_idle_threads(config, serving_threads());
+    fuse_session_loop_mt(session_, config);
+    fuse_loop_cfg_destroy(config);
+    const auto on_end = options_.on_end;
+    {
+        const std::scoped_lock lock(mutex_);
+        ended_ = true;
+        changed_.notify_all();
+    }
+    if (on_end) {
+        on_end();
+    }
+}
+
+// ---- the end ----
+
+bool FuseSession::ended() const {
+    const std::scoped_lock lock(mutex_);
+    return ended_;
+}
+
+void FuseSession::stop() {
+    if (session_ == nullptr) {
+        return;
+    }
+    {
+        std::unique_lock lock(mutex_);
+        while (!ended_ && thread_.joinable()) {
+            // A signal that falls between the loop's look at the flag and its wait is lost; hence
+            // again until it has left.
+            fuse_session_exit(session_);
+            ::pthread_kill(thread_.native_handle(), wake_signal());
+            changed_.wait_for(lock, kSignalEvery, [this] { return ended_; });
+        }
+    }
+    if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) {
+        thread_.join();
+    }
+    if (file_system_ != nullptr) {
+        for (const node::ReadTicket ticket : pending_reads_.interrupt_all()) {
+            file_system_->cancel_read(ticket);
+        }
+    }
+    make_descriptor_dead();
+}
+
+// Gives the kernel its end of the conversation back, so that it fails what still waits, and leaves
+// the number taken by a descriptor that refuses everything: an answer that comes late finds that
+// and nobody else's file.
+void FuseSession::make_descriptor_dead() {
+    const int dead = ::open("/dev/fuse", O_RDWR | O_CLOEXEC);
+    if (dead >= 0) {
+        ::dup3(dead, fuse_session_fd(session_), O_CLOEXEC);
+        ::close(dead);
+    }
+}
+
+// ---- why reads fail ----
+
+void FuseSession::explain(const Error& error) {
+    if (error.code == Code::cancelled) {
+        return;
+    }
+    // Powers of two: a disk or a network that fails for hours says so a few dozen times.
+    const std::uint64_t count = unexplained_.fetch_add(1) + 1;
+    if ((count & (count - 1)) == 0) {
+        log_warning("fs", "swarm " + options_.name + ": a read failed (" + std::to_string(count) +
+                              " so far): " + error.message);
+    }
+}
+
+// ---- the kernel's cache ----
+
+KernelCache::Told FuseSession::told(int result) const {
+    switch (-result) {
+        case 0: return Told::done;
+        case ENOENT: return Told::unknown;
+        case ENOSYS:
+        case EINVAL: return Told::unsupported;
+        default: return ended() ? Told::gone : Told::done;
+    }
+}
+
+KernelCache::Told FuseSession::drop_name(node::Inode parent, std::string_view name) {
+    return told(fuse_lowlevel_notify_inval_entry(session_, parent, name.data(), name.size()));
+}
+
+KernelCache::Told FuseSession::expire_name(node::Inode parent, std::string_view name) {
+    return told(call_expire(&fuse_lowlevel_notify_expire_entry, session_, parent, name));
+}
+
+KernelCache::Told FuseSession::drop_attributes(node::Inode inode) {
+    constexpr off_t kNoPages = -1;
+    return told(fuse_lowlevel_notify_inval_inode(session_, inode, kNoPages, 0));
+}
+
+KernelCache::Told FuseSession::drop_listing(node::Inode directory) {
+    // A directory's pages are its cached listing; nobody holds their lock while waiting for us.
+    return told(fuse_lowlevel_notify_inval_inode(session_, directory, 0, 0));
+}
+
+KernelCache::Told FuseSession::drop_all_names() {
+    constexpr std::int32_t kIncrementEpoch = 8;  // linux/fuse.h FUSE_NOTIFY_INC_EPOCH, Linux 6.16
+    fuse_out_header message{};
+    message.len = sizeof(message);
+    message.error = kIncrementEpoch;
+    const ssize_t written = ::write(fuse_session_fd(session_), &message, sizeof(message));
+    return told(written < 0 ? -errno : 0);
+}
+
+}  // namespace swarmfs::fs

@@ -1,0 +1,81 @@
+#pragma once
+// One conversation with the kernel over /dev/fuse: mounting, INIT, the threads that serve, and the
+// end. What is answered is in fuse_ops; what it means is in file_system.
+//
+//   start  mounts and returns once INIT is answered: from then on the directory is live.
+//   (ended) the kernel closed the conversation: somebody unmounted, or the connection was aborted.
+//   stop   ends it from our side, whether or not the directory is still in use: serving threads
+//          leave, waiting reads are cancelled, and the kernel fails what is left with ENOTCONN.
+//
+// A read that is waiting for the network holds the session alive, so an answer that comes late
+// never meets a dead one. Thread: start and stop from one; the rest from any.
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fs/file_system.hpp"
+#include "fs/notifier.hpp"
+#include "fs/pending_reads.hpp"
+
+struct fuse_session;
+struct fuse_conn_info;
+
+namespace swarmfs::fs {
+
+class FuseSession final : public KernelCache, public std::enable_shared_from_this<FuseSession> {
+public:
+    struct Options {
+        std::string name;                // the swarm's, for log lines and the mount table
+        std::vector<std::string> words;  // mount options as libfuse takes them: "ro", …
+        std::function<void()> on_end;    // from the serving thread, once, after the last request
+    };
+
+    explicit FuseSession(Options options);
+    ~FuseSession() override;
+
+    // Requires: attached first. Errors: permission, io, unavailable (no /dev/fuse).
+    Result<> start(const std::string& directory);
+    void stop();
+    // The file system that answers. It must outlive the serving, that is until stop or on_end.
+    void attach(FileSystem& file_system) { file_system_ = &file_system; }
+    bool ended() const;
+
+    // ---- for fuse_ops ----
+    FileSystem& file_system() { return *file_system_; }
+    PendingReads& pending_reads() { return pending_reads_; }
+    void negotiate(fuse_conn_info& connection);
+    // Says in the log why a read failed, at most once a second.
+    void explain(const Error& error);
+
+    // ---- KernelCache ----
+    Told drop_name(node::Inode parent, std::string_view name) override;
+    Told expire_name(node::Inode parent, std::string_view name) override;
+    Told drop_attributes(node::Inode inode) override;
+    Told drop_listing(node::Inode directory) override;
+    Told drop_all_names() override;
+
+private:
+    void serve();
+    void make_descriptor_dead();
+    Told told(int result) const;
+
+    const Options options_;
+    FileSystem* file_system_ = nullptr;  // fixed before start
+    fuse_session* session_ = nullptr;    // fixed by start
+    PendingReads pending_reads_;
+    std::atomic<std::uint64_t> unexplained_ = 0;
+    std::thread thread_;
+
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    bool live_ = false;   // guarded by mutex_: INIT was answered
+    bool ended_ = false;  // guarded by mutex_: no more requests will be served
+};
+
+}  // namespace swarmfs::fs

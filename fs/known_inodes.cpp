@@ -1,0 +1,87 @@
+#include "fs/known_inodes.hpp"
+
+namespace swarmfs::fs {
+
+using node::Inode;
+
+void KnownInodes::add(Inode inode, node::FileKind kind) {
+    Shard& in = shard(inode);
+    const std::scoped_lock lock(in.mutex);
+    Known& known = in.known[inode];
+    ++known.count;
+    known.directory = kind == node::FileKind::directory;
+}
+
+void KnownInodes::forget(Inode inode, std::uint64_t count) {
+    Shard& in = shard(inode);
+    const std::scoped_lock lock(in.mutex);
+    const auto found = in.known.find(inode);
+    if (found == in.known.end()) {
+        return;
+    }
+    if (found->second.count <= count) {
+        in.known.erase(found);
+    } else {
+        found->second.count -= count;
+    }
+}
+
+bool KnownInodes::contains(Inode inode) const {
+    if (inode == node::kRootInode) {
+        return true;
+    }
+    const Shard& in = shard(inode);
+    const std::scoped_lock lock(in.mutex);
+    return in.known.count(inode) != 0;
+}
+
+void KnownInodes::suspect(Inode inode) {
+    Shard& in = shard(inode);
+    const std::scoped_lock lock(in.mutex);
+    const auto found = in.known.find(inode);
+    if (found != in.known.end()) {
+        found->second.suspect = true;
+    }
+}
+
+bool KnownInodes::take_suspect(Inode inode) {
+    Shard& in = shard(inode);
+    const std::scoped_lock lock(in.mutex);
+    const auto found = in.known.find(inode);
+    return found != in.known.end() && std::exchange(found->second.suspect, false);
+}
+
+std::vector<Inode> KnownInodes::all() const {
+    std::vector<Inode> inodes{node::kRootInode};
+    for (const Shard& in : shards_) {
+        const std::scoped_lock lock(in.mutex);
+        for (const auto& [inode, known] : in.known) {
+            inodes.push_back(inode);
+        }
+    }
+    return inodes;
+}
+
+std::vector<Inode> KnownInodes::directories() const {
+    std::vector<Inode> inodes{node::kRootInode};
+    for (const Shard& in : shards_) {
+        const std::scoped_lock lock(in.mutex);
+        for (const auto& [inode, known] : in.known) {
+            if (known.directory && inode != node::kRootInode) {
+                inodes.push_back(inode);
+            }
+        }
+    }
+    return inodes;
+}
+
+std::size_t KnownInodes::size() const {
+    std::size_t count = 0;
+    for (const Shard& in : shards_) {
+        const std::scoped_lock lock(in.mutex);
+        count += in.known.size();
+    }
+    return count;
+}
+
+}  // namespace swarmfs::fs

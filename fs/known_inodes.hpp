@@ -1,0 +1,57 @@
+#pragma once
+// Which inodes the kernel holds, and how often it was told of each: FUSE's lookup counts.
+//
+//   1. Every entry in a reply counts one; a forget takes back as many as it says. The root is
+//      always known.
+//   2. Nothing is kept alive by a count: inodes live in the store. Counts only tell which changes
+//      the kernel must hear of, so a table that has lost counts (a daemon that takes over a live
+//      mount) may answer "known" to everything and be right.
+//   3. An inode whose content was changed by somebody other than this mount's kernel is suspect:
+//      its cached pages must go when it is next opened.
+//
+// Bound: the kernel's own inode cache, whose memory pressure drives forgets. Thread: any; a lock
+// covers one shard for a few instructions.
+
+#include <array>
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/node/volume.hpp"
+
+namespace swarmfs::fs {
+
+class KnownInodes {
+public:
+    void add(node::Inode inode, node::FileKind kind);
+    void forget(node::Inode inode, std::uint64_t count);
+    bool contains(node::Inode inode) const;
+
+    void suspect(node::Inode inode);
+    // Returns: whether the inode was suspect; it no longer is.
+    bool take_suspect(node::Inode inode);
+
+    std::vector<node::Inode> all() const;
+    std::vector<node::Inode> directories() const;
+    std::size_t size() const;
+
+private:
+    struct Known {
+        std::uint64_t count = 0;
+        bool directory = false;
+        bool suspect = false;
+    };
+    struct Shard {
+        mutable std::mutex mutex;
+        std::unordered_map<node::Inode, Known> known;  // guarded by mutex
+    };
+    static constexpr std::size_t kShards = 64;  // far more than cores: two threads rarely meet
+
+    Shard& shard(node::Inode inode) { return shards_[inode % kShards]; }
+    const Shard& shard(node::Inode inode) const { return shards_[inode % kShards]; }
+
+    std::array<Shard, kShards> shards_;
+};
+
+}  // namespace swarmfs::fs

@@ -1,0 +1,328 @@
+#include "fs/file_system.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include "tests/support/fake_volume.hpp"
+
+using namespace swarmfs;
+using namespace swarmfs::fs;
+using node::kRootInode;
+using test::FakeVolume;
+
+namespace {
+
+constexpr Duration kHour = std::chrono::hours(1);
+
+class Collected final : public NoticeSink {
+public:
+    void post(std::vector<Notice> notices) override {
+        for (Notice& notice : notices) {
+            all.push_back(std::move(notice));
+        }
+    }
+    bool has(NoticeKind kind, node::Inode inode, const std::string& name = "") const {
+        return std::any_of(all.begin(), all.end(), [&](const Notice& notice) {
+            return notice.kind == kind && notice.inode == inode && notice.name == name;
+        });
+    }
+    std::vector<Notice> all;
+};
+
+struct Fixture {
+    std::shared_ptr<FakeVolume> volume = std::make_shared<FakeVolume>();
+    ManualClock clock;
+    Collected notices;
+    std::vector<node::Change> own;
+    FileSystem files{volume, options(), clock, notices,
+                     [this](const std::vector<node::Change>& changes) {
+                         own.insert(own.end(), changes.begin(), changes.end());
+                     }};
+
+    static FileSystemOptions options() {
+        FileSystemOptions options;
+        options.uid = 1000;
+        options.gid = 100;
+        options.umask = 022;
+        return options;
+    }
+    node::Inode look_up(node::Inode parent, const std::string& name) {
+        return files.lookup(parent, name)->status->attributes.inode;
+    }
+    std::string read_all(OpenHandle handle) {
+        std::string bytes;
+        files.read(handle, 0, 1 << 20, [&](Result<ByteSpan> got) { bytes = as_text(*got); });
+        return bytes;
+    }
+    OpenHandle open(node::Inode inode, node::Access access) {
+        OpenRequest request;
+        request.access = access;
+        return files.open(inode, request)->handle;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("names, absent names and attributes may be kept for an hour") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "hello");
+    const auto there = at.files.lookup(kRootInode, "a.txt");
+    CHECK(there->keep == kHour);
+    CHECK(there->status->keep == kHour);
+    CHECK(there->status->attributes.size == 5);
+    const auto absent = at.files.lookup(kRootInode, "b.txt");
+    CHECK_FALSE(absent->status.has_value());
+    CHECK(absent->keep == kHour);
+    CHECK(at.files.status(there->status->attributes.inode)->keep == kHour);
+}
+
+TEST_CASE("an answer that a change may have overtaken is not kept") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "one");
+    at.volume->after_next_lookup([&] { at.volume->remote_write("a.txt", "two"); });
+    const auto overtaken = at.files.lookup(kRootInode, "a.txt");
+    CHECK(overtaken->keep == Duration(0));
+    CHECK(overtaken->status->keep == Duration(0));
+    CHECK(at.files.lookup(kRootInode, "a.txt")->keep == kHour);
+
+    at.volume->after_next_lookup([&] { at.volume->remote_write("new.txt", "x"); });
+    const auto absent = at.files.lookup(kRootInode, "new.txt");
+    CHECK_FALSE(absent->status.has_value());
+    CHECK(absent->keep == Duration(0));
+}
+
+TEST_CASE("entries listed while a change arrives are not kept") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "one");
+    at.volume->remote_write("b.txt", "two");
+    const auto stream = at.files.open_directory(kRootInode);
+    std::vector<Duration> keeps;
+    const auto take = [&](std::string_view, const std::optional<FileStatus>& status,
+                          std::uint64_t) {
+        keeps.push_back(status->keep);
+        at.volume->remote_mode("b.txt", 0600);
+        return true;
+    };
+    CHECK(at.files.read_directory(*stream, 2, 16, FileSystem::Lookups::counted, take).ok());
+    CHECK(keeps == std::vector<Duration>{kHour, Duration(0)});
+}
+
+TEST_CASE("lookups are counted, and an inode is unknown when all are forgotten") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "x");
+    const node::Inode inode = at.look_up(kRootInode, "a.txt");
+    at.look_up(kRootInode, "a.txt");
+    CHECK(at.files.known().contains(inode));
+    at.files.forget(inode, 1);
+    CHECK(at.files.known().contains(inode));
+    at.files.forget(inode, 1);
+    CHECK_FALSE(at.files.known().contains(inode));
+    at.files.forget(inode, 7);  // more than was counted does no harm
+    CHECK(at.files.known().contains(kRootInode));
+}
+
+TEST_CASE("a change is told to the kernel where it can know of it") {
+    Fixture at;
+    at.volume->remote_write("known/a.txt", "x");
+    at.volume->remote_write("unknown/b.txt", "x");
+    const node::Inode known = at.look_up(kRootInode, "known");
+    const node::Inode old = at.look_up(known, "a.txt");
+    at.notices.all.clear();
+
+    SUBCASE("a new name, which may be cached as absent") {
+        at.volume->remote_write("known/new.txt", "y");
+        CHECK(at.notices.has(NoticeKind::entry, known, "new.txt"));
+        CHECK(at.notices.has(NoticeKind::listing, known));
+    }
+    SUBCASE("a new version is a new inode under the name") {
+        at.volume->remote_write("known/a.txt", "y");
+        CHECK(at.notices.has(NoticeKind::entry, known, "a.txt"));
+        CHECK(at.look_up(known, "a.txt") != old);
+    }
+    SUBCASE("a name that is gone") {
+        at.volume->remote_remove("known/a.txt");
+        CHECK(at.notices.has(NoticeKind::entry, known, "a.txt"));
+        CHECK(at.notices.has(NoticeKind::attributes, old));
+    }
+    SUBCASE("attributes alone") {
+        at.volume->remote_mode("known/a.txt", 0600);
+        CHECK(at.notices.all.size() == 1);
+        CHECK(at.notices.has(NoticeKind::attributes, old));
+    }
+    SUBCASE("nothing about directories the kernel never saw") {
+        at.volume->remote_write("unknown/c.txt", "y");
+        CHECK(at.notices.all.empty());
+    }
+    SUBCASE("names before the listing that holds them") {
+        at.volume->remote_write_many("known", {"m1", "m2", "m3"});
+        CHECK(at.notices.all.size() == 4);
+        CHECK(at.notices.all.back().kind == NoticeKind::listing);
+    }
+}
+
+TEST_CASE("pages stay cached across opens, until somebody else changed the inode in place") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "x");
+    const node::Inode inode = at.look_up(kRootInode, "a.txt");
+    CHECK(at.files.open(inode, {})->keep_pages);
+    at.files.on_changes({{0, "", inode}});
+    CHECK_FALSE(at.files.open(inode, {})->keep_pages);
+    CHECK(at.files.open(inode, {})->keep_pages);
+}
+
+TEST_CASE("files show the mount's owner and its umask, and no set-uid bit") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "x");
+    at.volume->remote_mode("a.txt", 04777);
+    const auto status = at.files.status(at.look_up(kRootInode, "a.txt"));
+    CHECK(status->uid == 1000);
+    CHECK(status->gid == 100);
+    CHECK(status->attributes.mode == 0755);
+}
+
+TEST_CASE("a file's owner cannot be changed to another, its mode and times can") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "x");
+    const node::Inode inode = at.look_up(kRootInode, "a.txt");
+    StatusChange to_root;
+    to_root.uid = 0;
+    CHECK(at.files.change_status(inode, to_root).error().code == Code::permission);
+    StatusChange to_owner;
+    to_owner.uid = 1000;
+    CHECK(at.files.change_status(inode, to_owner).ok());
+    StatusChange mode;
+    mode.mode = 0100600;
+    CHECK(at.files.change_status(inode, mode)->attributes.mode == 0600);
+    StatusChange times;
+    times.mtime_now = true;
+    CHECK(at.files.change_status(inode, times)->attributes.mtime_ns ==
+          static_cast<std::int64_t>(at.clock.wall_ms()) * 1'000'000);
+}
+
+TEST_CASE("what is written is read back, and the volume hears of every close") {
+    Fixture at;
+    const auto created = at.files.create(kRootInode, "new.txt", 0644, {});
+    OpenRequest write;
+    write.access = node::Access::write;
+    const OpenHandle writer = at.files.open(created->name.status->attributes.inode, write)->handle;
+    CHECK(*at.files.write(writer, 0, as_bytes("hello")) == 5);
+    CHECK(at.files.flush(writer).ok());
+    CHECK(at.files.sync(writer).ok());
+    CHECK(at.read_all(created->opened.handle) == "hello");
+    at.files.release(writer);
+    at.files.release(created->opened.handle);
+    CHECK(at.volume->open_handles() == 0);
+    CHECK(at.volume->calls("close_write") == 1);
+    CHECK(at.volume->calls("sync") == 1);
+}
+
+TEST_CASE("closing a file that was only read asks nothing of the volume") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "x");
+    const OpenHandle reader = at.open(at.look_up(kRootInode, "a.txt"), node::Access::read);
+    CHECK(at.files.flush(reader).ok());
+    CHECK(at.files.sync(reader).ok());
+    CHECK(at.volume->calls("close_write") == 0);
+    CHECK(at.volume->calls("sync") == 0);
+    at.files.release(reader);
+}
+
+TEST_CASE("opening with O_TRUNC empties the file, and a failure to do so opens nothing") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "old");
+    const node::Inode inode = at.look_up(kRootInode, "a.txt");
+    OpenRequest request;
+    request.access = node::Access::write;
+    request.truncate = true;
+    SUBCASE("emptied") {
+        const auto opened = at.files.open(inode, request);
+        CHECK(at.volume->content("a.txt").empty());
+        at.files.release(opened->handle);
+    }
+    SUBCASE("failed") {
+        at.volume->fail_next("set_attributes", disk_error(Code::no_space, "full"));
+        CHECK(at.files.open(inode, request).error().code == Code::no_space);
+        CHECK(at.volume->open_handles() == 0);
+    }
+}
+
+TEST_CASE("creating a name that another member just took opens theirs, unless exclusive") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "theirs");
+    const auto created = at.files.create(kRootInode, "a.txt", 0644, {});
+    CHECK(at.read_all(created->opened.handle) == "theirs");
+    OpenRequest exclusive;
+    exclusive.exclusive = true;
+    CHECK(at.files.create(kRootInode, "a.txt", 0644, exclusive).error().code == Code::exists);
+    at.files.release(created->opened.handle);
+}
+
+TEST_CASE("an open descriptor keeps reading the version it opened") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "first");
+    const OpenHandle old = at.open(at.look_up(kRootInode, "a.txt"), node::Access::read);
+    at.volume->remote_write("a.txt", "second");
+    CHECK(at.read_all(old) == "first");
+    const OpenHandle now = at.open(at.look_up(kRootInode, "a.txt"), node::Access::read);
+    CHECK(at.read_all(now) == "second");
+    at.files.release(old);
+    at.files.release(now);
+}
+
+TEST_CASE("bytes that came while a file was open are shown after it is closed") {
+    Fixture at;
+    at.volume->remote_write("big.bin", std::string(1000, 'x'));
+    at.volume->set_stored("big.bin", 0);
+    const node::Inode inode = at.look_up(kRootInode, "big.bin");
+    const OpenHandle handle = at.open(inode, node::Access::read);
+    at.notices.all.clear();
+    at.volume->set_stored("big.bin", 1000);
+    at.files.release(handle);
+    CHECK(at.notices.has(NoticeKind::attributes, inode));
+}
+
+TEST_CASE("a read waits without a thread and is answered once") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "late");
+    const OpenHandle handle = at.open(at.look_up(kRootInode, "a.txt"), node::Access::read);
+    at.volume->hold_reads(true);
+    int answers = 0;
+    std::optional<Code> failure;
+    const auto done = [&](Result<ByteSpan> got) {
+        ++answers;
+        failure = got.ok() ? std::nullopt : std::optional(got.error().code);
+    };
+    SUBCASE("later") {
+        CHECK(at.files.read(handle, 0, 10, done) != 0);
+        CHECK(answers == 0);
+        at.volume->answer_held();
+        CHECK_FALSE(failure.has_value());
+    }
+    SUBCASE("cancelled") {
+        at.files.cancel_read(at.files.read(handle, 0, 10, done));
+        CHECK(failure == Code::cancelled);
+    }
+    CHECK(answers == 1);
+    at.files.release(handle);
+}
+
+TEST_CASE("an abrupt end releases every file") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "x");
+    const node::Inode inode = at.look_up(kRootInode, "a.txt");
+    at.open(inode, node::Access::read);
+    at.open(inode, node::Access::write);
+    at.files.release_all();
+    CHECK(at.volume->open_handles() == 0);
+}
+
+TEST_CASE("other mounts of the volume hear what was changed through this one") {
+    Fixture at;
+    const auto made = at.files.make_directory(kRootInode, "d", 0755);
+    CHECK(at.own.back().name == "d");
+    CHECK(at.files.remove_directory(kRootInode, "d").ok());
+    CHECK(at.own.size() == 2);
+    CHECK(made.ok());
+}
