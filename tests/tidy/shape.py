@@ -41,6 +41,8 @@ def check_words(sources):
 
 def check_whitespace(sources):
     for source in sources:
+        if source.path.endswith(".json"):
+            continue  # among them are other people's test vectors, kept as they came
         for number, line in enumerate(source.lines, 1):
             if "\r" in line:
                 yield source.breach(number, "line ends with a carriage return")
