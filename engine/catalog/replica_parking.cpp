@@ -1,0 +1,242 @@
+// What arrives, and what happens to it until its turn comes (replica.hpp, rules 1 to 3).
+#include "engine/catalog/replica.hpp"
+#include "engine/catalog/replica_rows.hpp"
+
+namespace swarmfs::catalog {
+
+using rows::Key;
+using rows::Parked;
+
+Result<HeaderOutcome> Replica::apply_header(ByteSpan message, std::uint64_t now_ms) {
+    SWARM_TRY(const SignedHeader signed_header, decode_header(message));
+    const Header& header = signed_header.header;
+    if (header.swarm != swarm_) {
+        return peer_error("a publication belongs to another swarm");
+    }
+    if (too_far_ahead(header.clock, now_ms)) {
+        return network_error(Code::try_again,
+                             "a publication of " + header.author.node.short_hex() +
+                                 " is dated more than 10 minutes ahead of this node's clock; "
+                                 "check both clocks");
+    }
+    return place_header(signed_header, message);
+}
+
+Result<HeaderOutcome> Replica::place_header(const SignedHeader& signed_header, ByteSpan message) {
+    const Header& header = signed_header.header;
+    const bool ours = own_author() == header.author;
+    const std::uint64_t applied = applied_of(header.author);
+    if (header.first <= applied) {
+        const auto stored = header_after(header.author, header.last - 1);
+        const auto known = stored ? decode_trusted_header(*stored) : Result<SignedHeader>(Error{});
+        if (known.ok() && known->hash == signed_header.hash) {
+            return HeaderOutcome::duplicate;
+        }
+        return ours ? HeaderOutcome::forked : HeaderOutcome::alarm;
+    }
+    if (ours) {
+        return HeaderOutcome::forked;
+    }
+    if (rows_.get(rows::author_key(rows::kRefused, header.author)) ==
+        to_bytes(signed_header.hash.span())) {
+        return peer_error("a publication that breaks the rules was sent again");
+    }
+
+    std::uint64_t of_author = 0;
+    std::optional<HeaderOutcome> met;
+    const Key table = rows::author_key(rows::kParked, header.author);
+    rows_.scan(table, table, [&](ByteSpan, ByteSpan value) {
+        ++of_author;
+        const auto other = decode_trusted_header(Parked::decode(value).header);
+        if (other.ok() && other->hash == signed_header.hash) {
+            met = HeaderOutcome::parked;
+        } else if (other.ok() && header.first <= other->header.last &&
+                   other->header.first <= header.last) {
+            met = HeaderOutcome::alarm;
+        }
+        return !met;
+    });
+    if (met) {
+        return *met;
+    }
+    if ((of_author >= kParkedPerAuthorMax || !has_room()) && !needs_met(header)) {
+        return network_error(Code::busy, "too many publications wait for others");
+    }
+    Parked parked;
+    parked.header = to_bytes(message);
+    rows_.put(rows::dot_key(rows::kParked, {header.author, header.last}), parked.encode());
+    add_to(rows::kParkedCount, 1);
+    return HeaderOutcome::parked;
+}
+
+bool Replica::has_room() const {
+    return number(rows::kParkedCount) < kParkedMax && number(rows::kParkedBytes) < kParkedBytesMax;
+}
+
+bool Replica::needs_met(const Header& header) const {
+    return header.first == applied_of(header.author) + 1 && !first_unmet(header);
+}
+
+std::optional<Dot> Replica::first_unmet(const Header& header) const {
+    for (const auto& [author, sequence] : header.seen.numbers()) {
+        if (applied_of(author) < sequence) {
+            return Dot{author, sequence};
+        }
+    }
+    return std::nullopt;
+}
+
+Result<EntriesApplied> Replica::apply_entries(ByteSpan bytes) {
+    SWARM_TRY(const EntriesMessage message, decode_entries(bytes));
+    const Dot name{message.author, message.last};
+    const auto row = rows_.get(rows::dot_key(rows::kParked, name));
+    if (!row) {
+        return fill_bodies(message);
+    }
+    Parked parked = Parked::decode(*row);
+    SWARM_TRY(const SignedHeader publication, decode_trusted_header(parked.header));
+    const Header& header = publication.header;
+    if (publication.hash != message.header_hash) {
+        return EntriesApplied{};
+    }
+    SWARM_CHECK(verify_entries(header, message));
+    if (number(rows::kParkedBytes) + bytes.size() > kParkedBytesMax && !needs_met(header)) {
+        return network_error(Code::busy, "too many entries wait for others");
+    }
+
+    const std::uint64_t before = parked.received;
+    std::int64_t added = 0;
+    for (std::size_t i = 0; i < message.items.size(); ++i) {
+        const Item& item = message.items[i];
+        const Dot dot{header.author, header.first + message.offset() + i};
+        const Key key = rows::dot_key(rows::kEntries, dot);
+        const auto there = rows_.get(key);
+        const auto known = there ? rows::item_of_row(*there) : std::nullopt;
+        const bool better = known && known->form == ItemForm::stub && item.form == ItemForm::entry;
+        if (known && !better) {
+            continue;
+        }
+        rows_.put(key, rows::entry_row(item.form, item.bytes));
+        parked.received += known ? 0 : 1;
+        added += static_cast<std::int64_t>(item.bytes.size());
+    }
+    parked.bytes += static_cast<std::uint64_t>(added);
+    add_to(rows::kParkedBytes, added);
+    rows_.put(rows::dot_key(rows::kParked, name), parked.encode());
+    EntriesApplied applied;
+    if (parked.received == before) {
+        applied.outcome = EntriesOutcome::known;
+    } else if (parked.received == header.count()) {
+        applied.outcome = EntriesOutcome::whole;
+        rows_.put(rows::dot_key(rows::kReady, name), {});
+    } else {
+        applied.outcome = EntriesOutcome::parked;
+    }
+    return applied;
+}
+
+// The publication was applied, with stubs where somebody had superseded entries, or withheld some.
+Result<EntriesApplied> Replica::fill_bodies(const EntriesMessage& message) {
+    EntriesApplied applied;
+    const auto stored = header_after(message.author, message.last - 1);
+    const auto publication =
+        stored ? decode_trusted_header(*stored) : Result<SignedHeader>(Error{});
+    if (!publication.ok() || publication->hash != message.header_hash) {
+        return applied;
+    }
+    applied.outcome = EntriesOutcome::known;
+    SWARM_CHECK(verify_entries(publication->header, message));
+    std::set<std::string> touched;
+    for (std::size_t i = 0; i < message.items.size(); ++i) {
+        const Item& item = message.items[i];
+        const Dot dot{message.author, publication->header.first + message.offset() + i};
+        const Key missing = rows::dot_key(rows::kBodiless, dot);
+        if (item.form == ItemForm::entry && rows_.get(missing)) {
+            rows_.erase(missing);
+            rows_.put(rows::dot_key(rows::kEntries, dot), rows::entry_row(item.form, item.bytes));
+            SWARM_TRY(const Entry entry, decode_entry(item.bytes));
+            settle(entry.path, touched);
+        }
+    }
+    applied.touched.assign(touched.begin(), touched.end());
+    return applied;
+}
+
+Result<std::optional<Applied>> Replica::advance() {
+    if (unsealed() != 0) {
+        return caller_error(Code::busy, "local entries must be signed before others' are applied");
+    }
+    const Key table(rows::kReady);
+    for (;;) {
+        std::optional<Dot> name;
+        rows_.scan(table, table, [&](ByteSpan key, ByteSpan) {
+            name = rows::dot_at_end(key);
+            return false;
+        });
+        if (!name) {
+            return std::optional<Applied>{};
+        }
+        rows_.erase(rows::dot_key(rows::kReady, *name));
+        const auto row = rows_.get(rows::dot_key(rows::kParked, *name));
+        if (!row) {
+            continue;  // it woke up after it was dropped
+        }
+        SWARM_TRY(const SignedHeader publication,
+                  decode_trusted_header(Parked::decode(*row).header));
+        const Header& header = publication.header;
+        const std::uint64_t applied = applied_of(header.author);
+        if (header.first <= applied) {
+            unpark(header, false);
+            continue;  // another history of this author came first
+        }
+        auto unmet = first_unmet(header);
+        if (header.first > applied + 1) {
+            unmet = Dot{header.author, header.first - 1};
+        }
+        if (unmet) {
+            Key waiting = rows::dot_key(rows::kWaiting, *unmet);
+            rows_.put(waiting.author(name->author).number(name->sequence), {});
+            continue;
+        }
+        return std::optional(take(publication));
+    }
+}
+
+void Replica::unpark(const Header& header, bool keep_entries) {
+    const Key key = rows::dot_key(rows::kParked, {header.author, header.last});
+    const auto row = rows_.get(key);
+    SWARM_ASSERT(row.has_value());
+    rows_.erase(key);
+    add_to(rows::kParkedCount, -1);
+    add_to(rows::kParkedBytes, -static_cast<std::int64_t>(Parked::decode(*row).bytes));
+    for (std::uint64_t at = header.first; !keep_entries && at <= header.last; ++at) {
+        // What an applied history says under the same numbers stays.
+        if (at > applied_of(header.author)) {
+            rows_.erase(rows::dot_key(rows::kEntries, {header.author, at}));
+        }
+    }
+}
+
+void Replica::wake(const AuthorId& author, std::uint64_t reached) {
+    const Key table = rows::author_key(rows::kWaiting, author);
+    std::vector<Bytes> woken;
+    rows_.scan(table, table, [&](ByteSpan key, ByteSpan) {
+        WireReader in(key.subspan(1 + kAuthorBytes));
+        if (in.u64() > reached) {
+            return false;
+        }
+        woken.push_back(to_bytes(key));
+        return true;
+    });
+    for (const Bytes& key : woken) {
+        rows_.erase(key);
+        rows_.put(rows::dot_key(rows::kReady, rows::dot_at_end(key)), {});
+    }
+}
+
+void Replica::add_to(std::string_view word, std::int64_t amount) {
+    rows_.put(rows::single_key(word),
+              rows::encode_number(number(word) + static_cast<std::uint64_t>(amount)));
+}
+
+}  // namespace swarmfs::catalog
