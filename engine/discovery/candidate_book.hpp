@@ -1,0 +1,87 @@
+#pragma once
+// Addresses at which members might be, and whom to dial next.
+//
+// Rules:
+//   1. What may not be dialled on its teller's word (transport/address.hpp) is not taken in.
+//   2. Hearsay is bounded: so many addresses for each kind of source, so many in one /24 (IPv6:
+//   /64).
+//      What was configured is not, and is never forgotten.
+//   3. A failed dial is repeated after 1 s, 2 s, 4 s, … up to 5 minutes, each a quarter more or
+//   less
+//      by chance, so that members that lost the same peer do not come back in step.
+//   4. Hearsay that failed kFailuresMax times in a row is forgotten.
+//   5. Whoever is connected already, by whatever address, is not dialled; an address that turned
+//   out
+//      to be this node's own is kept as that, and never dialled again.
+//   6. At most kDialsAtOnce dials are under way.
+// Pure. Thread: one.
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/clock.hpp"
+#include "engine/core/dice.hpp"
+#include "engine/core/ids.hpp"
+#include "engine/transport/address.hpp"
+
+namespace swarmfs::discovery {
+
+using transport::Address;
+using transport::AddressSource;
+using transport::TellerPlace;
+
+// Chosen by us.
+inline constexpr std::size_t kCandidatesPerSourceMax = 1024;
+inline constexpr std::size_t kCandidatesPerNetworkMax = 64;
+inline constexpr std::size_t kDialsAtOnce = 16;
+inline constexpr unsigned kFailuresMax = 8;
+inline constexpr Duration kRetryFirst = std::chrono::seconds(1);
+inline constexpr Duration kRetryMax = std::chrono::minutes(5);
+
+class CandidateBook {
+public:
+    explicit CandidateBook(Dice& dice) : dice_(dice) {}
+
+    // `node`: who is said to be there, where that is known. Returns: whether it was taken in.
+    bool add(const Address& address, AddressSource source, TellerPlace teller,
+             std::optional<NodeId> node, TimePoint now);
+
+    // Addresses to dial now; they count as being dialled until one of the calls below.
+    // `connected` says whether there is a session with a node.
+    std::vector<Address> take_due(TimePoint now,
+                                  const std::function<bool(const NodeId&)>& connected);
+    void failed(const Address& address, TimePoint now);
+    void connected(const Address& address, const NodeId& node, TimePoint now);
+    void is_self(const Address& address);
+    // The session with the node ended: its addresses are worth a try soon.
+    void lost(const NodeId& node, TimePoint now);
+    // The network has changed, or somebody waits: everything is worth a try now.
+    void hurry(TimePoint now);
+
+    // When take_due has something new to say. Returns: TimePoint::max() for never.
+    TimePoint next_due() const;
+    std::size_t size() const { return candidates_.size(); }
+    std::size_t dialling() const { return dialling_; }
+
+private:
+    struct Candidate {
+        AddressSource source = AddressSource::configured;
+        std::optional<NodeId> node;
+        TimePoint due{};
+        unsigned failures = 0;
+        bool dialling = false;
+        bool self = false;
+    };
+
+    bool has_room_for(const Address& address, AddressSource source) const;
+    Duration retry_after(unsigned failures);
+
+    Dice& dice_;
+    std::map<Address, Candidate> candidates_;
+    std::size_t dialling_ = 0;
+};
+
+}  // namespace swarmfs::discovery

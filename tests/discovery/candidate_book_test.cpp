@@ -1,0 +1,118 @@
+#include "engine/discovery/candidate_book.hpp"
+
+#include <doctest/doctest.h>
+
+namespace swarmfs::discovery {
+namespace {
+
+Address at(const std::string& text) {
+    return transport::parse_address(text).value();
+}
+
+NodeId node(std::uint8_t byte) {
+    NodeId id;
+    id.bytes.fill(byte);
+    return id;
+}
+
+bool nobody(const NodeId&) {
+    return false;
+}
+
+struct Book {
+    SeededDice dice{1};
+    ManualClock clock;
+    CandidateBook book{dice};
+
+    bool hear(const std::string& text, AddressSource source = AddressSource::tracker) {
+        return book.add(at(text), source, TellerPlace::elsewhere, std::nullopt, clock.now());
+    }
+    std::vector<Address> due() { return book.take_due(clock.now(), nobody); }
+};
+
+}  // namespace
+
+TEST_CASE("a new address is dialled at once, and not again while it is being dialled") {
+    Book b;
+    REQUIRE(b.hear("10.0.0.1:6881"));
+    CHECK(b.due() == std::vector{at("10.0.0.1:6881")});
+    CHECK(b.due().empty());
+    CHECK(b.book.next_due() == TimePoint::max());
+}
+
+TEST_CASE("failures are repeated later and later, and hearsay is forgotten in the end") {
+    Book b;
+    b.hear("10.0.0.1:6881");
+    Duration before{};
+    for (unsigned i = 0; i < kFailuresMax; ++i) {
+        REQUIRE(b.due().size() == 1);
+        b.book.failed(at("10.0.0.1:6881"), b.clock.now());
+        if (b.book.size() > 0) {
+            const Duration wait = b.book.next_due() - b.clock.now();
+            CHECK(wait > before);
+            before = wait;
+            b.clock.advance(wait);
+        }
+    }
+    CHECK(b.book.size() == 0);
+}
+
+TEST_CASE("what was configured is never forgotten") {
+    Book b;
+    b.hear("10.0.0.1:6881", AddressSource::configured);
+    for (int i = 0; i < 30; ++i) {
+        b.clock.advance(kRetryMax * 2);
+        REQUIRE(b.due().size() == 1);
+        b.book.failed(at("10.0.0.1:6881"), b.clock.now());
+        CHECK(b.book.next_due() - b.clock.now() <= kRetryMax * 5 / 4);
+    }
+}
+
+TEST_CASE("who is connected is not dialled, by whatever address, until the session is lost") {
+    Book b;
+    b.book.add(at("10.0.0.1:6881"), AddressSource::tracker, TellerPlace::elsewhere, node(1),
+               b.clock.now());
+    const auto connected = [](const NodeId& id) { return id == node(1); };
+    CHECK(b.book.take_due(b.clock.now(), connected).empty());
+    b.book.lost(node(1), b.clock.now());
+    b.clock.advance(kRetryFirst * 2);
+    CHECK(b.due().size() == 1);
+}
+
+TEST_CASE("an address that is this node's own is never dialled again") {
+    Book b;
+    b.hear("10.0.0.1:6881");
+    REQUIRE(b.due().size() == 1);
+    b.book.is_self(at("10.0.0.1:6881"));
+    b.book.hurry(b.clock.now());
+    CHECK(b.due().empty());
+    CHECK(b.hear("10.0.0.1:6881"));
+    CHECK(b.due().empty());
+}
+
+TEST_CASE("hearsay is bounded for each source and each network, and loopback is refused on it") {
+    Book b;
+    std::size_t taken = 0;
+    for (int i = 0; i < 256; ++i) {
+        taken += b.hear("10.0.0." + std::to_string(i) + ":7000") ? 1 : 0;
+    }
+    CHECK(taken == kCandidatesPerNetworkMax);
+    for (int i = 0; i < 4000; ++i) {
+        b.hear("10." + std::to_string(i / 200) + "." + std::to_string(i % 200) + ".1:7000");
+    }
+    CHECK(b.book.size() <= kCandidatesPerSourceMax);
+    CHECK_FALSE(b.hear("127.0.0.1:7000"));
+    CHECK_FALSE(b.hear("10.9.9.9:22"));
+    CHECK(b.hear("127.0.0.1:7000", AddressSource::configured));
+}
+
+TEST_CASE("only so many are dialled at once") {
+    Book b;
+    for (int i = 0; i < 40; ++i) {
+        b.hear("10.0." + std::to_string(i) + ".1:7000");
+    }
+    CHECK(b.due().size() == kDialsAtOnce);
+    CHECK(b.due().empty());
+}
+
+}  // namespace swarmfs::discovery
