@@ -86,7 +86,7 @@ Result<> Tree::change(const Act& act, Origin origin, store::Durability durabilit
 Result<> Tree::act_once(const Act& act, Origin origin, store::Durability durability) {
     Window window(*this);
     SWARM_CHECK(begin_history(window));
-    SWARM_CHECK(act(window.names));
+    SWARM_CHECK(act(window.names, window.batch));
     return finish(window, origin, durability);
 }
 

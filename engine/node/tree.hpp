@@ -50,7 +50,8 @@ public:
     // Which listeners need to hear of a change: those whose own caller made it know already.
     enum class Origin : std::uint8_t { volume, elsewhere };
     using Listener = std::function<void(const std::vector<store::NameChange>&)>;
-    using Act = std::function<Result<>(store::Namespace&)>;
+    // What it puts into `batch` is committed with the names.
+    using Act = std::function<Result<>(store::Namespace& names, KeyValueWriter& batch)>;
 
     Tree(store::Database& database, Identity& identity, const SwarmId& swarm, const Clock& clock,
          Dice& dice);

@@ -1,0 +1,253 @@
+#include "engine/node/publisher.hpp"
+
+#include <algorithm>
+
+#include "engine/core/log.hpp"
+#include "engine/core/units.hpp"
+
+namespace swarmfs::node {
+Publisher::Publisher(Parts parts, Published published)
+    : parts_(std::move(parts)), published_(std::move(published)) {
+    parts_.database.reader().scan(store::staging_prefix(), {}, [&](ByteSpan, ByteSpan value) {
+        if (const auto row = store::decode_staging_row(value)) {
+            next_number_ = std::max(next_number_, row->number + 1);
+        }
+        return true;
+    });
+}
+
+Result<> Publisher::stage(OpenFile& file) {
+    std::uint64_t number = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        number = next_number_++;
+    }
+    // A file of that number without a row was being made when the node died: nobody was told of it.
+    const store::Path stale = parts_.folder / std::to_string(number);
+    SWARM_CHECK(parts_.disk.remove(stale));
+    SWARM_TRY(file.staged, store::StagedFile::create(parts_.disk, parts_.folder, number,
+                                                     parts_.swarm_id, file.record));
+    return done();
+}
+
+Result<> Publisher::keep_row(OpenFile& file, store::Durability durability) {
+    if (!file.staged || (!file.changed_since_row && durability != store::Durability::power_loss)) {
+        return done();
+    }
+    store::Changes row;
+    row[store::staging_key(file.staged->row().number)] = file.staged->encoded_row();
+    SWARM_CHECK(parts_.database.commit(std::move(row), durability));
+    file.changed_since_row = false;
+    return done();
+}
+
+void Publisher::discard(OpenFile& file) {
+    if (!file.staged) {
+        return;
+    }
+    store::Changes row;
+    row[store::staging_key(file.staged->row().number)] = std::nullopt;
+    const store::Path path = file.staged->path();
+    file.staged.reset();
+    if (auto erased = parts_.database.commit(std::move(row), store::Durability::process_crash);
+        !erased.ok()) {
+        log_error("node", "a staging row stays: " + erased.error().message);
+        return;
+    }
+    (void)parts_.disk.remove(path)
+        .ok();  // a file without a row is removed at its number's next use
+}
+
+void Publisher::publish(std::shared_ptr<OpenFile> file) {
+    {
+        const std::lock_guard lock(file->mutex());
+        if (file->publishing) {
+            return;
+        }
+        file->publishing = true;
+    }
+    parts_.workers.post([this, file = std::move(file)] { run(file); });
+}
+
+void Publisher::run(const std::shared_ptr<OpenFile>& file) {
+    const std::unique_lock lock(file->mutex());
+    if (file->unlinked) {
+        discard(*file);
+    } else if (file->staged) {
+        auto complete = base_is_here(file);
+        if (complete.ok() && !*complete) {
+            return;  // it goes on when the base has arrived
+        }
+        auto committed = complete.ok() ? commit(*file) : Result<>(complete.error());
+        if (!committed.ok()) {
+            log_error("node", "\"" + printable(file->record.name) +
+                                  "\" cannot be published yet: " + committed.error().message);
+            put_off(file);
+            return;
+        }
+    } else if (!file->record.dot) {
+        if (auto committed = commit(*file); !committed.ok()) {
+            log_error("node", "\"" + printable(file->record.name) +
+                                  "\" cannot be published: " + committed.error().message);
+        }
+    }
+    file->publishing = false;
+    finished(file);
+}
+
+// Returns: false when a part of the base has to come from others first; `run` is called again then.
+Result<bool> Publisher::base_is_here(const std::shared_ptr<OpenFile>& file) {
+    SWARM_TRY(const std::vector<store::Range> missing, parts_.contents.missing_for(*file->staged));
+    if (missing.empty()) {
+        return true;
+    }
+    fetch_base(file, {file->staged->row().base, missing.front()});
+    return false;
+}
+
+void Publisher::fetch_base(const std::shared_ptr<OpenFile>& file, const Missing& missing) {
+    swarm::ReadRequest request;
+    request.content = missing.content;
+    request.offset = missing.range.offset;
+    request.length = missing.range.length;
+    parts_.swarm.read(std::move(request), [this, file](const Result<>& fetched) {
+        if (fetched.ok()) {
+            parts_.workers.post([this, file] { run(file); });
+            return;
+        }
+        parts_.workers.post([this, file] {
+            const std::lock_guard lock(file->mutex());
+            put_off(file);
+        });
+    });
+}
+
+// Requires: file->mutex() is held.
+void Publisher::put_off(const std::shared_ptr<OpenFile>& file) {
+    (void)keep_row(*file, store::Durability::process_crash).ok();
+    file->publishing = false;
+    const std::lock_guard lock(mutex_);
+    waiting_.insert(file);
+}
+
+void Publisher::retry_waiting() {
+    std::set<std::shared_ptr<OpenFile>> waiting;
+    {
+        const std::lock_guard lock(mutex_);
+        waiting.swap(waiting_);
+    }
+    for (const std::shared_ptr<OpenFile>& file : waiting) {
+        publish(file);
+    }
+}
+
+std::size_t Publisher::waiting() const {
+    const std::lock_guard lock(mutex_);
+    return waiting_.size();
+}
+
+// Requires: the file's mutex is held, and nothing of its base is missing.
+// The content, the entry that names it and the end of its staging are one commit.
+Result<> Publisher::commit(OpenFile& file) {
+    std::optional<store::NewContent> fresh;
+    store::InodeRecord opened = file.record;
+    std::int64_t mtime_ns = file.record.mtime_ns;
+    if (file.staged) {
+        opened = file.staged->row().opened;
+        opened.dot = file.record.dot ? file.record.dot : opened.dot;
+        mtime_ns = file.staged->row().mtime_ns;
+        if (file.staged->size() > 0) {
+            SWARM_TRY(fresh, parts_.contents.prepare_staged(*file.staged));
+        }
+    }
+    const ContentId content = fresh ? fresh->id() : ContentId{};
+    store::InodeRecord published;
+    auto committed = parts_.tree.change(
+        [&](store::Namespace& names, KeyValueWriter& batch) -> Result<> {
+            if (fresh) {
+                SWARM_CHECK(parts_.contents.record(batch, *fresh));
+            }
+            if (file.staged) {
+                batch.erase(store::staging_key(file.staged->row().number));
+            }
+            SWARM_TRY(published, names.publish_file(opened, content, mtime_ns));
+            return done();
+        },
+        Tree::Origin::volume);
+    if (!committed.ok()) {
+        if (fresh) {
+            parts_.contents.discard(*std::move(fresh));
+        }
+        return committed;
+    }
+    std::shared_ptr<store::StoredContent> stored;
+    if (fresh) {
+        SWARM_TRY(stored, parts_.contents.place(*std::move(fresh)));
+    } else if (file.staged) {
+        (void)parts_.disk.remove(file.staged->path())
+            .ok();  // empty; removed at its number's next use
+    }
+    file.staged.reset();
+    file.record = published;
+    file.stored = std::move(stored);
+    file.record_changed();
+    if (content.size > 0) {
+        parts_.swarm.content_arrived(content);
+    }
+    return done();
+}
+
+void Publisher::finished(const std::shared_ptr<OpenFile>& file) {
+    if (published_) {
+        parts_.workers.post([this, file] { published_(file); });
+    }
+}
+
+std::vector<std::shared_ptr<OpenFile>> Publisher::recover() {
+    std::vector<store::StagingRow> rows;
+    parts_.database.reader().scan(store::staging_prefix(), {}, [&](ByteSpan, ByteSpan value) {
+        auto row = store::decode_staging_row(value);
+        if (row && row->swarm == parts_.swarm_id) {
+            rows.push_back(*std::move(row));
+        }
+        return true;
+    });
+    std::vector<std::shared_ptr<OpenFile>> files;
+    std::set<store::Inode> seen;
+    for (store::StagingRow& row : rows) {
+        const std::uint64_t number = row.number;
+        auto staged = store::StagedFile::recover(parts_.disk, parts_.folder, row);
+        if (!staged.ok()) {
+            // It was published, and the node died before it forgot the row.
+            store::Changes erase;
+            erase[store::staging_key(number)] = std::nullopt;
+            (void)parts_.database.commit(std::move(erase), store::Durability::process_crash).ok();
+            continue;
+        }
+        std::shared_ptr<store::StoredContent> base;
+        if (row.base.size > 0) {
+            if (auto opened = parts_.contents.open(row.base); opened.ok()) {
+                base = *std::move(opened);
+            }
+        }
+        auto file = std::make_shared<OpenFile>(row.opened, std::move(base));
+        const auto current = parts_.tree.view().names.find(row.opened.inode);
+        if (current.ok()) {
+            file->record = *current;
+        }
+        file->staged = *std::move(staged);
+        file->staged_changed();
+        seen.insert(file->inode());
+        files.push_back(std::move(file));
+    }
+    const TreeView view = parts_.tree.view();
+    for (const store::Inode inode : view.names.unpublished()) {
+        auto record = view.names.find(inode);
+        if (record.ok() && !seen.contains(inode)) {
+            files.push_back(std::make_shared<OpenFile>(*record, nullptr));
+        }
+    }
+    return files;
+}
+
+}  // namespace swarmfs::node

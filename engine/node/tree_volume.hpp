@@ -1,0 +1,114 @@
+#pragma once
+// The Volume of one joined swarm: names from the namespace, bytes from open files, what is missing
+// from the swarm.
+//
+// A read that misses is asked of the swarm and tried again on a worker when its leaves are stored;
+// nobody waits on a thread. Publishing happens on a worker after the last writer has gone.
+
+#include <map>
+#include <mutex>
+#include <unordered_map>
+
+#include "engine/node/open_file.hpp"
+#include "engine/node/publisher.hpp"
+#include "engine/node/tree.hpp"
+#include "engine/node/volume.hpp"
+#include "engine/node/workers.hpp"
+#include "engine/swarm/swarm.hpp"
+
+namespace swarmfs::node {
+
+class TreeVolume final : public Volume {
+public:
+    struct Parts {
+        std::string name;
+        std::string home;
+        Identity& identity;
+        Tree& tree;
+        store::Database& database;
+        store::ContentStore& contents;
+        Publisher& publisher;
+        Workers& workers;
+        swarm::Swarm& swarm;
+        const Clock& clock;
+    };
+    explicit TreeVolume(Parts parts) : parts_(std::move(parts)) {}
+
+    std::string name() const override { return parts_.name; }
+    bool read_only() const override;
+    Space space() const override;
+
+    Result<Attributes> lookup(Inode parent, std::string_view name) override;
+    Result<Attributes> attributes(Inode inode) override;
+    Result<std::vector<DirectoryEntry>> list(Inode directory, std::string_view after,
+                                             std::size_t count) override;
+    Result<std::string> read_link(Inode inode) override;
+    Result<Attributes> make_directory(Inode parent, std::string_view name,
+                                      std::uint32_t mode) override;
+    Result<Attributes> make_symlink(Inode parent, std::string_view name,
+                                    std::string_view target) override;
+    Result<> remove_file(Inode parent, std::string_view name) override;
+    Result<> remove_directory(Inode parent, std::string_view name) override;
+    Result<> rename(Inode parent, std::string_view name, Inode new_parent,
+                    std::string_view new_name, RenameRule rule) override;
+    Result<Attributes> set_attributes(Inode inode, const AttributeChanges& changes) override;
+
+    Result<Created> create(Inode parent, std::string_view name, std::uint32_t mode) override;
+    Result<FileHandle> open(Inode inode, Access access) override;
+    ReadTicket read(FileHandle handle, std::uint64_t offset, std::size_t length, Duration deadline,
+                    ReadDone done) override;
+    void cancel_read(ReadTicket ticket) override;
+    Result<std::size_t> write(FileHandle handle, std::uint64_t offset, ByteSpan bytes) override;
+    Result<> close_write(FileHandle handle) override;
+    Result<> sync(FileHandle handle) override;
+    void release(FileHandle handle) override;
+
+    std::uint64_t add_change_listener(ChangeListener listener) override;
+    void remove_change_listener(std::uint64_t number) override;
+
+    // Publishes what a crash left unpublished. Thread: before anyone else uses the volume.
+    void recover();
+    // The publisher has finished with a file.
+    void published(const std::shared_ptr<OpenFile>& file);
+
+private:
+    struct Handle {
+        std::shared_ptr<OpenFile> file;
+        bool writes = false;
+    };
+    struct PendingRead {
+        std::shared_ptr<OpenFile> file;
+        std::uint64_t offset = 0;
+        std::size_t length = 0;
+        TimePoint deadline;
+        ReadDone done;
+        swarm::ReadId asked = 0;
+        bool cancelled = false;
+        unsigned tries = 0;
+    };
+
+    Attributes shown(const store::InodeRecord& record) const;
+    std::shared_ptr<OpenFile> opened(store::Inode inode) const;
+    Result<std::shared_ptr<OpenFile>> obtain(const store::InodeRecord& record);
+    FileHandle add_handle(std::shared_ptr<OpenFile> file, bool writes);
+    Result<Handle> handle_of(FileHandle handle) const;
+    Result<> resize(const store::InodeRecord& record, std::uint64_t size);
+    void unlinked(store::Inode inode);
+    void close_if_idle(const std::shared_ptr<OpenFile>& file);
+
+    void note_read(OpenFile& file, std::uint64_t offset, std::size_t length);
+    void fetch(ReadTicket ticket, const Missing& missing);
+    void try_again(ReadTicket ticket);
+    void answer(ReadTicket ticket, Result<ByteSpan> result);
+
+    const Parts parts_;
+    mutable std::mutex files_mutex_;
+    std::unordered_map<store::Inode, std::shared_ptr<OpenFile>> files_;  // guarded by files_mutex_
+    std::unordered_map<FileHandle, Handle> handles_;                     // guarded by files_mutex_
+    FileHandle next_handle_ = 1;                                         // guarded by files_mutex_
+    std::mutex reads_mutex_;
+    std::unordered_map<ReadTicket, PendingRead> reads_;  // guarded by reads_mutex_
+    ReadTicket next_ticket_ = 1;                         // guarded by reads_mutex_
+};
+
+}  // namespace swarmfs::node

@@ -1,0 +1,365 @@
+// Open files: reading, writing, and letting go.
+
+#include <algorithm>
+
+#include "engine/core/log.hpp"
+#include "engine/node/tree_volume.hpp"
+
+namespace swarmfs::node {
+namespace {
+
+// A read whose leaves arrive and are lost again (eviction, bit rot) is asked for anew, not for
+// ever.
+constexpr unsigned kReadTriesMax = 4;
+
+// One buffer a thread for reads: they are answered within the call.
+MutableByteSpan read_buffer(std::size_t length) {
+    thread_local Bytes buffer;
+    if (buffer.size() < length) {
+        buffer.resize(length);
+    }
+    return MutableByteSpan(buffer).first(length);
+}
+
+Error bad_handle() {
+    return caller_error(Code::invalid, "the file is not open");
+}
+
+}  // namespace
+
+std::shared_ptr<OpenFile> TreeVolume::opened(store::Inode inode) const {
+    const std::lock_guard lock(files_mutex_);
+    const auto found = files_.find(inode);
+    return found == files_.end() ? nullptr : found->second;
+}
+
+Result<std::shared_ptr<OpenFile>> TreeVolume::obtain(const store::InodeRecord& record) {
+    if (auto file = opened(record.inode)) {
+        return file;
+    }
+    std::shared_ptr<store::StoredContent> stored;
+    if (record.content.size > 0) {
+        SWARM_TRY(stored, parts_.contents.open(record.content));
+    }
+    const std::lock_guard lock(files_mutex_);
+    auto& file = files_[record.inode];
+    if (!file) {
+        file = std::make_shared<OpenFile>(record, std::move(stored));
+    }
+    return file;
+}
+
+FileHandle TreeVolume::add_handle(std::shared_ptr<OpenFile> file, bool writes) {
+    {
+        const std::lock_guard lock(file->mutex());
+        ++file->handles;
+        file->writers += writes ? 1 : 0;
+    }
+    const std::lock_guard lock(files_mutex_);
+    files_[file->inode()] = file;  // it may have been let go of a moment ago
+    handles_.emplace(next_handle_, Handle{std::move(file), writes});
+    return next_handle_++;
+}
+
+Result<TreeVolume::Handle> TreeVolume::handle_of(FileHandle handle) const {
+    const std::lock_guard lock(files_mutex_);
+    const auto found = handles_.find(handle);
+    return found == handles_.end() ? Result<Handle>(bad_handle()) : Result<Handle>(found->second);
+}
+
+Result<Created> TreeVolume::create(Inode parent, std::string_view name, std::uint32_t mode) {
+    store::InodeRecord record;
+    SWARM_CHECK(parts_.tree.change(
+        [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
+            SWARM_TRY(record, names.create_file(parent, name, static_cast<std::uint16_t>(mode)));
+            return done();
+        },
+        Tree::Origin::volume));
+    SWARM_TRY(auto file, obtain(record));
+    return Created{shown(record), add_handle(std::move(file), true)};
+}
+
+Result<FileHandle> TreeVolume::open(Inode inode, Access access) {
+    SWARM_TRY(const auto record, parts_.tree.view().names.find(inode));
+    if (record.kind != store::InodeKind::file) {
+        return caller_error(Code::is_directory, "it is no file");
+    }
+    const bool writes = access != Access::read;
+    if (writes && read_only()) {
+        return caller_error(Code::read_only, "this node may only read in this swarm");
+    }
+    SWARM_TRY(auto file, obtain(record));
+    return add_handle(std::move(file), writes);
+}
+
+ReadTicket TreeVolume::read(FileHandle handle, std::uint64_t offset, std::size_t length,
+                            Duration deadline, ReadDone done) {
+    const auto found = handle_of(handle);
+    if (!found.ok()) {
+        done(found.error());
+        return 0;
+    }
+    OpenFile& file = *found->file;
+    const MutableByteSpan buffer = read_buffer(length);
+    auto outcome = file.read(offset, buffer);
+    if (!outcome.ok()) {
+        done(outcome.error());
+        return 0;
+    }
+    if (!outcome->missing) {
+        note_read(file, offset, outcome->bytes);
+        done(ByteSpan(buffer.first(outcome->bytes)));
+        return 0;
+    }
+    PendingRead pending;
+    pending.file = found->file;
+    pending.offset = offset;
+    pending.length = length;
+    pending.deadline =
+        deadline == Duration::zero() ? TimePoint::max() : parts_.clock.now() + deadline;
+    pending.done = std::move(done);
+    ReadTicket ticket = 0;
+    {
+        const std::lock_guard lock(reads_mutex_);
+        ticket = next_ticket_++;
+        reads_.emplace(ticket, std::move(pending));
+    }
+    fetch(ticket, *outcome->missing);
+    return ticket;
+}
+
+// Reads from disk keep a stream's window going as long as the content is not all here.
+void TreeVolume::note_read(OpenFile& file, std::uint64_t offset, std::size_t length) {
+    std::shared_ptr<store::StoredContent> content;
+    {
+        const std::lock_guard lock(file.mutex());
+        content = file.staged ? nullptr : file.stored;
+    }
+    if (content && length > 0 && !content->complete()) {
+        parts_.swarm.note_read(content->id(), offset, length);
+    }
+}
+
+void TreeVolume::fetch(ReadTicket ticket, const Missing& missing) {
+    const std::lock_guard lock(reads_mutex_);
+    const auto found = reads_.find(ticket);
+    if (found == reads_.end()) {
+        return;
+    }
+    PendingRead& pending = found->second;
+    swarm::ReadRequest request;
+    request.content = missing.content;
+    request.offset = missing.range.offset;
+    request.length = missing.range.length;
+    request.deadline = pending.deadline;
+    if (pending.file->record.dot) {
+        request.likely = pending.file->record.dot->author.node;
+    }
+    // The callback runs on the engine thread and waits for this mutex: it finds `asked` set.
+    pending.asked = parts_.swarm.read(std::move(request), [this, ticket](const Result<>& fetched) {
+        if (!fetched.ok()) {
+            answer(ticket, fetched.error());
+            return;
+        }
+        parts_.workers.post([this, ticket] { try_again(ticket); });
+    });
+    if (pending.cancelled) {
+        parts_.swarm.cancel_read(pending.asked);
+    }
+}
+
+void TreeVolume::try_again(ReadTicket ticket) {
+    std::shared_ptr<OpenFile> file;
+    std::uint64_t offset = 0;
+    std::size_t length = 0;
+    unsigned tries = 0;
+    {
+        const std::lock_guard lock(reads_mutex_);
+        const auto found = reads_.find(ticket);
+        if (found == reads_.end()) {
+            return;
+        }
+        file = found->second.file;
+        offset = found->second.offset;
+        length = found->second.length;
+        tries = ++found->second.tries;
+    }
+    const MutableByteSpan buffer = read_buffer(length);
+    auto outcome = file->read(offset, buffer);
+    if (!outcome.ok()) {
+        answer(ticket, outcome.error());
+    } else if (!outcome->missing) {
+        answer(ticket, ByteSpan(buffer.first(outcome->bytes)));
+    } else if (tries < kReadTriesMax) {
+        fetch(ticket, *outcome->missing);
+    } else {
+        answer(ticket, disk_error(Code::io, "what was fetched does not stay on the disk"));
+    }
+}
+
+void TreeVolume::answer(ReadTicket ticket, Result<ByteSpan> result) {
+    ReadDone done;
+    {
+        const std::lock_guard lock(reads_mutex_);
+        const auto found = reads_.find(ticket);
+        if (found == reads_.end()) {
+            return;
+        }
+        done = std::move(found->second.done);
+        reads_.erase(found);
+    }
+    done(std::move(result));
+}
+
+void TreeVolume::cancel_read(ReadTicket ticket) {
+    const std::lock_guard lock(reads_mutex_);
+    const auto found = reads_.find(ticket);
+    if (found == reads_.end()) {
+        return;
+    }
+    found->second.cancelled = true;
+    if (found->second.asked != 0) {
+        parts_.swarm.cancel_read(found->second.asked);
+    }
+}
+
+Result<std::size_t> TreeVolume::write(FileHandle handle, std::uint64_t offset, ByteSpan bytes) {
+    SWARM_TRY(const Handle found, handle_of(handle));
+    if (!found.writes) {
+        return bad_handle();
+    }
+    OpenFile& file = *found.file;
+    const std::lock_guard lock(file.mutex());
+    if (!file.staged) {
+        SWARM_CHECK(parts_.publisher.stage(file));
+    }
+    const auto now_ns = static_cast<std::int64_t>(parts_.clock.wall_ms()) * 1'000'000;
+    SWARM_CHECK(file.staged->write(offset, bytes, now_ns));
+    file.staged_changed();
+    return bytes.size();
+}
+
+// Changes a file's length, open or not.
+Result<> TreeVolume::resize(const store::InodeRecord& record, std::uint64_t size) {
+    if (read_only()) {
+        return caller_error(Code::read_only, "this node may only read in this swarm");
+    }
+    SWARM_TRY(const auto file, obtain(record));
+    bool idle = false;
+    {
+        const std::lock_guard lock(file->mutex());
+        if (file->size() == size) {
+            return done();
+        }
+        if (!file->staged) {
+            SWARM_CHECK(parts_.publisher.stage(*file));
+        }
+        const auto now_ns = static_cast<std::int64_t>(parts_.clock.wall_ms()) * 1'000'000;
+        SWARM_CHECK(file->staged->truncate(size, now_ns));
+        file->staged_changed();
+        idle = file->writers == 0;
+        if (idle) {
+            SWARM_CHECK(parts_.publisher.keep_row(*file, store::Durability::process_crash));
+        }
+    }
+    if (idle) {
+        parts_.publisher.publish(file);
+    }
+    return done();
+}
+
+Result<> TreeVolume::close_write(FileHandle handle) {
+    SWARM_TRY(const Handle found, handle_of(handle));
+    const std::lock_guard lock(found.file->mutex());
+    return parts_.publisher.keep_row(*found.file, store::Durability::process_crash);
+}
+
+Result<> TreeVolume::sync(FileHandle handle) {
+    SWARM_TRY(const Handle found, handle_of(handle));
+    {
+        const std::lock_guard lock(found.file->mutex());
+        if (found.file->staged) {
+            SWARM_CHECK(found.file->staged->sync());
+            return parts_.publisher.keep_row(*found.file, store::Durability::power_loss);
+        }
+    }
+    // It was published since it was written: its content first, then the entry that names it.
+    if (found.writes) {
+        SWARM_CHECK(parts_.contents.sync());
+    }
+    return parts_.database.sync();
+}
+
+void TreeVolume::release(FileHandle handle) {
+    std::shared_ptr<OpenFile> file;
+    bool writes = false;
+    {
+        const std::lock_guard lock(files_mutex_);
+        const auto found = handles_.find(handle);
+        if (found == handles_.end()) {
+            return;
+        }
+        file = found->second.file;
+        writes = found->second.writes;
+        handles_.erase(found);
+    }
+    bool publish = false;
+    {
+        const std::lock_guard lock(file->mutex());
+        --file->handles;
+        file->writers -= writes ? 1 : 0;
+        const bool unpublished = !file->record.dot && !file->unlinked;
+        publish = writes && file->writers == 0 && (file->staged || unpublished);
+    }
+    if (publish) {
+        parts_.publisher.publish(file);
+    } else {
+        close_if_idle(file);
+    }
+}
+
+// Lets go of a file that nobody has open and that has nothing left to publish.
+void TreeVolume::close_if_idle(const std::shared_ptr<OpenFile>& file) {
+    const std::lock_guard files_lock(files_mutex_);
+    const std::lock_guard lock(file->mutex());
+    if (file->handles > 0 || file->publishing || (file->staged && !file->unlinked)) {
+        return;
+    }
+    if (file->staged) {
+        parts_.publisher.discard(*file);
+    }
+    const auto found = files_.find(file->inode());
+    if (found != files_.end() && found->second == file) {
+        files_.erase(found);
+        if (file->stored && !file->stored->complete()) {
+            parts_.swarm.end_reading(file->stored->id());
+        }
+    }
+}
+
+void TreeVolume::published(const std::shared_ptr<OpenFile>& file) {
+    bool again = false;
+    {
+        const std::lock_guard lock(file->mutex());
+        again = file->staged && file->writers == 0 && !file->unlinked;
+    }
+    if (again) {
+        parts_.publisher.publish(file);  // it was written again meanwhile
+    } else {
+        close_if_idle(file);
+    }
+}
+
+void TreeVolume::recover() {
+    for (const std::shared_ptr<OpenFile>& file : parts_.publisher.recover()) {
+        {
+            const std::lock_guard lock(files_mutex_);
+            files_.emplace(file->inode(), file);
+        }
+        log_info("node", "\"" + printable(file->record.name) +
+                             "\" was written before the last stop; it is published now");
+        parts_.publisher.publish(file);
+    }
+}
+
+}  // namespace swarmfs::node
