@@ -51,9 +51,9 @@ Duration BanList::ban(const NodeId& node, TimePoint now) {
     return ban.length;
 }
 
-bool BanList::banned(const NodeId& node, TimePoint now) const {
+TimePoint BanList::banned_until(const NodeId& node) const {
     const auto found = bans_.find(node);
-    return found != bans_.end() && now < found->second.until;
+    return found == bans_.end() ? TimePoint::min() : found->second.until;
 }
 
 }  // namespace swarmfs::swarm

@@ -45,7 +45,9 @@ public:
 
     // Returns: how long.
     Duration ban(const NodeId& node, TimePoint now);
-    bool banned(const NodeId& node, TimePoint now) const;
+    bool banned(const NodeId& node, TimePoint now) const { return now < banned_until(node); }
+    // Returns: a time long past when it never was.
+    TimePoint banned_until(const NodeId& node) const;
 
 private:
     struct Ban {

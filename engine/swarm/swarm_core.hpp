@@ -77,7 +77,7 @@ public:
     std::vector<Action> decide(TimePoint now);
     TimePoint next_wake(TimePoint now) const;
 
-    bool banned(const NodeId& node, TimePoint now) const { return bans_.banned(node, now); }
+    const BanList& bans() const { return bans_; }
     std::optional<ContentNumber> number_of(const ContentId& content) const;
 
     // ---- statistics ----

@@ -73,7 +73,8 @@ Duration SimulatedSwarm::latency(const Member& a, const Member& b) const {
 }
 
 void SimulatedSwarm::connect(Member& a, Member& b) {
-    if (!a.online || !b.online || a.core->banned(b.node, now_) || b.core->banned(a.node, now_)) {
+    if (!a.online || !b.online || a.core->bans().banned(b.node, now_) ||
+        b.core->bans().banned(a.node, now_)) {
         return;
     }
     for (const auto& [number, half] : a.sessions) {

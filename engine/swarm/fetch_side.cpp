@@ -1,0 +1,253 @@
+#include "engine/swarm/fetch_side.hpp"
+
+#include <algorithm>
+
+#include "engine/content/proof.hpp"
+#include "engine/core/assert.hpp"
+#include "engine/protocol/peer_frames.hpp"
+
+namespace swarmfs::swarm {
+
+// ---- our wishes ----
+
+void FetchSide::open(const OpenContent& open, Bytes& out) {
+    const protocol::Handle handle = next_handle_++;
+    const bool is_new = handles_.emplace(open.content, handle).second;
+    SWARM_ASSERT(is_new);
+    contents_.emplace(handle, Content{open.content, open.id, open.port, {}});
+    protocol::encode(protocol::Open{handle, open.id}, out);
+}
+
+void FetchSide::close(const CloseContent& close, Bytes& out) {
+    const auto found = handles_.find(close.content);
+    if (found == handles_.end()) {
+        return;
+    }
+    flush();
+    protocol::encode(protocol::Close{found->second}, out);
+    contents_.erase(found->second);
+    handles_.erase(found);
+}
+
+void FetchSide::ask(const AskLeaves& ask, Bytes& out) {
+    const auto found = handles_.find(ask.content);
+    SWARM_ASSERT(found != handles_.end());
+    Content& content = contents_.at(found->second);
+    Chunk& chunk = content.chunks[ask.range.chunk.value];
+    chunk.expected |= mask_of(ask.range);
+
+    protocol::Request request{found->second, ask.range, ask.urgency, 0};
+    if (!chunk.proven) {
+        KnownTree known = content.port->known(ask.range.chunk);
+        if (!known.proven && known.ancestor.level == 0) {
+            // A content of one leaf, whose hash is the root.
+            auto alone =
+                content::verify_chunk_proof(content.id.size, ask.range.chunk, known.ancestor, {});
+            SWARM_ASSERT(alone.ok());
+            known.proven = std::move(alone).value();
+        }
+        if (known.proven) {
+            chunk.proven = std::move(known.proven);
+        } else {
+            request.known_level = static_cast<std::uint8_t>(known.ancestor.level);
+            chunk.proofs_due.push_back(known.ancestor);
+        }
+    }
+    protocol::encode(request, out);
+}
+
+void FetchSide::cancel(const CancelLeaves& cancel, Bytes& out) {
+    const auto found = handles_.find(cancel.content);
+    if (found == handles_.end()) {
+        return;
+    }
+    Content& content = contents_.at(found->second);
+    const auto chunk = content.chunks.find(cancel.range.chunk.value);
+    if (chunk == content.chunks.end()) {
+        return;
+    }
+    const auto gone = static_cast<LeafMask>(chunk->second.expected & mask_of(cancel.range));
+    if (gone == 0) {
+        return;
+    }
+    chunk->second.expected = static_cast<LeafMask>(chunk->second.expected & ~gone);
+    chunk->second.cancelled |= gone;
+    for (const protocol::LeafRange& range : ranges_of(cancel.range.chunk, gone)) {
+        protocol::encode(protocol::Cancel{found->second, range}, out);
+    }
+}
+
+// ---- the peer's frames ----
+
+Result<FetchSide::Content*> FetchSide::content_of(protocol::Handle handle) {
+    if (handle == 0 || handle >= next_handle_) {
+        return peer_error("a frame about a handle that was never given");
+    }
+    const auto found = contents_.find(handle);
+    return found == contents_.end() ? nullptr : &found->second;
+}
+
+Result<> FetchSide::on_holding(const protocol::Holding& holding) {
+    SWARM_TRY(Content * content, content_of(holding.handle));
+    if (content != nullptr) {
+        events_.push_back(HoldingHeard{content->number, holding.kind, holding.first_chunk,
+                                       to_bytes(holding.bitmap)});
+    }
+    return done();
+}
+
+Result<> FetchSide::on_have(const protocol::Have& have) {
+    SWARM_TRY(Content * content, content_of(have.handle));
+    if (content != nullptr) {
+        events_.push_back(HaveHeard{content->number, have.chunks});
+    }
+    return done();
+}
+
+Result<> FetchSide::on_proof(const protocol::Proof& proof) {
+    SWARM_TRY(Content * content, content_of(proof.handle));
+    if (content == nullptr) {
+        return done();
+    }
+    const auto found = content->chunks.find(proof.chunk.value);
+    if (found == content->chunks.end()) {
+        return peer_error("a proof that was never asked for");
+    }
+    Chunk& chunk = found->second;
+    const auto due =
+        std::find_if(chunk.proofs_due.begin(), chunk.proofs_due.end(),
+                     [&](const content::KnownNode& n) { return n.level == proof.known_level; });
+    if (due == chunk.proofs_due.end()) {
+        return peer_error("a proof that was never asked for");
+    }
+    const content::KnownNode known = *due;
+    chunk.proofs_due.erase(due);
+    const auto hashes = content::hashes_from(proof.hashes);
+    if (!hashes) {
+        return peer_error("a proof that is not a whole number of hashes");
+    }
+    SWARM_TRY(auto proven,
+              content::verify_chunk_proof(content->id.size, proof.chunk, known, *hashes));
+    if (!chunk.proven) {
+        chunk.proven = std::move(proven);
+    }
+    tidy(*content, proof.chunk);
+    return done();
+}
+
+Result<> FetchSide::on_leaf(const protocol::Leaf& leaf) {
+    SWARM_TRY(Content * content, content_of(leaf.handle));
+    if (content == nullptr) {
+        return done();
+    }
+    const auto found = content->chunks.find(leaf.chunk.value);
+    const auto bit = static_cast<LeafMask>(leaf.leaf < kLeavesPerChunk ? 1U << leaf.leaf : 0U);
+    if (found == content->chunks.end() ||
+        ((found->second.expected | found->second.cancelled) & bit) == 0) {
+        return peer_error("a leaf that was never asked for");
+    }
+    Chunk& chunk = found->second;
+    const bool expected = (chunk.expected & bit) != 0;
+    LeafMask& owed = expected ? chunk.expected : chunk.cancelled;
+    owed = static_cast<LeafMask>(owed & ~bit);
+    const std::uint64_t size = leaf_bytes(content->id.size, first_leaf(leaf.chunk) + leaf.leaf);
+    if (leaf.bytes.size() != size) {
+        return peer_error("a leaf of the wrong length");
+    }
+    if (!chunk.proven) {
+        if (expected) {
+            return peer_error("a leaf before its proof");
+        }
+        tidy(*content, leaf.chunk);
+        return done();
+    }
+    if (!content::leaf_matches(*chunk.proven, leaf.leaf, leaf.bytes)) {
+        return peer_error("a leaf that does not match its proof", Code::corrupt);
+    }
+    const bool goes_on = !run_.leaves.empty() && run_.handle == leaf.handle &&
+                         run_.range.chunk == leaf.chunk &&
+                         run_.range.first + run_.range.count == leaf.leaf;
+    if (!goes_on) {
+        flush();
+        run_.handle = leaf.handle;
+        run_.range = {leaf.chunk, leaf.leaf, 0};
+    }
+    ++run_.range.count;
+    run_.leaves.push_back(leaf.bytes);
+    run_.bytes += leaf.bytes.size();
+    return done();
+}
+
+Result<> FetchSide::on_refuse(const protocol::Refuse& refuse) {
+    SWARM_TRY(Content * content, content_of(refuse.handle));
+    if (content == nullptr) {
+        return done();
+    }
+    const auto found = content->chunks.find(refuse.range.chunk.value);
+    if (found == content->chunks.end()) {
+        return peer_error("a refusal of what was never asked for");
+    }
+    Chunk& chunk = found->second;
+    const LeafMask refused = mask_of(refuse.range);
+    chunk.cancelled = static_cast<LeafMask>(chunk.cancelled & ~refused);
+    const auto gone = static_cast<LeafMask>(chunk.expected & refused);
+    chunk.expected = static_cast<LeafMask>(chunk.expected & ~refused);
+    if (chunk.expected == 0 && chunk.cancelled == 0) {
+        chunk.proofs_due.clear();  // a refused request has no proof
+    }
+    for (const protocol::LeafRange& range : ranges_of(refuse.range.chunk, gone)) {
+        events_.push_back(RefuseHeard{content->number, range, refuse.reason});
+    }
+    tidy(*content, refuse.range.chunk);
+    return done();
+}
+
+// ---- storing ----
+
+void FetchSide::flush() {
+    if (run_.leaves.empty()) {
+        return;
+    }
+    Content& content = contents_.at(run_.handle);
+    const ChunkIndex number = run_.range.chunk;
+    const Chunk& chunk = content.chunks.at(number.value);
+    const auto kept = content.port->store(run_.range, run_.leaves, *chunk.proven);
+    if (kept.ok()) {
+        stored(content, number, mask_of(run_.range), run_.bytes);
+    } else {
+        events_.push_back(StoreFailed{content.number, kept.error()});
+    }
+    run_.leaves.clear();
+    run_.bytes = 0;
+    tidy(content, number);
+}
+
+void FetchSide::stored(Content& content, ChunkIndex chunk, LeafMask leaves, std::uint64_t bytes) {
+    if (!events_.empty()) {
+        auto* last = std::get_if<LeavesStored>(&events_.back());
+        if (last != nullptr && last->content == content.number && last->chunk == chunk) {
+            last->leaves |= leaves;
+            last->bytes += bytes;
+            return;
+        }
+    }
+    events_.push_back(LeavesStored{content.number, chunk, leaves, bytes});
+}
+
+// A chunk of which nothing is under way is forgotten; one that is only cancelled keeps no hashes.
+void FetchSide::tidy(Content& content, ChunkIndex number) {
+    if (!run_.leaves.empty() && run_.range.chunk == number) {
+        return;
+    }
+    const auto found = content.chunks.find(number.value);
+    if (found == content.chunks.end() || found->second.expected != 0) {
+        return;
+    }
+    if (found->second.cancelled == 0 && found->second.proofs_due.empty()) {
+        content.chunks.erase(found);
+    } else {
+        found->second.proven.reset();
+    }
+}
+
+}  // namespace swarmfs::swarm

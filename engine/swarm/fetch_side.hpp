@@ -1,0 +1,79 @@
+#pragma once
+// The asking half of a session: our handles at the peer, what it owes us, and the proof of every
+// leaf before it is stored.
+// Rules:
+//   1. A frame about a handle we never gave, a leaf or proof never asked for, a leaf before its
+//      proof, or one of the wrong length breaks the protocol: the session ends.
+//   2. A proof that does not lead to the hash we know, or a leaf that does not match its proof, is
+//   a
+//      lie (Code::corrupt): the session ends and the node is banned.
+//   3. What was cancelled or closed may still be on its way and is let pass; a leaf of it that is
+//      proven is kept.
+//   4. Leaves are verified where they lie in the record and handed to the store in runs, straight
+//      from there.
+// Thread: the link's. No I/O but the ports'. Feed it frames of any session, or of a fuzzer.
+
+#include <map>
+#include <optional>
+#include <unordered_map>
+
+#include "engine/swarm/session_messages.hpp"
+
+namespace swarmfs::swarm {
+
+class FetchSide {
+public:
+    // ---- our wishes; frames are appended to `out` ----
+    void open(const OpenContent& open, Bytes& out);
+    void close(const CloseContent& close, Bytes& out);
+    void ask(const AskLeaves& ask, Bytes& out);
+    void cancel(const CancelLeaves& cancel, Bytes& out);
+
+    // ---- the peer's frames. Errors: peer errors (rules 1 and 2). ----
+    Result<> on_holding(const protocol::Holding& holding);
+    Result<> on_have(const protocol::Have& have);
+    Result<> on_proof(const protocol::Proof& proof);
+    // The leaf's bytes must live until flush().
+    Result<> on_leaf(const protocol::Leaf& leaf);
+    Result<> on_refuse(const protocol::Refuse& refuse);
+
+    // Stores what was proven since the last time. Call before the records' buffer is used again.
+    void flush();
+    // What happened since the last time.
+    std::vector<SessionEvent> take_events() { return std::exchange(events_, {}); }
+    bool has_events() const { return !events_.empty(); }
+
+private:
+    // What is under way of one chunk.
+    struct Chunk {
+        LeafMask expected = 0;
+        LeafMask cancelled = 0;  // may come all the same
+        std::vector<content::KnownNode> proofs_due;
+        std::optional<content::ChunkHashes> proven;
+    };
+    struct Content {
+        ContentNumber number{};
+        ContentId id;
+        std::shared_ptr<ContentPort> port;
+        std::unordered_map<std::uint64_t, Chunk> chunks;
+    };
+    struct Run {  // proven leaves in a row, not stored yet
+        protocol::Handle handle = 0;
+        protocol::LeafRange range;
+        std::vector<ByteSpan> leaves;
+        std::uint64_t bytes = 0;
+    };
+
+    // Returns: null for a handle that is closed. Errors: one that never was.
+    Result<Content*> content_of(protocol::Handle handle);
+    void stored(Content& content, ChunkIndex chunk, LeafMask leaves, std::uint64_t bytes);
+    void tidy(Content& content, ChunkIndex chunk);
+
+    protocol::Handle next_handle_ = 1;
+    std::map<ContentNumber, protocol::Handle> handles_;
+    std::unordered_map<protocol::Handle, Content> contents_;
+    Run run_;
+    std::vector<SessionEvent> events_;
+};
+
+}  // namespace swarmfs::swarm

@@ -1,0 +1,206 @@
+#include "engine/swarm/serve_side.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/content/proof.hpp"
+#include "engine/protocol/peer_frames.hpp"
+
+namespace swarmfs::swarm {
+
+namespace {
+
+void refuse(protocol::Handle handle, const protocol::LeafRange& range,
+            protocol::RefuseReason reason, Bytes& out) {
+    protocol::encode(protocol::Refuse{handle, range, reason}, out);
+}
+
+}  // namespace
+
+// ---- the peer's frames ----
+
+Result<> ServeSide::on_open(const protocol::Open& open, Bytes& out) {
+    SWARM_CHECK(content::check_content_id(open.content));
+    if (opened_.size() >= kHandlesMax) {
+        return peer_error("it opened too many contents at once");
+    }
+    const auto [entry, is_new] = opened_.try_emplace(open.handle, Opened{open.content, nullptr});
+    if (!is_new) {
+        return peer_error("it used a handle twice");
+    }
+    handles_[open.content].insert(open.handle);
+    say_holding(open.handle, entry->second, out);
+    return done();
+}
+
+Result<> ServeSide::on_close(const protocol::Close& close) {
+    const auto found = opened_.find(close.handle);
+    if (found == opened_.end()) {
+        return peer_error("it closed what it had not opened");
+    }
+    const auto same = handles_.find(found->second.id);
+    same->second.erase(close.handle);
+    if (same->second.empty()) {
+        handles_.erase(same);
+    }
+    opened_.erase(found);
+    uploads_.drop_handle(close.handle);
+    return done();
+}
+
+Result<> ServeSide::on_request(const protocol::Request& request, Bytes& out) {
+    const auto found = opened_.find(request.handle);
+    if (found == opened_.end()) {
+        refuse(request.handle, request.range, protocol::RefuseReason::unknown_handle, out);
+        return done();
+    }
+    const Opened& opened = found->second;
+    const protocol::LeafRange& range = request.range;
+    const bool in_content =
+        range.chunk.value < chunk_count(opened.id.size) && range.count > 0 &&
+        std::uint64_t{range.first} + range.count <= leaves_in_chunk(opened.id.size, range.chunk);
+    if (!in_content) {
+        return peer_error("it asked for leaves beyond the end");
+    }
+    if (request.known_level != 0 &&
+        !content::proof_length(opened.id.size, range.chunk, request.known_level)) {
+        return peer_error("it asked for a proof from a level that the tree does not have");
+    }
+    const LeafMask wanted = mask_of(range);
+    if (!opened.port || (opened.port->leaf_mask(range.chunk) & wanted) != wanted) {
+        refuse(request.handle, range, protocol::RefuseReason::not_held, out);
+    } else if (!uploads_.push(request, opened.id.size)) {
+        refuse(request.handle, range, protocol::RefuseReason::busy, out);
+    }
+    return done();
+}
+
+Result<> ServeSide::on_cancel(const protocol::Cancel& cancel) {
+    uploads_.cancel(cancel.handle, cancel.range);
+    return done();
+}
+
+// ---- holdings ----
+
+void ServeSide::say_holding(protocol::Handle handle, Opened& opened, Bytes& out) {
+    if (!opened.port) {
+        auto port = ports_.open(opened.id, Purpose::serve);
+        opened.port = port.ok() ? std::move(port).value() : nullptr;
+    }
+    if (!opened.port) {
+        protocol::encode(protocol::Holding{handle, protocol::HoldingKind::none, {}, {}}, out);
+    } else if (opened.port->complete()) {
+        protocol::encode(protocol::Holding{handle, protocol::HoldingKind::all, {}, {}}, out);
+    } else {
+        say_some(handle, opened, out);
+    }
+}
+
+// One frame for each stretch of chunks in which anything is stored.
+void ServeSide::say_some(protocol::Handle handle, const Opened& opened, Bytes& out) {
+    constexpr std::size_t kStretchBytes = 1024;  // 2 GiB of content
+    const std::uint64_t chunks = chunk_count(opened.id.size);
+    std::array<std::uint8_t, kStretchBytes> bitmap{};
+    bool said = false;
+    for (ChunkIndex from; from.value < chunks; from = from + kStretchBytes * 8) {
+        opened.port->whole_chunks(from, bitmap);
+        auto used = bitmap.end();
+        while (used != bitmap.begin() && *(used - 1) == 0) {
+            --used;
+        }
+        if (used != bitmap.begin()) {
+            const ByteSpan part(bitmap.begin(), used);
+            protocol::encode(protocol::Holding{handle, protocol::HoldingKind::some, from, part},
+                             out);
+            said = true;
+        }
+    }
+    if (!said) {
+        protocol::encode(protocol::Holding{handle, protocol::HoldingKind::none, {}, {}}, out);
+    }
+}
+
+void ServeSide::tell_whole(const ChunksWhole& whole, Bytes& out) {
+    const auto same = handles_.find(whole.id);
+    if (same == handles_.end()) {
+        return;
+    }
+    for (const protocol::Handle handle : same->second) {
+        Opened& opened = opened_.at(handle);
+        if (!opened.port) {
+            say_holding(handle, opened, out);
+            continue;
+        }
+        for (std::size_t at = 0; at < whole.chunks.size(); at += protocol::kHavesMax) {
+            const auto first = whole.chunks.begin() + static_cast<std::ptrdiff_t>(at);
+            const auto count = std::min(protocol::kHavesMax, whole.chunks.size() - at);
+            protocol::encode(
+                protocol::Have{handle, {first, first + static_cast<std::ptrdiff_t>(count)}}, out);
+        }
+    }
+}
+
+void ServeSide::tell_holding(const ContentId& id, Bytes& out) {
+    const auto same = handles_.find(id);
+    if (same == handles_.end()) {
+        return;
+    }
+    for (const protocol::Handle handle : same->second) {
+        say_holding(handle, opened_.at(handle), out);
+    }
+}
+
+// ---- leaves ----
+
+void ServeSide::produce(transport::RecordBuilder& records, std::size_t bytes, Bytes& out) {
+    std::size_t built = 0;
+    while (built < bytes && !records.full()) {
+        const auto next = uploads_.next();
+        if (!next) {
+            return;
+        }
+        built += produce_one(*next, records, out);
+    }
+}
+
+std::size_t ServeSide::produce_one(const UploadQueue::Next& next, transport::RecordBuilder& records,
+                                   Bytes& out) {
+    const Opened& opened = opened_.at(next.handle);
+    Bytes head;
+    if (next.proof_first) {
+        const auto hashes = opened.port->proof(next.chunk, next.known_level);
+        if (!hashes.ok()) {
+            return give_up(next, hashes.error(), out);
+        }
+        protocol::encode(
+            protocol::Proof{next.handle, next.chunk, next.known_level, content::bytes_of(*hashes)},
+            head);
+    }
+    const std::uint64_t size = leaf_bytes(opened.id.size, first_leaf(next.chunk) + next.leaf);
+    protocol::encode_leaf_header(next.handle, next.chunk, next.leaf, size, head);
+    const MutableByteSpan room = records.extend(head.size() + size);
+    std::memcpy(room.data(), head.data(), head.size());
+    const auto read =
+        opened.port->read_leaves({next.chunk, next.leaf, 1}, room.subspan(head.size()));
+    if (!read.ok() || *read != size) {
+        records.retract(room.size());
+        return give_up(next, read.ok() ? disk_error(Code::io, "a short leaf") : read.error(), out);
+    }
+    produced_ += size;
+    return room.size();
+}
+
+// Rule 3. Everything that waits of the chunk is refused together: its proof may never come.
+std::size_t ServeSide::give_up(const UploadQueue::Next& next, const Error& why, Bytes& out) {
+    const auto leaves =
+        static_cast<std::uint8_t>(leaves_in_chunk(opened_.at(next.handle).id.size, next.chunk));
+    const protocol::LeafRange all{next.chunk, 0, leaves};
+    uploads_.cancel(next.handle, all);
+    const auto reason = why.code == Code::not_found ? protocol::RefuseReason::not_held
+                                                    : protocol::RefuseReason::unreadable;
+    const std::size_t before = out.size();
+    refuse(next.handle, all, reason, out);
+    return out.size() - before;
+}
+
+}  // namespace swarmfs::swarm

@@ -1,0 +1,67 @@
+#pragma once
+// The answering half of a session: what the peer has opened here, and what it is sent next.
+// Rules:
+//   1. Every open is answered by holdings; a content unknown here is answered by "none", and again
+//      when it comes.
+//   2. A request is checked against the content's size before anything is queued: a range beyond
+//      the end, or a proof level that the tree does not have, breaks the protocol.
+//   3. What is not stored is refused at once; what can no longer be read when its turn comes is
+//      refused then, with all that waits of its chunk.
+//   4. Leaves are read from disk straight into the record they are sent in, one at a time, most
+//      urgent first (upload_queue.hpp).
+// Thread: the link's. The disk is read here: it is the page cache that answers, nearly always.
+
+#include <unordered_map>
+#include <unordered_set>
+
+#include "engine/swarm/session_messages.hpp"
+#include "engine/swarm/upload_queue.hpp"
+#include "engine/transport/secure_link.hpp"
+
+namespace swarmfs::swarm {
+
+class ServeSide {
+public:
+    // Chosen by us: 61,200 small files are asked for in turns, never all at once. About 300 bytes
+    // each.
+    static constexpr std::size_t kHandlesMax = 32'768;
+
+    // `ports` must outlive it.
+    explicit ServeSide(ContentPorts& ports) : ports_(ports) {}
+
+    // ---- the peer's frames; answers are appended to `out`. Errors: peer errors. ----
+    Result<> on_open(const protocol::Open& open, Bytes& out);
+    Result<> on_close(const protocol::Close& close);
+    Result<> on_request(const protocol::Request& request, Bytes& out);
+    Result<> on_cancel(const protocol::Cancel& cancel);
+
+    // ---- what happens here ----
+    void tell_whole(const ChunksWhole& whole, Bytes& out);
+    void tell_holding(const ContentId& id, Bytes& out);
+
+    bool has_leaves() const { return !uploads_.empty(); }
+    // Appends leaves and their proofs until about `bytes` are built or nothing waits. Refusals are
+    // appended to `out`.
+    void produce(transport::RecordBuilder& records, std::size_t bytes, Bytes& out);
+
+    std::uint64_t leaf_bytes_produced() const { return produced_; }
+
+private:
+    struct Opened {
+        ContentId id;
+        std::shared_ptr<ContentPort> port;  // null: nothing of it is here
+    };
+    void say_holding(protocol::Handle handle, Opened& opened, Bytes& out);
+    void say_some(protocol::Handle handle, const Opened& opened, Bytes& out);
+    std::size_t produce_one(const UploadQueue::Next& next, transport::RecordBuilder& records,
+                            Bytes& out);
+    std::size_t give_up(const UploadQueue::Next& next, const Error& why, Bytes& out);
+
+    ContentPorts& ports_;
+    std::unordered_map<protocol::Handle, Opened> opened_;
+    std::unordered_map<ContentId, std::unordered_set<protocol::Handle>> handles_;
+    UploadQueue uploads_;
+    std::uint64_t produced_ = 0;
+};
+
+}  // namespace swarmfs::swarm

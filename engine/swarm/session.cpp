@@ -1,0 +1,416 @@
+#include "engine/swarm/session.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <cstring>
+
+#include "engine/async/deadline.hpp"
+#include "engine/async/task_group.hpp"
+#include "engine/core/assert.hpp"
+#include "engine/core/log.hpp"
+
+namespace swarmfs::swarm {
+
+namespace {
+
+// Chosen by us.
+constexpr std::size_t kSmallBytesMax = 4 << 20;          // rule 4
+constexpr std::uint64_t kUnseenMax = 8 << 20;            // rule 3
+constexpr std::size_t kVectorItemsTotalMax = 64 * 1024;  // authors of a very large swarm
+constexpr std::size_t kCatalogBytesAtOnce = 64 * 1024;
+constexpr std::size_t kBatchMin = 32 * 1024;
+constexpr Duration kBatchLong = std::chrono::milliseconds(10);
+constexpr Duration kBatchShort = std::chrono::milliseconds(2);
+// What an event weighs besides the bytes it carries.
+constexpr std::uint64_t kEventWeight = 64;
+
+}  // namespace
+
+Session::Session(std::unique_ptr<transport::SecureLink> link, Parts parts, Tell tell)
+    : parts_(parts),
+      tell_(std::move(tell)),
+      link_(std::move(link)),
+      executor_(link_->link().executor()),
+      link_kind_(transport::name_of(link_->link().kind())),
+      serve_(parts.contents),
+      batch_bytes_(transport::RecordBuilder::kFullBytes) {}
+
+Session::~Session() = default;
+
+// The frame of converse() holds the session until its last word is said.
+void Session::start() {
+    started_ = heard_at_ = parts_.clock.now();
+    boost::asio::co_spawn(executor_, converse(shared_from_this()), boost::asio::detached);
+}
+
+async::Task<> Session::converse(std::shared_ptr<Session> self) {
+    const std::shared_ptr<Session> kept = std::move(self);
+    const auto side = link_->initiator() ? Side::initiator : Side::responder;
+    protocol::encode(parts_.member.make_hello(link_->handshake_hash(), side), small_);
+    to_write_.notify();
+    std::vector<async::Task<>> tasks;
+    tasks.push_back(read());
+    tasks.push_back(write());
+    tasks.push_back(watch());
+    co_await async::run_together(std::move(tasks));
+    fetch_.flush();
+    state_ = State::ended;
+    link_.reset();
+    if (!why_) {
+        why_ = network_error(Code::cancelled, "closed here");
+    }
+    events_.push_back(SessionEnded{*why_});
+    tell_all();
+}
+
+void Session::end(Error why) {
+    if (!why_) {
+        why_ = std::move(why);
+    }
+}
+
+// ---- reading ----
+
+async::Task<> Session::read() {
+    while (true) {
+        auto records = co_await link_->read_records();
+        if (!records.ok()) {
+            end(std::move(records).error());
+            co_return;
+        }
+        if (records->empty()) {
+            end(network_error(Code::unavailable, "the peer closed the session"));
+            co_return;
+        }
+        heard_at_ = parts_.clock.now();
+        for (const ByteSpan record : *records) {
+            auto taken = take_record(record);
+            if (!taken.ok()) {
+                fetch_.flush();
+                end(std::move(taken).error());
+                co_return;
+            }
+            if (why_) {
+                co_return;  // it said goodbye
+            }
+        }
+        fetch_.flush();
+        tell_all();
+        if (!small_.empty() || serve_.has_leaves()) {
+            to_write_.notify();
+        }
+        if (small_.size() > kSmallBytesMax) {
+            end(peer_error("it asks and does not read the answers"));
+            co_return;
+        }
+        while (unseen_ > kUnseenMax) {
+            (void)co_await looked_.wait();
+        }
+    }
+}
+
+Result<> Session::take_record(ByteSpan record) {
+    protocol::FrameReader frames(record);
+    while (true) {
+        SWARM_TRY(const auto frame, frames.next());
+        if (!frame || why_) {
+            return done();
+        }
+        SWARM_CHECK(state_ == State::greeting ? greet(*frame) : take(*frame));
+    }
+}
+
+Result<> Session::greet(const protocol::Frame& frame) {
+    const auto* hello = std::get_if<protocol::Hello>(&frame);
+    if (hello == nullptr) {
+        return peer_error("its first frame is not hello");
+    }
+    const auto their_side = link_->initiator() ? Side::responder : Side::initiator;
+    SWARM_CHECK(parts_.member.check_hello(*hello, link_->handshake_hash(), their_side));
+    link_->link().note_proven();
+    state_ = State::running;
+    events_.push_back(HelloHeard{hello->node, hello->addresses, hello->listen_port});
+    ping(heard_at_);
+    return done();
+}
+
+Result<> Session::take(const protocol::Frame& frame) {
+    struct Taker {
+        Session& session;
+        Result<> operator()(const protocol::Hello&) { return peer_error("a second hello"); }
+        Result<> operator()(const protocol::Ping& ping) {
+            protocol::encode(protocol::Pong{ping.nonce}, session.small_);
+            return done();
+        }
+        Result<> operator()(const protocol::Pong& pong) {
+            session.take_pong(pong);
+            return done();
+        }
+        Result<> operator()(const protocol::Goodbye& goodbye) {
+            session.end(network_error(Code::unavailable,
+                                      "the peer said goodbye: " + printable(goodbye.reason)));
+            return done();
+        }
+        Result<> operator()(const protocol::Vector& vector) { return session.take_vector(vector); }
+        Result<> operator()(const protocol::PublicationHeader& header) {
+            session.events_.push_back(
+                CatalogHeard{{CatalogFrame::Kind::header, to_bytes(header.bytes)}});
+            return done();
+        }
+        Result<> operator()(const protocol::PublicationEntries& entries) {
+            session.events_.push_back(
+                CatalogHeard{{CatalogFrame::Kind::entries, to_bytes(entries.bytes)}});
+            return done();
+        }
+        Result<> operator()(const protocol::Open& open) {
+            return session.serve_.on_open(open, session.small_);
+        }
+        Result<> operator()(const protocol::Close& close) { return session.serve_.on_close(close); }
+        Result<> operator()(const protocol::Request& request) {
+            return session.serve_.on_request(request, session.small_);
+        }
+        Result<> operator()(const protocol::Cancel& cancel) {
+            return session.serve_.on_cancel(cancel);
+        }
+        Result<> operator()(const protocol::Holding& holding) {
+            return session.fetch_.on_holding(holding);
+        }
+        Result<> operator()(const protocol::Have& have) { return session.fetch_.on_have(have); }
+        Result<> operator()(const protocol::Proof& proof) { return session.fetch_.on_proof(proof); }
+        Result<> operator()(const protocol::Leaf& leaf) { return session.fetch_.on_leaf(leaf); }
+        Result<> operator()(const protocol::Refuse& refuse) {
+            return session.fetch_.on_refuse(refuse);
+        }
+        Result<> operator()(const protocol::Peers& peers) {
+            session.events_.push_back(HintsHeard{peers.peers});
+            return done();
+        }
+    };
+    return std::visit(Taker{*this}, frame);
+}
+
+Result<> Session::take_vector(const protocol::Vector& vector) {
+    if (vector_.size() + vector.items.size() > kVectorItemsTotalMax) {
+        return peer_error("its catalog vector has no end");
+    }
+    vector_.insert(vector_.end(), vector.items.begin(), vector.items.end());
+    if (!vector.more) {
+        events_.push_back(VectorHeard{std::exchange(vector_, {})});
+    }
+    return done();
+}
+
+void Session::ping(TimePoint now) {
+    ping_open_ = true;
+    ping_at_ = now;
+    protocol::encode(protocol::Ping{++ping_nonce_}, small_);
+    to_write_.notify();
+}
+
+void Session::take_pong(const protocol::Pong& pong) {
+    if (ping_open_ && pong.nonce == ping_nonce_) {
+        ping_open_ = false;
+        events_.push_back(RoundTrip{heard_at_ - ping_at_});
+    }
+}
+
+void Session::tell_all() {
+    std::vector<SessionEvent> events = fetch_.take_events();
+    events.insert(events.end(), std::make_move_iterator(events_.begin()),
+                  std::make_move_iterator(events_.end()));
+    events_.clear();
+    if (events.empty()) {
+        return;
+    }
+    std::uint64_t weight = 0;
+    for (const SessionEvent& event : events) {
+        weight += kEventWeight;
+        if (const auto* holding = std::get_if<HoldingHeard>(&event)) {
+            weight += holding->bitmap.size();
+        } else if (const auto* have = std::get_if<HaveHeard>(&event)) {
+            weight += have->chunks.size() * sizeof(ChunkIndex);
+        } else if (const auto* catalog = std::get_if<CatalogHeard>(&event)) {
+            weight += catalog->frame.bytes.size();
+        } else if (const auto* vector = std::get_if<VectorHeard>(&event)) {
+            weight += vector->items.size() * sizeof(protocol::VectorItem);
+        }
+    }
+    unseen_ += weight;
+    tell_(std::move(events), weight);
+}
+
+void Session::looked_at(std::uint64_t weight) {
+    boost::asio::post(executor_, [self = shared_from_this(), weight] {
+        self->unseen_ -= weight;
+        self->looked_.notify();
+    });
+}
+
+// ---- writing ----
+
+async::Task<> Session::write() {
+    while (true) {
+        build();
+        if (records_.empty()) {
+            if (goodbye_) {
+                (void)co_await link_->write_close();
+                end(network_error(Code::cancelled, "closed here: " + *goodbye_));
+                co_return;
+            }
+            records_.release();
+            (void)co_await to_write_.wait();
+            continue;
+        }
+        const std::uint64_t before = link_->bytes_written();
+        const TimePoint start = parts_.clock.now();
+        auto written = co_await link_->write_records(records_);
+        if (!written.ok()) {
+            end(std::move(written).error());
+            co_return;
+        }
+        adapt(link_->bytes_written() - before, parts_.clock.now() - start);
+        leaf_bytes_sent_.store(serve_.leaf_bytes_produced());
+    }
+}
+
+void Session::build() {
+    build_small();
+    if (goodbye_) {
+        return;
+    }
+    build_catalog();
+    if (state_ == State::running && !records_.full()) {
+        serve_.produce(records_, batch_bytes_, small_);
+    }
+}
+
+// Frames stand one after another; each goes into a record as a whole.
+void Session::build_small() {
+    std::size_t at = 0;
+    while (at < small_.size() && !records_.full()) {
+        const std::size_t body = std::size_t{small_[at + 1]} << 8 | small_[at + 2];
+        const std::size_t size = protocol::kFrameHeaderBytes + body;
+        const MutableByteSpan room = records_.extend(size);
+        std::memcpy(room.data(), small_.data() + at, size);
+        at += size;
+    }
+    small_.erase(small_.begin(), small_.begin() + static_cast<std::ptrdiff_t>(at));
+}
+
+void Session::build_catalog() {
+    std::size_t built = 0;
+    while (!catalog_.empty() && built < kCatalogBytesAtOnce && !records_.full()) {
+        const Bytes& frame = catalog_.front();
+        const MutableByteSpan room = records_.extend(frame.size());
+        std::memcpy(room.data(), frame.data(), frame.size());
+        built += frame.size();
+        catalog_.pop_front();
+    }
+    if (built > 0) {
+        events_.push_back(CatalogSent{built});
+        tell_all();
+    }
+}
+
+// Rule 2: halves the batch where a write takes long, doubles it where it does not.
+void Session::adapt(std::size_t bytes, Duration took) {
+    if (took > kBatchLong) {
+        batch_bytes_ = std::max(kBatchMin, batch_bytes_ / 2);
+    } else if (took < kBatchShort && bytes >= batch_bytes_ / 2) {
+        batch_bytes_ = std::min(transport::RecordBuilder::kFullBytes, batch_bytes_ * 2);
+    }
+}
+
+// ---- time ----
+
+async::Task<> Session::watch() {
+    while (true) {
+        const TimePoint now = parts_.clock.now();
+        if (state_ == State::greeting && now - started_ >= parts_.options.hello_deadline) {
+            end(peer_error("no hello within the deadline"));
+            co_return;
+        }
+        if (now - heard_at_ >= parts_.options.dead_after) {
+            end(network_error(Code::timed_out, "the peer fell silent"));
+            co_return;
+        }
+        if (state_ == State::running && !ping_open_) {
+            ping(now);
+        }
+        const Duration until_dead = heard_at_ + parts_.options.dead_after - now;
+        const Duration until_late = started_ + parts_.options.hello_deadline - now;
+        const Duration rest = state_ == State::greeting
+                                  ? std::min(until_dead, until_late)
+                                  : std::min(until_dead, parts_.options.ping_every);
+        co_await async::delay(std::max<Duration>(rest, std::chrono::milliseconds(1)));
+    }
+}
+
+// ---- what the engine wants ----
+
+void Session::command(std::vector<SessionCommand> commands) {
+    boost::asio::post(executor_, [self = shared_from_this(), all = std::move(commands)]() mutable {
+        if (self->state_ == State::ended || self->goodbye_) {
+            return;
+        }
+        for (SessionCommand& one : all) {
+            self->obey(one);
+        }
+        self->to_write_.notify();
+    });
+}
+
+void Session::obey(SessionCommand& command) {
+    struct Obeyer {
+        Session& session;
+        void operator()(OpenContent& open) { session.fetch_.open(open, session.small_); }
+        void operator()(CloseContent& close) { session.fetch_.close(close, session.small_); }
+        void operator()(AskLeaves& ask) { session.fetch_.ask(ask, session.small_); }
+        void operator()(CancelLeaves& cancel) { session.fetch_.cancel(cancel, session.small_); }
+        void operator()(TellWhole& tell) { session.serve_.tell_whole(*tell.whole, session.small_); }
+        void operator()(TellHolding& tell) { session.serve_.tell_holding(tell.id, session.small_); }
+        void operator()(SendVector& vector) { session.send_vector(vector); }
+        void operator()(SendCatalog& catalog) {
+            Bytes frame;
+            if (catalog.frame.kind == CatalogFrame::Kind::header) {
+                protocol::encode(protocol::PublicationHeader{catalog.frame.bytes}, frame);
+            } else {
+                protocol::encode(protocol::PublicationEntries{catalog.frame.bytes}, frame);
+            }
+            session.catalog_.push_back(std::move(frame));
+        }
+        void operator()(SendHints& hints) {
+            protocol::encode(protocol::Peers{std::move(hints.hints)}, session.small_);
+        }
+        void operator()(SayGoodbye& goodbye) {
+            protocol::encode(protocol::Goodbye{goodbye.reason}, session.small_);
+            session.goodbye_ = goodbye.reason;
+        }
+    };
+    std::visit(Obeyer{*this}, command);
+}
+
+void Session::send_vector(const SendVector& vector) {
+    std::size_t at = 0;
+    do {
+        const std::size_t count = std::min(protocol::kVectorItemsMax, vector.items.size() - at);
+        const auto first = vector.items.begin() + static_cast<std::ptrdiff_t>(at);
+        at += count;
+        protocol::encode(protocol::Vector{at < vector.items.size(),
+                                          {first, first + static_cast<std::ptrdiff_t>(count)}},
+                         small_);
+    } while (at < vector.items.size());
+}
+
+void Session::abort() {
+    boost::asio::post(executor_, [self = shared_from_this()] {
+        if (self->link_) {
+            self->end(network_error(Code::cancelled, "closed here"));
+            self->link_->link().close();
+        }
+    });
+}
+
+}  // namespace swarmfs::swarm

@@ -1,0 +1,115 @@
+#pragma once
+// One session: the conversation with one member over one secure link, from hello to goodbye.
+//
+//   state      may arrive                                    leaves by
+//   greeting   hello                                         a hello that holds -> running
+//   running    everything but hello                          goodbye, an error, silence -> ended
+//   ended      nothing is looked at any more
+//
+// Rules:
+//   1. A reader, a writer and a watchdog on the link's thread; the first of them to end ends all.
+//   2. The writer sends what is small first (opens, requests, answers), then the catalog, then
+//      leaves, most urgent first. It builds no more at a time than the link takes in some
+//      milliseconds, so that what is urgent overtakes.
+//   3. The engine thread is told in batches, and the reader waits while too much of what it told
+//      has not been looked at.
+//   4. A peer that makes us owe it more than 4 MiB of small frames does not read: it is dropped.
+//   5. Ten seconds of silence are answered by a ping; 25 seconds end the session.
+// Thread: the link's, unless a call says otherwise.
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <memory>
+
+#include "engine/async/event.hpp"
+#include "engine/async/task.hpp"
+#include "engine/core/clock.hpp"
+#include "engine/protocol/peer_frames.hpp"
+#include "engine/swarm/fetch_side.hpp"
+#include "engine/swarm/serve_side.hpp"
+#include "engine/transport/secure_link.hpp"
+
+namespace swarmfs::swarm {
+
+class Session : public std::enable_shared_from_this<Session> {
+public:
+    // Called on the link's thread with what happened, in order; SessionEnded comes last. The events
+    // weigh `weight` until looked_at(weight).
+    using Tell = std::function<void(std::vector<SessionEvent> events, std::uint64_t weight)>;
+
+    struct Parts {
+        Clock& clock;
+        ContentPorts& contents;
+        MemberPort& member;
+        SwarmOptions options;
+    };
+    Session(std::unique_ptr<transport::SecureLink> link, Parts parts, Tell tell);
+    ~Session();
+
+    // Starts the conversation. Once.
+    void start();
+
+    // Thread: any. In order; ignored once ended.
+    void command(std::vector<SessionCommand> commands);
+    void looked_at(std::uint64_t weight);
+    // Ends it without a word.
+    void abort();
+
+    // Thread: any.
+    std::uint64_t leaf_bytes_sent() const { return leaf_bytes_sent_.load(); }
+    const std::string& link_kind() const { return link_kind_; }
+
+private:
+    enum class State : std::uint8_t { greeting, running, ended };
+
+    async::Task<> converse(std::shared_ptr<Session> self);
+    async::Task<> read();
+    async::Task<> write();
+    async::Task<> watch();
+
+    void end(Error why);
+    Result<> take_record(ByteSpan record);
+    Result<> greet(const protocol::Frame& frame);
+    Result<> take(const protocol::Frame& frame);
+    Result<> take_vector(const protocol::Vector& vector);
+    void ping(TimePoint now);
+    void take_pong(const protocol::Pong& pong);
+    void obey(SessionCommand& command);
+    void send_vector(const SendVector& vector);
+    void build();
+    void build_small();
+    void build_catalog();
+    void adapt(std::size_t bytes, Duration took);
+    void tell_all();
+
+    Parts parts_;
+    Tell tell_;
+    std::unique_ptr<transport::SecureLink> link_;
+    async::Executor executor_;
+    std::string link_kind_;
+
+    State state_ = State::greeting;
+    std::optional<Error> why_;
+    std::optional<std::string> goodbye_;
+    TimePoint started_{};
+    TimePoint heard_at_{};
+    TimePoint ping_at_{};  // when the ping under way was sent
+    std::uint64_t ping_nonce_ = 0;
+    bool ping_open_ = false;
+    FetchSide fetch_;
+    ServeSide serve_;
+    Bytes small_;  // frames to send, one after another
+    std::deque<Bytes> catalog_;
+    std::vector<protocol::VectorItem> vector_;  // being received
+    std::vector<SessionEvent> events_;          // besides those of fetch_
+    transport::RecordBuilder records_;
+    std::size_t batch_bytes_;
+    async::Signal to_write_;
+    async::Signal looked_;
+    std::uint64_t unseen_ = 0;  // weight of events not looked at
+
+    std::atomic<std::uint64_t> leaf_bytes_sent_{0};
+};
+
+}  // namespace swarmfs::swarm

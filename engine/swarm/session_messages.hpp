@@ -1,0 +1,96 @@
+#pragma once
+// What crosses between a session on its link's thread and the swarm on the engine thread, in
+// batches both ways.
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/swarm/ports.hpp"
+#include "engine/swarm/request_ledger.hpp"
+#include "engine/swarm/swarm_actions.hpp"
+
+namespace swarmfs::swarm {
+
+// ---- to a session ----
+
+// OpenContent, CloseContent, AskLeaves and CancelLeaves of swarm_actions.hpp, and:
+struct TellWhole {  // the peer may have the content open
+    std::shared_ptr<const ChunksWhole> whole;
+};
+struct TellHolding {  // chunks came by other means: say anew what is held
+    ContentId id;
+};
+struct SendVector {
+    std::vector<protocol::VectorItem> items;
+};
+struct SendCatalog {
+    CatalogFrame frame;
+};
+struct SendHints {
+    std::vector<protocol::PeerHint> hints;
+};
+struct SayGoodbye {
+    std::string reason;
+};
+
+using SessionCommand = std::variant<OpenContent, CloseContent, AskLeaves, CancelLeaves, TellWhole,
+                                    TellHolding, SendVector, SendCatalog, SendHints, SayGoodbye>;
+
+// ---- from a session ----
+
+struct HelloHeard {  // checked; the session runs
+    NodeId node;
+    std::vector<std::string> addresses;
+    std::uint16_t listen_port = 0;
+};
+struct HoldingHeard {
+    ContentNumber content{};
+    protocol::HoldingKind kind{};
+    ChunkIndex first;
+    Bytes bitmap;
+};
+struct HaveHeard {
+    ContentNumber content{};
+    std::vector<ChunkIndex> chunks;
+};
+struct LeavesStored {
+    ContentNumber content{};
+    ChunkIndex chunk;
+    LeafMask leaves = 0;
+    std::uint64_t bytes = 0;
+};
+struct RefuseHeard {
+    ContentNumber content{};
+    protocol::LeafRange range;
+    protocol::RefuseReason reason{};
+};
+struct StoreFailed {
+    ContentNumber content{};
+    Error error;
+};
+struct RoundTrip {
+    Duration time{};
+};
+struct VectorHeard {
+    std::vector<protocol::VectorItem> items;
+};
+struct CatalogHeard {
+    CatalogFrame frame;
+};
+struct CatalogSent {
+    std::uint64_t bytes = 0;
+};
+struct HintsHeard {
+    std::vector<protocol::PeerHint> hints;
+};
+struct SessionEnded {  // the last event
+    Error why;
+};
+
+using SessionEvent =
+    std::variant<HelloHeard, HoldingHeard, HaveHeard, LeavesStored, RefuseHeard, StoreFailed,
+                 RoundTrip, VectorHeard, CatalogHeard, CatalogSent, HintsHeard, SessionEnded>;
+
+}  // namespace swarmfs::swarm

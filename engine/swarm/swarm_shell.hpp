@@ -1,0 +1,133 @@
+#pragma once
+// The Swarm of a running node: SwarmCore's decisions carried out by Sessions. Holds no policy.
+//
+//   sessions --events--> engine thread: core, catalog, listener --commands--> sessions
+//
+// Rules:
+//   1. The core decides once for all that came in since the last time, then what it wants goes to
+//      each session as one batch.
+//   2. Two sessions with one node: the one dialled by the smaller node id stays, and of two dialled
+//      by the same end, the newer. What was asked over the other is asked anew.
+//   3. At most 1 MiB of catalog waits for a peer; the port that fills it hears when it has drained.
+//   4. Whole chunks are announced together, 20 ms after the first of them.
+// Room private: others see Swarm.
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <map>
+#include <mutex>
+#include <set>
+#include <unordered_map>
+
+#include "engine/async/event.hpp"
+#include "engine/async/task.hpp"
+#include "engine/swarm/session.hpp"
+#include "engine/swarm/swarm_core.hpp"
+
+namespace swarmfs::swarm {
+
+class SwarmShell final : public Swarm, public std::enable_shared_from_this<SwarmShell> {
+public:
+    SwarmShell(Parts parts, SwarmOptions options);
+    void start();
+
+    void adopt(std::unique_ptr<transport::SecureLink> link, bool dialled_by_us,
+               std::string address) override;
+    void note_dialling(int difference) override;
+    bool connected_to(const NodeId& node) const override;
+    bool banned(const NodeId& node) const override;
+    void block(const NodeId& node) override;
+    void unblock(const NodeId& node) override;
+    void send_hints(const NodeId& to, std::vector<protocol::PeerHint> hints) override;
+
+    ReadId read(ReadRequest request, ReadDone done) override;
+    void cancel_read(ReadId read) override;
+    void note_read(const ContentId& content, std::uint64_t offset, std::uint64_t length) override;
+    void end_reading(const ContentId& content) override;
+    FillId fill(FillRequest request, FillProgressed progressed) override;
+    void cancel_fill(FillId fill) override;
+    void content_arrived(const ContentId& content) override;
+
+    bool send_catalog(const NodeId& peer, CatalogFrame frame) override;
+    void broadcast_vector() override;
+
+    std::vector<PeerStatistics> peers() override;
+    std::vector<ContentSource> sources(const ContentId& content) override;
+    void close(std::function<void()> closed) override;
+
+private:
+    // Bytes a second, forgotten over about two seconds.
+    class RateMeter {
+    public:
+        void add(std::uint64_t bytes, TimePoint now);
+        double rate(TimePoint now) const;
+
+    private:
+        double sum_ = 0;
+        TimePoint at_{};
+    };
+    struct Peer {
+        std::shared_ptr<Session> session;
+        bool dialled_by_us = false;
+        std::string address;
+        transport::Address remote;
+        bool joined = false;  // hello was heard, and the node let in
+        NodeId node;
+        std::vector<std::string> addresses;
+        TimePoint since{};
+        std::uint64_t leaf_bytes_sent = 0;
+        RateMeter sent;
+        std::uint64_t catalog_waiting = 0;
+        bool catalog_refused = false;
+    };
+
+    async::Task<> run(std::shared_ptr<SwarmShell> self);
+    async::Task<> say_goodbye();
+    // Runs on the engine thread soon; the core decides afterwards.
+    template <class Act>
+    void soon(Act act);
+    template <class Ask>
+    auto on_engine(Ask ask) -> decltype(ask());
+
+    void on_events(PeerNumber number, std::vector<SessionEvent>& events, std::uint64_t weight);
+    void on_event(PeerNumber number, SessionEvent& event);
+    void admit(PeerNumber number, const HelloHeard& hello);
+    bool outranks(const Peer& newcomer, const Peer& present) const;
+    void on_catalog(PeerNumber number, const CatalogFrame& frame);
+    void on_catalog_sent(PeerNumber number, std::uint64_t bytes);
+    void ended(PeerNumber number, const Error& why);
+    void leave(PeerNumber number, const Error& why, bool replaced);
+    void lied(PeerNumber number, const std::string& how);
+    void turn_away(PeerNumber number, const std::string& reason);
+
+    void carry_out(Action& action);
+    void announce_whole(TimePoint now);
+    void send_outbox();
+    Peer* peer_of(const NodeId& node);
+
+    const Parts parts_;
+    const SwarmOptions options_;
+    std::atomic<std::uint64_t> next_id_{1};
+    std::atomic<std::uint32_t> next_peer_{1};
+
+    // Engine thread only.
+    SwarmCore core_;
+    std::map<PeerNumber, Peer> peers_;
+    std::unordered_map<NodeId, PeerNumber> by_node_;  // joined
+    std::unordered_map<ReadId, ReadDone> reads_;
+    std::unordered_map<FillId, FillProgressed> fills_;
+    std::map<PeerNumber, std::vector<SessionCommand>> outbox_;
+    std::unordered_map<ContentId, std::vector<ChunkIndex>> whole_;
+    TimePoint announce_at_ = TimePoint::max();
+    async::Signal work_;
+    async::Signal gone_;  // a session ended
+    bool closing_ = false;
+    std::function<void()> closed_;
+
+    mutable std::mutex names_mutex_;  // guards what follows: asked from any thread
+    std::set<NodeId> connected_;
+    std::set<NodeId> blocked_;
+    std::map<NodeId, TimePoint> banned_until_;
+};
+
+}  // namespace swarmfs::swarm

@@ -1,0 +1,180 @@
+// SwarmShell: sessions come, say things, and go.
+
+#include <algorithm>
+
+#include "engine/core/log.hpp"
+#include "engine/swarm/swarm_shell.hpp"
+
+namespace swarmfs::swarm {
+
+void SwarmShell::on_events(PeerNumber number, std::vector<SessionEvent>& events,
+                           std::uint64_t weight) {
+    const auto found = peers_.find(number);
+    if (found == peers_.end()) {
+        return;
+    }
+    const std::shared_ptr<Session> session = found->second.session;
+    const std::uint64_t sent = session->leaf_bytes_sent();
+    const TimePoint now = parts_.clock.now();
+    if (const std::uint64_t more = sent - found->second.leaf_bytes_sent; more > 0) {
+        found->second.sent.add(more, now);
+        found->second.leaf_bytes_sent = sent;
+        core_.sent_to(number, more);
+    }
+    core_.heard_from(number, now);
+    for (SessionEvent& event : events) {
+        on_event(number, event);
+    }
+    session->looked_at(weight);
+}
+
+void SwarmShell::on_event(PeerNumber number, SessionEvent& event) {
+    const auto found = peers_.find(number);
+    if (found == peers_.end()) {
+        return;
+    }
+    if (const auto* end = std::get_if<SessionEnded>(&event)) {
+        ended(number, end->why);
+        return;
+    }
+    if (const auto* hello = std::get_if<HelloHeard>(&event)) {
+        admit(number, *hello);
+        return;
+    }
+    if (!found->second.joined || closing_) {
+        return;  // turned away; what it still says does not count
+    }
+    const TimePoint now = parts_.clock.now();
+    const NodeId node = found->second.node;
+    if (const auto* stored = std::get_if<LeavesStored>(&event)) {
+        core_.leaves_stored(number, stored->content, stored->chunk, stored->leaves, stored->bytes,
+                            now);
+    } else if (const auto* holding = std::get_if<HoldingHeard>(&event)) {
+        core_.holding(number, holding->content, holding->kind, holding->first, holding->bitmap,
+                      now);
+    } else if (const auto* have = std::get_if<HaveHeard>(&event)) {
+        core_.have(number, have->content, have->chunks, now);
+    } else if (const auto* refused = std::get_if<RefuseHeard>(&event)) {
+        core_.refused(number, refused->content, refused->range, refused->reason, now);
+    } else if (const auto* failed = std::get_if<StoreFailed>(&event)) {
+        log_error("swarm", "storing what arrived failed: " + failed->error.message);
+        core_.store_failed(failed->content, failed->error, now);
+    } else if (const auto* trip = std::get_if<RoundTrip>(&event)) {
+        core_.round_trip(number, trip->time);
+    } else if (auto* vector = std::get_if<VectorHeard>(&event)) {
+        parts_.catalog.on_vector(node, std::move(vector->items));
+    } else if (const auto* catalog = std::get_if<CatalogHeard>(&event)) {
+        on_catalog(number, catalog->frame);
+    } else if (const auto* catalog_sent = std::get_if<CatalogSent>(&event)) {
+        on_catalog_sent(number, catalog_sent->bytes);
+    } else if (const auto* hints = std::get_if<HintsHeard>(&event)) {
+        parts_.listener.on_hints(hints->hints);
+    }
+}
+
+void SwarmShell::admit(PeerNumber number, const HelloHeard& hello) {
+    Peer& peer = peers_.at(number);
+    peer.node = hello.node;
+    peer.addresses = hello.addresses;
+    if (hello.listen_port != 0) {
+        peer.addresses.push_back(transport::to_text({peer.remote.host, hello.listen_port}));
+    }
+    if (hello.node == parts_.member.self()) {
+        turn_away(number, "a node does not connect to itself");
+        return;
+    }
+    if (closing_ || banned(hello.node)) {
+        turn_away(number, "not wanted here");
+        return;
+    }
+    const auto present = by_node_.find(hello.node);
+    const bool replaces = present != by_node_.end();
+    if (replaces) {
+        const PeerNumber other = present->second;
+        if (!outranks(peer, peers_.at(other))) {
+            turn_away(number, "another session with this node stays");
+            return;
+        }
+        leave(other, network_error(Code::unavailable, "replaced by another session"), true);
+        turn_away(other, "another session with this node stays");
+    } else if (by_node_.size() >= options_.peers_max) {
+        turn_away(number, "no room for more peers");
+        return;
+    }
+    peer.joined = true;
+    by_node_[hello.node] = number;
+    {
+        const std::lock_guard lock(names_mutex_);
+        connected_.insert(hello.node);
+    }
+    core_.peer_joined(number, hello.node, parts_.clock.now());
+    outbox_[number].push_back(SendVector{parts_.catalog.our_vector()});
+    if (!replaces) {
+        log_info("swarm",
+                 "member " + hello.node.short_hex() + " joined from " + printable(peer.address));
+        parts_.listener.on_peer_joined(hello.node, peer.addresses);
+    }
+}
+
+// Rule 2. Both ends decide alike, whichever session either of them sees first.
+bool SwarmShell::outranks(const Peer& newcomer, const Peer& present) const {
+    if (newcomer.dialled_by_us == present.dialled_by_us) {
+        return true;
+    }
+    const bool we_are_smaller = parts_.member.self() < newcomer.node;
+    return newcomer.dialled_by_us == we_are_smaller;
+}
+
+void SwarmShell::turn_away(PeerNumber number, const std::string& reason) {
+    peers_.at(number).session->command({SayGoodbye{reason}});
+}
+
+void SwarmShell::lied(PeerNumber number, const std::string& how) {
+    const NodeId node = peers_.at(number).node;
+    const TimePoint now = parts_.clock.now();
+    log_warning("swarm", "member " + node.short_hex() + " lied and is banned: " + how);
+    core_.peer_lied(number, how, now);
+    const std::lock_guard lock(names_mutex_);
+    std::erase_if(banned_until_, [now](const auto& ban) { return ban.second <= now; });
+    banned_until_[node] = core_.bans().banned_until(node);
+}
+
+void SwarmShell::ended(PeerNumber number, const Error& why) {
+    if (peers_.at(number).joined) {
+        if (why.whose == Whose::peer && why.code == Code::corrupt) {
+            lied(number, why.message);
+        }
+        leave(number, why, false);
+    }
+    outbox_.erase(number);
+    peers_.erase(number);
+    gone_.notify();
+}
+
+// The node counts as connected no longer; its session may have last words to say.
+void SwarmShell::leave(PeerNumber number, const Error& why, bool replaced) {
+    Peer& peer = peers_.at(number);
+    if (!peer.joined) {
+        return;
+    }
+    peer.joined = false;
+    by_node_.erase(peer.node);
+    {
+        const std::lock_guard lock(names_mutex_);
+        connected_.erase(peer.node);
+    }
+    outbox_.erase(number);
+    core_.peer_left(number, parts_.clock.now());
+    parts_.catalog.on_peer_left(peer.node);
+    if (!replaced) {
+        log_info("swarm", "member " + peer.node.short_hex() + " left: " + why.message);
+        parts_.listener.on_peer_left(peer.node, why);
+    }
+}
+
+SwarmShell::Peer* SwarmShell::peer_of(const NodeId& node) {
+    const auto found = by_node_.find(node);
+    return found == by_node_.end() ? nullptr : &peers_.at(found->second);
+}
+
+}  // namespace swarmfs::swarm
