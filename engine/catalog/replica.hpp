@@ -67,8 +67,9 @@ struct Applied {
     AuthorId author;
     std::uint64_t first = 0;
     std::uint64_t last = 0;
-    std::vector<std::string> touched;  // whose view may have changed; ascending
-    std::optional<Error> refused;      // rule 3: it was dropped, and why
+    // Where something else may be shown now (`find`), conflict names included; ascending.
+    std::vector<std::string> touched;
+    std::optional<Error> refused;  // rule 3: it was dropped, and why
 };
 
 struct Sealed {
@@ -102,7 +103,7 @@ public:
     // Errors: caller errors of encode_entry; invalid for a base that is not known here; try_again
     // when kPublicationEntriesMax entries wait to be signed: seal first.
     Result<Dot> append_local(Entry entry, std::uint64_t now_ms);
-    // Paths whose view may have changed by appends since the last call; ascending.
+    // Where something else may be shown after appends since the last call; as Applied::touched.
     std::vector<std::string> take_touched();
 
     // Signs all local entries under one header. Returns: nothing when there are none.

@@ -104,12 +104,16 @@ void Replica::settle(const std::string& path, std::set<std::string>& touched) {
             return;
         }
         const bool parent_had = has_children(parent);
+        const auto plain = as_conflict_name(name_of_path(at));
+        if (plain) {  // derived names make room for it, or take its place
+            touch_group(parent, *plain, touched);
+        }
         if (lives) {
             rows_.put(name, {});
         } else {
             rows_.erase(name);
         }
-        if (const auto plain = as_conflict_name(name_of_path(at))) {
+        if (plain) {
             touch_group(parent, *plain, touched);
         }
         if (parent.empty() || parent_had == has_children(parent)) {
@@ -129,13 +133,19 @@ void Replica::settle_losers(const std::string& path, const View& view,
     if (view.beside.empty() && !old_list) {
         return;
     }
+    const auto row_key = [&](const std::string& group, HybridTime clock, const Dot& dot) {
+        Key key = Key(rows::kConflicts).hash(directory_hash).text(group).byte(0);
+        return key.number(clock).author(dot.author).number(dot.sequence);
+    };
     Bytes list;
-    WireWriter out(list);
     std::vector<std::string> groups;
+    std::vector<Key> fresh;
     for (const ConflictCopy& copy : view.beside) {
         const Version& version = copy.version;
         groups.push_back(
             conflict_name(name_of_path(path), version.entry.clock, version.dot.author));
+        fresh.push_back(row_key(groups.back(), version.entry.clock, version.dot));
+        WireWriter out(list);
         out.text16(groups.back());
         out.u64(version.entry.clock);
         write_dot(out, version.dot);
@@ -143,35 +153,41 @@ void Replica::settle_losers(const std::string& path, const View& view,
     if (old_list == list) {
         return;
     }
-    const auto row_key = [&](const std::string& group, HybridTime clock, const Dot& dot) {
-        Key key = Key(rows::kConflicts).hash(directory_hash).text(group).byte(0);
-        return key.number(clock).author(dot.author).number(dot.sequence);
-    };
+    std::vector<Key> stale;
     WireReader old(old_list ? ByteSpan(*old_list) : ByteSpan());
     while (old.remaining() > 0) {
         groups.push_back(old.text16());
         const HybridTime clock = old.u64();
-        rows_.erase(row_key(groups.back(), clock, read_dot(old)));
+        stale.push_back(row_key(groups.back(), clock, read_dot(old)));
     }
-    for (const ConflictCopy& copy : view.beside) {
-        const Version& version = copy.version;
-        const std::string group =
-            conflict_name(name_of_path(path), version.entry.clock, version.dot.author);
-        rows_.put(row_key(group, version.entry.clock, version.dot), as_bytes(name_of_path(path)));
+    const auto touch_all = [&] {
+        for (const std::string& group : groups) {
+            touch_group(directory, group, touched);
+        }
+    };
+    touch_all();
+    for (const Key& key : stale) {
+        rows_.erase(key);
+    }
+    for (const Key& key : fresh) {
+        rows_.put(key, as_bytes(name_of_path(path)));
     }
     if (list.empty()) {
         rows_.erase(list_key);
     } else {
         rows_.put(list_key, list);
     }
-    for (const std::string& group : groups) {
-        touch_group(directory, group, touched);
-    }
+    touch_all();
 }
 
+// The paths that lost, and the names they are shown under now.
 void Replica::touch_group(const std::string& directory, const std::string& conflict_name,
                           std::set<std::string>& touched) {
-    for (const std::string& name : names_in_group(path_hash(directory), conflict_name)) {
+    const Hash256 hash = path_hash(directory);
+    for (const std::string& name : names_in_group(hash, conflict_name)) {
+        touched.insert(join_path(directory, name));
+    }
+    for (const std::string& name : copies_in_group(hash, conflict_name)) {
         touched.insert(join_path(directory, name));
     }
 }

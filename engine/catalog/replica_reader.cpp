@@ -110,24 +110,42 @@ View ReplicaReader::view_of(const Hash256& hash, std::string_view path) const {
     return view;
 }
 
-// The names of a group's losers follow their order; names of real things are skipped.
-std::string ReplicaReader::copy_name(std::string_view path, const Version& version) const {
-    const Hash256 directory = path_hash(parent_path(path));
-    const std::string plain =
-        conflict_name(name_of_path(path), version.entry.clock, version.dot.author);
+// A group's losers are numbered in their order; names of real things are skipped.
+void ReplicaReader::for_each_copy(
+    const Hash256& directory, const std::string& conflict_name,
+    const std::function<bool(const Dot& loser, std::string name)>& visit) const {
     unsigned number = 0;
-    const auto take_free_number = [&] {
+    const Key group = group_key(directory, conflict_name);
+    rows_.scan(group, group, [&](ByteSpan key, ByteSpan) {
         do {
             ++number;
         } while (number < kConflictNumberMax &&
-                 rows_.get(rows::name_key(directory, numbered(plain, number))).has_value());
-    };
-    const Key group = group_key(directory, plain);
-    rows_.scan(group, group, [&](ByteSpan key, ByteSpan) {
-        take_free_number();
-        return rows::dot_at_end(key) != version.dot && number < kConflictNumberMax;
+                 rows_.get(rows::name_key(directory, numbered(conflict_name, number))));
+        return visit(rows::dot_at_end(key), numbered(conflict_name, number)) &&
+               number < kConflictNumberMax;
     });
-    return numbered(plain, std::max(number, 1U));
+}
+
+std::string ReplicaReader::copy_name(std::string_view path, const Version& version) const {
+    std::string plain = conflict_name(name_of_path(path), version.entry.clock, version.dot.author);
+    std::string found;
+    for_each_copy(path_hash(parent_path(path)), plain, [&](const Dot& loser, std::string name) {
+        if (loser == version.dot) {
+            found = std::move(name);
+        }
+        return found.empty();
+    });
+    return found.empty() ? plain : found;
+}
+
+std::vector<std::string> ReplicaReader::copies_in_group(const Hash256& directory,
+                                                        const std::string& conflict_name) const {
+    std::vector<std::string> names;
+    for_each_copy(directory, conflict_name, [&](const Dot&, std::string name) {
+        names.push_back(std::move(name));
+        return names.size() < kGroupShownMax;
+    });
+    return names;
 }
 
 std::vector<std::string> ReplicaReader::names_in_group(const Hash256& directory,

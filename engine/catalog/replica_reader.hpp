@@ -96,8 +96,12 @@ protected:
     std::uint64_t number(std::string_view word) const;
     std::vector<std::string> names_in_group(const Hash256& directory,
                                             const std::string& conflict_name) const;
+    std::vector<std::string> copies_in_group(const Hash256& directory,
+                                             const std::string& conflict_name) const;
 
 private:
+    void for_each_copy(const Hash256& directory, const std::string& conflict_name,
+                       const std::function<bool(const Dot& loser, std::string name)>& visit) const;
     Heads heads_of(const Hash256& path) const;
     View view_of(const Hash256& hash, std::string_view path) const;
     std::string copy_name(std::string_view path, const Version& version) const;

@@ -166,6 +166,7 @@ public:
 
     void step() {
         Member& member = any();
+        followed(member);
         switch (dice_.below(8)) {
             case 0:
             case 1:
@@ -210,6 +211,7 @@ public:
         for (auto& member : members_) {
             CHECK(member->replica().vector() == newcomer.replica().vector());
             CHECK(names_of(member->replica()) == expected);
+            CHECK(followed(*member) == expected);
         }
         for (const auto& [path, versions] : twin.heads()) {
             auto heads = newcomer.replica().heads(path).versions;
@@ -242,6 +244,19 @@ private:
             REQUIRE(found.has_value());
             CHECK(found->dot == copy.version.dot);
         }
+    }
+
+    // What somebody shows who only looks at the paths that were touched.
+    const std::map<std::string, std::string>& followed(Member& member) {
+        auto& names = followed_[&member];
+        for (const std::string& path : std::exchange(member.touched, {})) {
+            if (const auto version = member.replica().find(path)) {
+                names[path] = Twin::text(version->dot);
+            } else {
+                names.erase(path);
+            }
+        }
+        return names;
     }
 
     void write(Member& member) {
@@ -299,6 +314,7 @@ private:
     Swarm swarm_;
     SeededDice dice_;
     std::vector<std::unique_ptr<Member>> members_;
+    std::map<const Member*, std::map<std::string, std::string>> followed_;
 };
 
 }  // namespace

@@ -79,7 +79,10 @@ struct Member {
     AuthorId author() { return *replica().own_author(); }
 
     Dot write(Entry entry) {
-        auto dot = replica().append_local(std::move(entry), now_ms);
+        Replica mine = replica();
+        auto dot = mine.append_local(std::move(entry), now_ms);
+        const auto now_touched = mine.take_touched();
+        touched.insert(touched.end(), now_touched.begin(), now_touched.end());
         return std::move(dot).value();
     }
     void seal() {

@@ -175,11 +175,12 @@ TEST_CASE("losers that want the same name are numbered, around what really has t
     const std::string first = bob.replica().view(stem + "1").beside.at(0).name;
     const std::string second = bob.replica().view(stem + "2").beside.at(0).name;
     CHECK(second == first + "-2");
-    bob.replica().take_touched();
 
     Replica replica = bob.replica();
     REQUIRE(replica.append_local(file_entry(first, 5), bob.now_ms).ok());
-    CHECK(replica.take_touched() == std::vector<std::string>{first, stem + "1", stem + "2"});
+    // The losers' names move up, and whoever shows names is told of all of them.
+    CHECK(replica.take_touched() ==
+          std::vector<std::string>{first, first + "-2", first + "-3", stem + "1", stem + "2"});
     CHECK(replica.view(stem + "1").beside.at(0).name == first + "-2");
     CHECK(replica.view(stem + "2").beside.at(0).name == first + "-3");
     REQUIRE(replica.append_local(deleted_entry(first), bob.now_ms).ok());
