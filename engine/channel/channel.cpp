@@ -1,5 +1,7 @@
 #include "engine/channel/channel.hpp"
 
+#include <algorithm>
+
 #include "engine/core/wire.hpp"
 #include "engine/crypto/hash.hpp"
 #include "engine/protocol/peer_messages.hpp"
@@ -7,7 +9,7 @@
 namespace swarmfs::channel {
 namespace {
 
-static_assert(kRecordPlaintextMax == protocol::kRecordPlaintextMax);
+static_assert(*std::ranges::max_element(kHandshakeMessageBytes) == kHandshakeMessageBytesMax);
 
 const Pattern& pattern() {
     static const Pattern table = noise_pattern("XXpsk0").value();
@@ -21,156 +23,122 @@ Bytes prologue_of(const SwarmId& swarm) {
     return prologue;
 }
 
+crypto::Secret32 psk_of(const crypto::Secret32& read_secret) {
+    Bytes derived = crypto::hkdf_sha256(read_secret.span(), "swarmfs psk", 32);
+    crypto::Secret32 psk;
+    std::ranges::copy(derived, psk.mutable_span().begin());
+    crypto::wipe(derived);
+    return psk;
+}
+
 std::unique_ptr<NoiseHandshake> noise_of(const ChannelSecrets& secrets, NoiseRole role,
                                          Dice& dice) {
-    Bytes derived = crypto::hkdf_sha256(secrets.read_secret.span(), "swarmfs psk", 32);
-    crypto::Secret32 psk;
-    std::copy(derived.begin(), derived.end(), psk.mutable_span().begin());
-    crypto::wipe(derived);
     NoiseKeys keys;
     keys.own_static = secrets.own_static;
-    keys.psks = {psk};
+    keys.psks = {psk_of(secrets.read_secret)};
     return std::make_unique<NoiseHandshake>(pattern(), role, prologue_of(secrets.swarm),
                                             std::move(keys), dice);
 }
 
-Bytes with_length(ByteSpan message) {
-    Bytes framed;
-    WireWriter(framed).bytes16(message);
-    return framed;
-}
-
-// Both ends change keys after the same record, so nothing needs to be said.
-void count(std::uint64_t& nonce, crypto::Secret32& key, crypto::Aes256Gcm& cipher) {
-    if (++nonce < kRecordsPerKey) {
-        return;
-    }
-    key = noise_rekey(key);
-    cipher = crypto::Aes256Gcm(key);
-    nonce = 0;
-}
-
-Error broken_record() {
-    return peer_error("a record was changed, cut, repeated or left out on its way");
-}
-
 }  // namespace
 
-Result<std::optional<ByteSpan>> take_message(ByteSpan stream, std::size_t bytes_max) {
-    if (stream.size() < kLengthBytes) {
-        return std::optional<ByteSpan>();
-    }
-    WireReader reader(stream);
-    const std::size_t length = reader.u16();
-    if (length == 0 || length > bytes_max) {
-        return peer_error("a message of an impossible length");
-    }
-    if (reader.remaining() < length) {
-        return std::optional<ByteSpan>();
-    }
-    return std::optional(reader.raw(length));
-}
-
-void SendCipher::seal(MutableByteSpan record) {
-    SWARM_ASSERT(!closed_ && record.size() >= kRecordOverhead &&
-                 record.size() <= kRecordPlaintextMax + kRecordOverhead);
-    const std::size_t length = record.size() - kLengthBytes;
-    record[0] = static_cast<std::uint8_t>(length >> 8);
-    record[1] = static_cast<std::uint8_t>(length);
-    const MutableByteSpan sealed = record.subspan(kLengthBytes);
-    cipher_.seal(noise_nonce(nonce_), {}, sealed.first(length - crypto::kAeadTagBytes),
-                 sealed.last(crypto::kAeadTagBytes));
-    const std::uint64_t before = nonce_;
-    count(nonce_, key_, cipher_);
-    keys_used_ += nonce_ < before ? 1 : 0;
-}
-
-Bytes SendCipher::seal_close() {
-    Bytes record(kRecordOverhead);
-    seal(record);
-    closed_ = true;
-    return record;
-}
-
-Result<MutableByteSpan> ReceiveCipher::open(MutableByteSpan sealed) {
-    if (failed_ || closed_ || sealed.size() < crypto::kAeadTagBytes) {
-        failed_ = true;
-        return broken_record();
-    }
-    const MutableByteSpan text = sealed.first(sealed.size() - crypto::kAeadTagBytes);
-    if (!cipher_.open(noise_nonce(nonce_), {}, text, sealed.last(crypto::kAeadTagBytes))) {
-        failed_ = true;
-        return broken_record();
-    }
-    count(nonce_, key_, cipher_);
-    closed_ = text.empty();
-    return text;
-}
-
 Handshake Handshake::initiator(const ChannelSecrets& secrets, Dice& dice) {
-    Handshake handshake(NoiseRole::initiator, dice);
+    Handshake handshake(NoiseRole::initiator, State::start, dice);
     handshake.noise_ = noise_of(secrets, NoiseRole::initiator, dice);
     return handshake;
 }
 
 Handshake Handshake::responder(std::vector<ChannelSecrets> candidates, Dice& dice) {
     SWARM_ASSERT(candidates.size() <= kSwarmsTriedMax);
-    Handshake handshake(NoiseRole::responder, dice);
+    Handshake handshake(NoiseRole::responder, State::awaiting_one, dice);
     handshake.candidates_ = std::move(candidates);
     return handshake;
 }
 
 Result<Bytes> Handshake::start() {
-    SWARM_TRY(const Bytes message, noise_->write_message({}));
-    return with_length(message);
+    SWARM_ASSERT(state_ == State::start);
+    return write(State::awaiting_two);
 }
 
-Result<> Handshake::choose_swarm(ByteSpan message) {
-    for (std::size_t i = 0; i < candidates_.size(); ++i) {
+Result<Bytes> Handshake::receive(ByteSpan message) {
+    switch (state_) {
+        case State::awaiting_one: return receive_one(message);
+        case State::awaiting_two: return receive_two(message);
+        case State::awaiting_three: return receive_three(message);
+        case State::start:
+        case State::finished:
+        case State::taken:
+        case State::failed: break;
+    }
+    return fail("a handshake message came where none may");
+}
+
+Result<Bytes> Handshake::receive_one(ByteSpan message) {
+    const std::size_t tried = message.size() == kHandshakeMessageBytes[0] ? candidates_.size() : 0;
+    for (std::size_t i = 0; i < tried && !noise_; ++i) {
         auto noise = noise_of(candidates_[i], NoiseRole::responder, *dice_);
         if (noise->read_message(message).ok()) {
             noise_ = std::move(noise);
             swarm_index_ = i;
-            candidates_.clear();
-            return done();
         }
     }
-    failed_ = true;
-    return peer_error("a stranger knocked: it knows no swarm of this node", Code::permission);
-}
-
-Result<Bytes> Handshake::receive(ByteSpan message) {
-    if (failed_ || finished()) {
-        return peer_error("a handshake message after the end of the handshake");
-    }
+    candidates_.clear();
     if (!noise_) {
-        SWARM_CHECK(choose_swarm(message));
-    } else if (auto read = noise_->read_message(message); !read.ok()) {
-        failed_ = true;
-        return read.error();
+        return fail("a stranger: it knows no swarm of this node, or speaks another version");
     }
-    if (!noise_->my_turn()) {
-        return Bytes();
-    }
-    SWARM_TRY(const Bytes reply, noise_->write_message({}));
-    return with_length(reply);
+    return write(State::awaiting_three);
 }
 
-bool Handshake::finished() const {
-    return noise_ && noise_->finished();
+Result<Bytes> Handshake::receive_two(ByteSpan message) {
+    if (message.size() != kHandshakeMessageBytes[1] || !noise_->read_message(message).ok()) {
+        return fail("the handshake was changed on its way, or its second message is a stranger's");
+    }
+    return write(State::finished);
 }
 
-std::size_t Handshake::diffie_hellmans() const {
-    return noise_ ? noise_->diffie_hellmans() : 0;
+Result<Bytes> Handshake::receive_three(ByteSpan message) {
+    if (message.size() != kHandshakeMessageBytes[2] || !noise_->read_message(message).ok()) {
+        return fail("the handshake was changed on its way, or replayed");
+    }
+    diffie_hellmans_ = noise_->diffie_hellmans();
+    state_ = State::finished;
+    return Bytes();
+}
+
+// Returns: our next message with its length.
+Result<Bytes> Handshake::write(State next) {
+    const auto message = noise_->write_message({});
+    diffie_hellmans_ = noise_->diffie_hellmans();
+    if (!message.ok()) {
+        return fail("the other end's key is one that no honest end has");
+    }
+    Bytes framed;
+    WireWriter(framed).bytes16(*message);
+    state_ = next;
+    return framed;
+}
+
+Error Handshake::fail(const char* why) {
+    if (noise_) {
+        diffie_hellmans_ = noise_->diffie_hellmans();
+        noise_.reset();
+    }
+    candidates_.clear();
+    state_ = State::failed;
+    return peer_error(why, Code::permission);
 }
 
 ChannelKeys Handshake::keys() {
-    SWARM_ASSERT(finished());
+    SWARM_ASSERT(state_ == State::finished);
     const TransportKeys keys = noise_->split();
     const bool first = role_ == NoiseRole::initiator;
-    return {SendCipher(first ? keys.initiator_to_responder : keys.responder_to_initiator),
-            ReceiveCipher(first ? keys.responder_to_initiator : keys.initiator_to_responder),
-            noise_->handshake_hash(), noise_->remote_static().value(), swarm_index_};
+    ChannelKeys result{
+        SendCipher(first ? keys.initiator_to_responder : keys.responder_to_initiator),
+        ReceiveCipher(first ? keys.responder_to_initiator : keys.initiator_to_responder),
+        noise_->handshake_hash(), noise_->remote_static().value(), swarm_index_};
+    noise_.reset();
+    state_ = State::taken;
+    return result;
 }
 
 }  // namespace swarmfs::channel

@@ -45,16 +45,23 @@ bool insert_psk(Pattern& pattern, std::size_t number) {
 }
 
 // HKDF of the Noise specification, section 4.3: HMAC chained over the counters 1, 2, 3.
-std::array<Secret32, 3> noise_hkdf(const Secret32& chaining_key, ByteSpan input) {
-    std::array<Secret32, 3> outputs;
-    const Hash256 temporary = crypto::hmac_sha256(chaining_key.span(), input);
-    Bytes block;
-    for (std::uint8_t i = 0; i < outputs.size(); ++i) {
-        block.push_back(static_cast<std::uint8_t>(i + 1));
-        const Hash256 output = crypto::hmac_sha256(temporary.span(), block);
+template <std::size_t kOutputs>
+std::array<Secret32, kOutputs> noise_hkdf(const Secret32& chaining_key, ByteSpan input) {
+    static_assert(kOutputs == 2 || kOutputs == 3);
+    std::array<Secret32, kOutputs> outputs;
+    Hash256 temporary = crypto::hmac_sha256(chaining_key.span(), input);
+    // The output before, and the counter behind it; the first has no output before it.
+    std::array<std::uint8_t, Hash256::kSize + 1> block{};
+    for (std::uint8_t i = 0; i < kOutputs; ++i) {
+        block.back() = static_cast<std::uint8_t>(i + 1);
+        const ByteSpan message = ByteSpan(block).subspan(i == 0 ? Hash256::kSize : 0);
+        Hash256 output = crypto::hmac_sha256(temporary.span(), message);
         outputs[i] = Secret32(output.bytes);
-        block = to_bytes(output.span());
+        std::copy(output.bytes.begin(), output.bytes.end(), block.begin());
+        crypto::wipe(output.bytes);
     }
+    crypto::wipe(temporary.bytes);
+    crypto::wipe(block);
     return outputs;
 }
 
@@ -95,29 +102,37 @@ Secret32 noise_rekey(const Secret32& key) {
     return fresh;
 }
 
-CipherState::CipherState(const Secret32& key) : key_(key), cipher_(std::in_place, key) {}
+CipherState::CipherState(const Secret32& key) : key_(key) {}
+
+crypto::Aes256Gcm& CipherState::cipher() {
+    if (!cipher_) {
+        cipher_.emplace(*key_);
+    }
+    return *cipher_;
+}
 
 void CipherState::seal(ByteSpan associated, Bytes& text) {
-    if (!cipher_) {
+    if (!key_) {
         return;
     }
+    SWARM_ASSERT(nonce_ <= kNoiseNonceMax);
     const std::size_t size = text.size();
     text.resize(size + crypto::kAeadTagBytes);
     const MutableByteSpan all(text);
-    cipher_->seal(noise_nonce(nonce_), associated, all.first(size), all.subspan(size));
+    cipher().seal(noise_nonce(nonce_), associated, all.first(size), all.subspan(size));
     ++nonce_;
 }
 
 bool CipherState::open(ByteSpan associated, Bytes& text) {
-    if (!cipher_) {
+    if (!key_) {
         return true;
     }
-    if (text.size() < crypto::kAeadTagBytes) {
+    if (text.size() < crypto::kAeadTagBytes || nonce_ > kNoiseNonceMax) {
         return false;
     }
     const std::size_t size = text.size() - crypto::kAeadTagBytes;
     const MutableByteSpan all(text);
-    if (!cipher_->open(noise_nonce(nonce_), associated, all.first(size), all.subspan(size))) {
+    if (!cipher().open(noise_nonce(nonce_), associated, all.first(size), all.subspan(size))) {
         return false;
     }
     text.resize(size);
@@ -158,10 +173,13 @@ bool NoiseHandshake::my_turn() const {
 }
 
 Result<Bytes> NoiseHandshake::write_message(ByteSpan payload) {
+    if (failed_) {
+        return failure();
+    }
     SWARM_ASSERT(my_turn());
     Bytes message;
     for (const Token token : pattern_.messages[next_message_]) {
-        if (failed_ || !write_token(token, message)) {
+        if (!write_token(token, message)) {
             return failure();
         }
     }
@@ -174,8 +192,11 @@ Result<Bytes> NoiseHandshake::write_message(ByteSpan payload) {
 }
 
 Result<Bytes> NoiseHandshake::read_message(ByteSpan message) {
+    if (failed_) {
+        return failure();
+    }
     SWARM_ASSERT(!my_turn() && !finished());
-    if (failed_ || message.size() > kNoiseMessageBytesMax) {
+    if (message.size() > kNoiseMessageBytesMax) {
         return failure();
     }
     ByteSpan rest = message;
@@ -205,6 +226,7 @@ bool NoiseHandshake::write_token(Token token, Bytes& out) {
             return true;
         }
         case Token::s: {
+            SWARM_ASSERT(keys_.own_static.has_value());
             Bytes key = to_bytes(keys_.own_static->public_key.span());
             seal_and_hash(key);
             out.insert(out.end(), key.begin(), key.end());
@@ -285,13 +307,13 @@ void NoiseHandshake::mix_hash(ByteSpan bytes) {
 }
 
 void NoiseHandshake::mix_key(ByteSpan input) {
-    const auto outputs = noise_hkdf(chaining_key_, input);
+    const auto outputs = noise_hkdf<2>(chaining_key_, input);
     chaining_key_ = outputs[0];
     cipher_ = CipherState(outputs[1]);
 }
 
 void NoiseHandshake::mix_key_and_hash(ByteSpan input) {
-    const auto outputs = noise_hkdf(chaining_key_, input);
+    const auto outputs = noise_hkdf<3>(chaining_key_, input);
     chaining_key_ = outputs[0];
     mix_hash(outputs[1].span());
     cipher_ = CipherState(outputs[2]);
@@ -313,7 +335,7 @@ bool NoiseHandshake::open_and_hash(Bytes& text) {
 
 TransportKeys NoiseHandshake::split() const {
     SWARM_ASSERT(finished() && !failed_);
-    const auto outputs = noise_hkdf(chaining_key_, {});
+    const auto outputs = noise_hkdf<2>(chaining_key_, {});
     return {outputs[0], outputs[1]};
 }
 

@@ -4,8 +4,10 @@
 // A pattern is a table: for each message its tokens. One loop writes messages and one reads them,
 // so that every published vector of every pattern exercises the code swarmfs relies on.
 //
-//   e   a fresh key              ee es se ss   a Diffie-Hellman of both ends' keys, the initiator's
-//   first s   the static key, sealed   psk           a shared secret is mixed in
+//   e             a fresh key, in the clear
+//   s             the static key, sealed once there is a key to seal with
+//   ee es se ss   a Diffie-Hellman: the initiator's key first, e fresh or s static
+//   psk           a shared secret is mixed in
 //
 // Rules:
 //   1. The nonce is 4 zero bytes, then 64 bits big-endian; it counts up only when a seal or an open
@@ -29,7 +31,9 @@
 
 namespace swarmfs::channel {
 
+// Fixed by Noise. The nonce after the last usable one is REKEY's.
 inline constexpr std::size_t kNoiseMessageBytesMax = 65'535;
+inline constexpr std::uint64_t kNoiseNonceMax = ~std::uint64_t{0} - 1;
 
 enum class Token : std::uint8_t { e, s, ee, es, se, ss, psk };
 
@@ -51,9 +55,8 @@ public:
     CipherState() = default;
     explicit CipherState(const crypto::Secret32& key);
 
-    bool has_key() const { return cipher_.has_value(); }
+    bool has_key() const { return key_.has_value(); }
     std::uint64_t nonce() const { return nonce_; }
-    const crypto::Secret32& key() const { return key_; }
 
     // Appends the tag to `text` after sealing it in place; without a key, leaves it as it is.
     void seal(ByteSpan associated, Bytes& text);
@@ -61,7 +64,10 @@ public:
     bool open(ByteSpan associated, Bytes& text);
 
 private:
-    crypto::Secret32 key_;
+    crypto::Aes256Gcm& cipher();
+
+    std::optional<crypto::Secret32> key_;
+    // Made at first use: a handshake replaces most keys before they seal anything.
     std::optional<crypto::Aes256Gcm> cipher_;
     std::uint64_t nonce_ = 0;
 };
@@ -94,9 +100,10 @@ public:
     bool my_turn() const;
     bool finished() const { return next_message_ == pattern_.messages.size(); }
 
+    // Errors: a peer error, the same for every cause, now and at every later call.
     // Requires: my_turn().
     Result<Bytes> write_message(ByteSpan payload);
-    // Returns: the payload. Requires: !my_turn() && !finished().
+    // Returns: the payload. Errors: as write_message. Requires: !my_turn() && !finished().
     Result<Bytes> read_message(ByteSpan message);
 
     // Requires: finished().
