@@ -12,13 +12,15 @@ namespace swarmfs::async {
 namespace asio = boost::asio;
 
 void block_on(const Executor& executor, Task<> task) {
-    auto ended = std::make_shared<std::promise<std::exception_ptr>>();
+    auto ended = std::make_shared<std::promise<void>>();
     auto outcome = ended->get_future();
-    asio::co_spawn(executor, std::move(task),
-                   [ended](std::exception_ptr error) { ended->set_value(error); });
-    if (const std::exception_ptr error = outcome.get()) {
-        std::rethrow_exception(error);
-    }
+    asio::co_spawn(executor, std::move(task), [ended](std::exception_ptr error) {
+        if (error) {
+            stop_for(error);
+        }
+        ended->set_value();
+    });
+    outcome.wait();
 }
 
 void run_here(asio::io_context& context, Task<> task) {

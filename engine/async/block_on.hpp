@@ -13,7 +13,7 @@ class io_context;
 namespace swarmfs::async {
 
 // Runs `task` on `executor` and blocks until it has ended. Requires: called on another thread,
-// while the executor's runs. An exception that leaves the task comes out here.
+// while the executor's runs. An exception that leaves the task stops the program.
 void block_on(const Executor& executor, Task<> task);
 
 template <class T>

@@ -31,8 +31,12 @@ inline auto uninterrupted() {
     return boost::asio::this_coro::throw_if_cancelled(false);
 }
 
+// `co_await leave_if_cancelled();` Never waits: a point at which a cancelled coroutine leaves.
+Task<> leave_if_cancelled();
 // Whether `error` is the order to leave (operation_aborted).
 bool is_cancellation(std::exception_ptr error);
+// Stops the program, saying what left a task (rule 5).
+[[noreturn]] void stop_for(std::exception_ptr error);
 // Throws that order: for what is cancelled while it waits by means of its own.
 [[noreturn]] void throw_cancellation();
 

@@ -9,7 +9,6 @@
 #include "engine/async/block_on.hpp"
 #include "engine/async/event.hpp"
 #include "engine/core/assert.hpp"
-#include "engine/core/log.hpp"
 
 namespace swarmfs::async {
 
@@ -20,21 +19,6 @@ struct TaskGroup::Running {
     bool started = false;
     bool cancelled = false;
 };
-
-namespace {
-
-void stop_the_program(std::exception_ptr error) {
-    try {
-        std::rethrow_exception(error);
-    } catch (const std::exception& failure) {
-        log_error("async", std::string("an exception left a task: ") + failure.what());
-    } catch (...) {
-        log_error("async", "something left a task");
-    }
-    SWARM_ASSERT(!"an exception left a task");
-}
-
-}  // namespace
 
 TaskGroup::TaskGroup(Executor executor) : executor_(std::move(executor)) {}
 
@@ -51,7 +35,7 @@ void TaskGroup::spawn(Task<> task) {
     const auto place = std::prev(running_.end());
     auto ended = [this, place](std::exception_ptr error) {
         if (error && !is_cancellation(error)) {
-            stop_the_program(error);
+            stop_for(error);
         }
         running_.erase(place);
         if (running_.empty()) {
