@@ -12,7 +12,9 @@ void initialise() {
 }
 
 void SystemDice::fill(MutableByteSpan out) {
-    randombytes_buf(out.data(), out.size());
+    if (!out.empty()) {  // an empty span may point nowhere, which libsodium forbids
+        randombytes_buf(out.data(), out.size());
+    }
 }
 
 }  // namespace swarmfs::crypto
