@@ -84,6 +84,11 @@ public:
     // Bytes an ordinary user may still write where `path` is.
     virtual Result<std::uint64_t> free_bytes(const Path& path) = 0;
     virtual Result<> commit(lmdb::WriteTransaction& transaction) = 0;
+    // Everything written so far to the file system that holds `path` survives power loss.
+    virtual Result<> sync_all(const Path& path) = 0;
+    // Another word after every start of the machine: what was not synced before is in doubt.
+    // Empty when it cannot be known.
+    virtual std::string boot() = 0;
 };
 
 class SystemDisk final : public Disk {
@@ -97,6 +102,8 @@ public:
     Result<std::vector<std::string>> list(const Path& folder) override;
     Result<std::uint64_t> free_bytes(const Path& path) override;
     Result<> commit(lmdb::WriteTransaction& transaction) override;
+    Result<> sync_all(const Path& path) override;
+    std::string boot() override;
 };
 
 }  // namespace swarmfs::store

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 
 #include "engine/lmdb/environment.hpp"
 #include "engine/store/disk.hpp"
@@ -253,6 +254,23 @@ Result<std::uint64_t> SystemDisk::free_bytes(const Path& path) {
         return failed("examining", path);
     }
     return static_cast<std::uint64_t>(found.f_bavail) * found.f_frsize;
+}
+
+Result<> SystemDisk::sync_all(const Path& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return failed("opening", path);
+    }
+    const bool synced = ::syncfs(descriptor) == 0;
+    const Result<> outcome = synced ? done() : Result<>(failed("syncing", path));
+    ::close(descriptor);
+    return outcome;
+}
+
+std::string SystemDisk::boot() {
+    std::string word;
+    std::ifstream("/proc/sys/kernel/random/boot_id") >> word;
+    return word;
 }
 
 Result<> SystemDisk::commit(lmdb::WriteTransaction& transaction) {

@@ -41,6 +41,7 @@ public:
         durable_names_.clear();
         images_.clear();
         stopped_ = false;
+        ++boots_;
     }
 
     Result<std::unique_ptr<store::File>> open(const store::Path& path, store::Open how) override;
@@ -89,6 +90,18 @@ public:
         SWARM_CHECK(alive());
         return under_.commit(transaction);
     }
+    Result<> sync_all(const store::Path&) override {
+        SWARM_CHECK(alive());
+        if (syncs_ == Syncs::are_ignored) {
+            return done();
+        }
+        durable_names_ = names_;
+        for (auto& [inode, image] : images_) {
+            image->synced = image->current();
+        }
+        return done();
+    }
+    std::string boot() override { return "boot " + std::to_string(boots_); }
 
 private:
     friend class CrashFile;
@@ -130,6 +143,7 @@ private:
     store::SystemDisk under_;
     Syncs syncs_;
     bool stopped_ = false;
+    int boots_ = 0;
     std::map<store::Path, std::uint64_t> names_;          // as programs see them
     std::map<store::Path, std::uint64_t> durable_names_;  // as the platter has them
     std::map<std::uint64_t, std::shared_ptr<Image>> images_;

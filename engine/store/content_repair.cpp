@@ -1,0 +1,114 @@
+#include "engine/store/content_repair.hpp"
+
+#include "engine/store/hashing.hpp"
+#include "engine/store/store_shared.hpp"
+
+namespace swarmfs::store {
+
+Result<> ContentRepair::settle() {
+    content_.data_.forget();
+    content_.tree_.forget();
+    content_.place_.forget();
+    LeafMasks claimed(content_.id_.size);
+    {
+        const std::lock_guard lock(content_.mutex_);
+        claimed = content_.masks_;
+    }
+    LeafMasks proven(content_.id_.size);
+    auto bytes = content_.in_place() ? content_.place_file() : content_.data_file(Open::read);
+    if (!bytes) {
+        const Code code = bytes.error().code;
+        if (code != Code::not_found && code != Code::corrupt) {
+            return std::move(bytes).error();
+        }
+        keep(std::move(proven));
+        return done();
+    }
+    bool tree_holds = true;
+    for (std::uint64_t chunk = 0; chunk < chunk_count(content_.id_.size); ++chunk) {
+        const std::uint16_t mask = claimed.mask(ChunkIndex(chunk));
+        if (mask != 0 && !check_chunk(**bytes, ChunkIndex(chunk), mask, proven)) {
+            tree_holds = false;
+        }
+    }
+    if (!tree_holds && claimed.complete()) {
+        SWARM_TRY(const bool built, build_tree(**bytes));
+        if (built) {
+            proven.add_all();
+        }
+    }
+    keep(std::move(proven));
+    return done();
+}
+
+bool ContentRepair::check_chunk(const File& bytes, ChunkIndex chunk, std::uint16_t claimed,
+                                LeafMasks& proven) {
+    const std::uint64_t size = content_.id_.size;
+    const content::KnownNode root{content_.shape_.depth(), content_.id_.root};
+    const auto proof = content::make_chunk_proof(content_.nodes_, size, chunk, root.level);
+    if (!proof) {
+        return false;
+    }
+    const auto hashes = content::verify_chunk_proof(size, chunk, root, *proof);
+    if (!hashes) {
+        return false;
+    }
+    Bytes buffer(static_cast<std::size_t>(chunk_bytes(size, chunk)));
+    const auto got = bytes.read_at(chunk.value * kChunkBytes, buffer);
+    const std::size_t there = got ? *got : 0;
+    for (unsigned leaf = 0; leaf < hashes->count; ++leaf) {
+        const std::size_t begin = leaf * kLeafBytes;
+        const auto length = static_cast<std::size_t>(leaf_bytes(size, first_leaf(chunk) + leaf));
+        if ((claimed >> leaf & 1) != 0 && begin + length <= there &&
+            content::leaf_matches(*hashes, leaf, ByteSpan(buffer).subspan(begin, length))) {
+            proven.add(chunk, static_cast<std::uint16_t>(1U << leaf));
+        }
+    }
+    return true;
+}
+
+Result<bool> ContentRepair::build_tree(const File& bytes) {
+    StoreShared& shared = content_.shared_;
+    const ContentId& id = content_.id_;
+    const Path path = shared.incoming_path(".tree");
+    SWARM_CHECK(shared.disk().make_folder(shared.incoming_folder()));
+    SWARM_CHECK(shared.disk().make_folder(shared.folder_of(id)));
+    SWARM_TRY(const auto tree, shared.disk().open(path, Open::create_new));
+    TreeFileSink sink(*tree, id.size);
+    const auto found = hash_file(bytes, id.size, sink);
+    if (found && *found == id) {
+        SWARM_CHECK(shared.disk().rename(path, shared.tree_path(id)));
+        content_.tree_.forget();
+        return true;
+    }
+    SWARM_CHECK(shared.disk().remove(path));
+    if (!found && found.error().code != Code::try_again) {
+        return found.error();
+    }
+    return false;
+}
+
+void ContentRepair::keep(LeafMasks proven) {
+    std::uint64_t dropped = 0;
+    {
+        const std::lock_guard lock(content_.mutex_);
+        dropped = content_.masks_.stored_bytes() - proven.stored_bytes();
+        if (dropped > 0 && !content_.places_.empty()) {  // a shared file counts whole or not at all
+            content_.places_.clear();
+            proven.clear();
+            dropped = content_.masks_.stored_bytes();
+        }
+        ++content_.generation_;
+        content_.masks_ = std::move(proven);
+        content_.masks_.change_all();
+        content_.checked_ = content_.masks_;
+    }
+    if (dropped > 0) {
+        content_.shared_.note_repair(file_stem(content_.id_) + ": dropped " +
+                                     std::to_string(dropped) +
+                                     " bytes that did not match their hashes");
+    }
+    content_.note_change();
+}
+
+}  // namespace swarmfs::store

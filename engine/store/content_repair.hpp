@@ -1,0 +1,34 @@
+#pragma once
+// Settles doubt about one content by hashing: what its tree and its root prove stays, the rest is
+// dropped and will be fetched again. Doubt comes from files that are too short or missing, from a
+// power loss before they were synced, and from a Database that was lost.
+//
+//   1. A chunk's hashes count when the tree file's proof leads to the root.
+//   2. A leaf counts when its bytes match them.
+//   3. Where the tree file fails but every byte may be there, the tree is built anew from the
+//   bytes;
+//      it counts when it ends in the root.
+
+#include "engine/store/stored_content.hpp"
+
+namespace swarmfs::store {
+
+class ContentRepair {
+public:
+    explicit ContentRepair(StoredContent& content) : content_(content) {}
+
+    // Takes what the masks say for a claim and keeps what is true of it; reports what it dropped.
+    // Errors: io, no_space.
+    Result<> settle();
+
+private:
+    // Adds to `proven` what holds of the chunk's claimed leaves. Returns: whether its hashes hold.
+    bool check_chunk(const File& bytes, ChunkIndex chunk, std::uint16_t claimed, LeafMasks& proven);
+    // Returns: whether the bytes are the content.
+    Result<bool> build_tree(const File& bytes);
+    void keep(LeafMasks proven);
+
+    StoredContent& content_;
+};
+
+}  // namespace swarmfs::store

@@ -1,0 +1,104 @@
+#pragma once
+// How contents lie in the Database.
+//
+//   10 'm'                          ->  state         of the whole store: see StoreState
+//   10 root:32 size:u64             ->  record        what is known of a content
+//   10 'p' root:32 size:u64         ->  pending       files to be moved to their place
+//   11 root:32 size:u64 page:u32    ->  mask:u16[1024]   which leaves are stored; absent when
+//   complete 01 root:32 size:u64             ->  flags:u8 bytes   a content of at most 4 KiB, whole
+//
+//   state   = version:u8(1) clean:u8 boot:text16 synced_epoch:u64 next_number:u64
+//   record  = version:u8(1) flags:u8 epoch:u64 stored_bytes:u64 count:u8 place*
+//   place   = path:bytes16 device:u64 inode:u64 mtime:i64      the file as it was when it was
+//   hashed pending = version:u8(1) data:bytes16 tree:bytes16          paths under the home; empty:
+//   no such file flags   = 1 complete, 2 owned
+//
+// Pure; any thread.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/bytes.hpp"
+#include "engine/core/ids.hpp"
+
+namespace swarmfs::store {
+
+// Contents up to this size have no file of their own: a file costs an inode and two blocks.
+inline constexpr std::uint64_t kSmallBytesMax = 4096;
+
+// A file outside the store that holds a content: shared in place. It counts as long as it looks
+// untouched, and its leaves are hashed whenever they are read.
+struct Place {
+    std::string path;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::int64_t mtime_ns = 0;
+
+    bool operator==(const Place&) const = default;
+};
+
+struct ContentRecord {
+    // Files of one content that are remembered; one is enough, more survive a deletion.
+    static constexpr std::size_t kPlacesMax = 8;
+
+    bool complete = false;
+    bool owned = false;  // published here: not a copy that could be had again
+    // When it was last written to. Above StoreState::synced_epoch its files may not be on the disk.
+    std::uint64_t epoch = 0;
+    std::uint64_t stored_bytes = 0;
+    std::vector<Place> places;
+
+    bool operator==(const ContentRecord&) const = default;
+};
+
+struct PendingFiles {
+    std::string data;
+    std::string tree;
+
+    bool operator==(const PendingFiles&) const = default;
+};
+
+struct StoreState {
+    bool clean = false;  // closed, not killed
+    std::string boot;    // which start of the machine wrote last
+    std::uint64_t synced_epoch = 0;
+    std::uint64_t next_number = 0;  // names of incoming files
+
+    bool operator==(const StoreState&) const = default;
+};
+
+Bytes state_key();
+Bytes record_key(const ContentId& id);
+Bytes records_prefix();
+Bytes pending_key(const ContentId& id);
+Bytes pending_prefix();
+Bytes mask_key(const ContentId& id, std::uint64_t page);
+Bytes masks_prefix(const ContentId& id);
+Bytes small_key(const ContentId& id);
+Bytes small_prefix();
+// Returns: nothing when the key is of another kind.
+std::optional<ContentId> id_of_record_key(ByteSpan key);
+std::optional<ContentId> id_of_pending_key(ByteSpan key);
+std::optional<ContentId> id_of_small_key(ByteSpan key);
+std::optional<std::uint64_t> page_of_mask_key(ByteSpan key);
+
+Bytes encode(const ContentRecord& record);
+Bytes encode(const PendingFiles& pending);
+Bytes encode(const StoreState& state);
+Bytes encode_small(bool owned, ByteSpan bytes);
+// Return nothing for bytes of another version or shape.
+std::optional<ContentRecord> decode_content_record(ByteSpan bytes);
+std::optional<PendingFiles> decode_pending(ByteSpan bytes);
+std::optional<StoreState> decode_state(ByteSpan bytes);
+struct SmallContent {
+    bool owned = false;
+    Bytes bytes;
+};
+std::optional<SmallContent> decode_small(ByteSpan bytes);
+
+// "<64 digits>-<size>": how a content's files are named.
+std::string file_stem(const ContentId& id);
+std::optional<ContentId> id_of_stem(std::string_view stem);
+
+}  // namespace swarmfs::store

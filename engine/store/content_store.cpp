@@ -1,0 +1,383 @@
+#include "engine/store/content_store.hpp"
+
+#include <algorithm>
+
+#include "engine/store/content_store_core.hpp"
+#include "engine/store/publication.hpp"
+
+namespace swarmfs::store {
+
+// ---- the contents in memory, and saving them ----
+
+Result<std::shared_ptr<StoredContent>> ContentStore::Core::open(const ContentId& id) {
+    SWARM_CHECK(content::check_content_id(id));
+    Shelf& shelf = shelves_[std::hash<ContentId>{}(id) % kShelves];
+    std::shared_ptr<StoredContent> content;
+    std::shared_ptr<StoredContent> displaced;  // dies outside the lock
+    {
+        const std::lock_guard lock(shelf.mutex);
+        auto& slot = shelf.contents[id];
+        content = slot.lock();
+        if (!content) {
+            content = std::make_shared<StoredContent>(owned_shared_, id);
+            slot = content;
+            shelf.recent.push_back(content);
+            if (shelf.recent.size() > options_.recent_max / kShelves + 1) {
+                displaced = std::move(shelf.recent.front());
+                shelf.recent.pop_front();
+            }
+            if (shelf.contents.size() > shelf.sweep_at) {
+                std::erase_if(shelf.contents, [](const auto& e) { return e.second.expired(); });
+                shelf.sweep_at = shelf.contents.size() * 2 + 64;
+            }
+        }
+    }
+    SWARM_CHECK(content->load());
+    return content;
+}
+
+Result<> ContentStore::Core::save() {
+    const std::lock_guard lock(save_mutex_);
+    const auto changed = shared_.take_changed();
+    if (changed.empty()) {
+        return done();
+    }
+    Result<> committed = done();
+    {
+        Batch batch = shared_.database().begin();
+        for (const auto& content : changed) {
+            content->collect(batch, shared_.epoch());
+        }
+        committed = shared_.database().commit(std::move(batch), Durability::process_crash);
+    }
+    if (!committed) {
+        for (const auto& content : changed) {
+            content->collect_again();
+        }
+    }
+    return committed;
+}
+
+Result<> ContentStore::Core::sync() {
+    const std::lock_guard one(sync_mutex_);
+    std::uint64_t epoch = 0;
+    {
+        const std::lock_guard lock(save_mutex_);
+        epoch = shared_.next_epoch();
+    }
+    const auto placed = shared_.take_placed();
+    SWARM_CHECK(save());
+    SWARM_CHECK(shared_.disk().sync_all(shared_.content_folder()));
+    synced_epoch_ = epoch;
+    Changes changes;
+    for (const ContentId& id : placed) {
+        changes[pending_key(id)] = std::nullopt;
+    }
+    if (!changes.empty()) {
+        SWARM_CHECK(shared_.database().commit(std::move(changes), Durability::process_crash));
+    }
+    return write_state(false);
+}
+
+// ---- the door ----
+
+ContentStore::ContentStore(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+ContentStore::~ContentStore() = default;
+
+Result<std::unique_ptr<ContentStore>> ContentStore::open(Disk& disk, Database& database,
+                                                         const Path& home,
+                                                         const ContentStoreOptions& options) {
+    auto core = std::make_unique<Core>(disk, database, home, options);
+    SWARM_CHECK(core->start());
+    return std::unique_ptr<ContentStore>(new ContentStore(std::move(core)));
+}
+
+Result<std::shared_ptr<StoredContent>> ContentStore::open(const ContentId& id) {
+    return core_->open(id);
+}
+
+ContentWriter ContentStore::begin_writer() {
+    return ContentWriter(core_->shared());
+}
+
+Result<NewContent> ContentStore::prepare_in_place(const Path& path) {
+    StoreShared& shared = core_->shared();
+    const Path absolute = std::filesystem::absolute(path).lexically_normal();
+    SWARM_TRY(const FileStatus named, shared.disk().status(absolute));
+    if (!named.regular) {
+        return caller_error(Code::invalid, absolute.string() + " is not a regular file");
+    }
+    SWARM_TRY(const auto file, shared.disk().open(absolute, Open::read));
+    SWARM_TRY(const FileStatus before, file->status());
+    if (before.size > kContentBytesMax) {
+        return caller_error(Code::too_large, absolute.string() + " is over 1 PiB");
+    }
+    NewContent fresh(content::kEmptyContent);
+    if (before.size <= kSmallBytesMax) {
+        Bytes bytes(static_cast<std::size_t>(before.size));
+        NoSink none;
+        SWARM_TRY(const ContentId id, hash_file(*file, before.size, none));
+        SWARM_TRY(const std::size_t got, file->read_at(0, bytes));
+        Hash256 again;
+        content::hash_leaves(ByteSpan(bytes).first(got), {&again, bytes.empty() ? 0U : 1U});
+        fresh = NewContent(id);
+        fresh.small_ = std::move(bytes);
+        if (got < before.size || again != id.root) {
+            return disk_error(Code::try_again, absolute.string() + " changed while it was hashed");
+        }
+    } else {
+        SWARM_TRY(fresh, hash_into_new(shared, before.size, [&](std::uint64_t offset, auto out) {
+                      return read_whole(*file, offset, out);
+                  }));
+        fresh.place_ = Place{absolute.string(), before.device, before.inode, before.mtime_ns};
+    }
+    fresh.masks_.add_all();
+    const auto after = file->status();
+    const auto named_after = shared.disk().status(absolute);
+    if (!after || !named_after || after->size != before.size ||
+        after->mtime_ns != before.mtime_ns || named_after->inode != before.inode ||
+        named_after->device != before.device) {
+        discard(std::move(fresh));
+        return disk_error(Code::try_again, absolute.string() + " changed while it was hashed");
+    }
+    return fresh;
+}
+
+Result<std::vector<Range>> ContentStore::missing_for(StagedFile& staged) {
+    SWARM_TRY(auto base, core_->open(staged.row().base));
+    return Publication(core_->shared(), staged, std::move(base)).missing();
+}
+
+Result<NewContent> ContentStore::prepare_staged(StagedFile& staged) {
+    SWARM_TRY(auto base, core_->open(staged.row().base));
+    return Publication(core_->shared(), staged, std::move(base)).prepare();
+}
+
+Result<> ContentStore::record(KeyValueWriter& batch, NewContent& fresh) {
+    if (fresh.id_.size == 0 || fresh.known_) {
+        return done();
+    }
+    SWARM_TRY(fresh.content_, core_->open(fresh.id_));
+    if (fresh.id_.size <= kSmallBytesMax) {
+        batch.put(small_key(fresh.id_), encode_small(true, fresh.small_));
+        return done();
+    }
+    StoreShared& shared = core_->shared();
+    StoredContent& content = *fresh.content_;
+    ContentRecord row;
+    row.owned = true;
+    row.epoch = shared.epoch();
+    {
+        const std::lock_guard lock(content.mutex_);
+        // Bytes of our own are worth more than a file somebody may edit.
+        fresh.known_ = content.masks_.complete() && (content.places_.empty() || fresh.place_);
+        content.replaced_ = !fresh.known_;
+        content.owned_ = content.owned_ || fresh.known_;
+        if (fresh.known_ && fresh.place_ && !content.places_.empty()) {
+            content.add_place(*fresh.place_);
+        }
+        row.places = content.places_;
+    }
+    if (!fresh.known_) {
+        row.places.clear();
+        if (fresh.place_) {
+            row.places.push_back(*fresh.place_);
+        }
+        const auto relative = [&](const Path& path) {
+            return path.empty() ? std::string() : path.lexically_relative(shared.home()).string();
+        };
+        batch.put(pending_key(fresh.id_),
+                  encode(PendingFiles{relative(fresh.data_), relative(fresh.tree_)}));
+        std::vector<Bytes> old_pages;
+        batch.scan(masks_prefix(fresh.id_), {}, [&](ByteSpan key, ByteSpan) {
+            old_pages.push_back(to_bytes(key));
+            return true;
+        });
+        for (const Bytes& key : old_pages) {
+            batch.erase(key);
+        }
+        for (const std::uint64_t page : fresh.masks_.pages()) {
+            batch.put(mask_key(fresh.id_, page), fresh.masks_.encode_page(page));
+        }
+    }
+    row.complete = fresh.known_ || fresh.masks_.complete();
+    row.stored_bytes = fresh.known_ ? fresh.id_.size : fresh.masks_.stored_bytes();
+    batch.put(record_key(fresh.id_), encode(row));
+    return done();
+}
+
+Result<std::shared_ptr<StoredContent>> ContentStore::place(NewContent fresh) {
+    StoreShared& shared = core_->shared();
+    if (!fresh.content_) {
+        SWARM_TRY(fresh.content_, core_->open(fresh.id_));
+    }
+    StoredContent& content = *fresh.content_;
+    {
+        const std::lock_guard lock(content.mutex_);  // a twin of the same batch may have been first
+        fresh.known_ = fresh.known_ || (content.masks_.complete() && content.places_.empty());
+    }
+    if (fresh.id_.size > kSmallBytesMax && !fresh.known_) {
+        SWARM_CHECK(core_->move_files(fresh));
+    }
+    if (!fresh.known_) {
+        const std::lock_guard lock(content.mutex_);
+        ++content.generation_;
+        content.replaced_ = false;
+        content.owned_ = true;
+        content.small_ = std::move(fresh.small_);
+        if (!fresh.place_) {
+            content.places_.clear();
+        } else if (content.masks_.complete() && !content.places_.empty()) {
+            content.add_place(*fresh.place_);  // a twin of the same batch was first
+        } else {
+            content.places_ = {*fresh.place_};
+        }
+        const auto pages = fresh.masks_.pages();
+        content.saved_pages_ = {pages.begin(), pages.end()};
+        content.masks_ = std::move(fresh.masks_);
+        content.checked_ = std::move(fresh.checked_);
+        content.masks_.take_changed();
+    }
+    content.note_change();
+    for (const Path& file : {fresh.data_, fresh.tree_}) {
+        if (!file.empty()) {
+            SWARM_CHECK(shared.disk().remove(file));
+        }
+    }
+    return fresh.content_;
+}
+
+Result<> ContentStore::Core::move_files(const NewContent& fresh) {
+    StoredContent& content = *fresh.content_;
+    const Path data = shared_.data_path(fresh.id_);
+    content.data_.forget();
+    content.tree_.forget();
+    content.place_.forget();
+    SWARM_CHECK(shared_.finish_pending(fresh.id_));
+    if (fresh.place_) {
+        SWARM_CHECK(shared_.disk().remove(data));
+    } else if (shared_.disk().status(fresh.data_).ok() && !shared_.disk().status(data).ok()) {
+        SWARM_CHECK(shared_.disk().rename(fresh.data_, data));  // the twin had no file of its own
+    }
+    content.data_.forget();
+    content.tree_.forget();
+    return done();
+}
+
+void ContentStore::discard(NewContent fresh) {
+    StoreShared& shared = core_->shared();
+    if (fresh.content_) {
+        const std::lock_guard lock(fresh.content_->mutex_);
+        fresh.content_->replaced_ = false;
+    }
+    for (const Path& file : {fresh.data_, fresh.tree_}) {
+        if (file.parent_path() == shared.incoming_folder()) {
+            [[maybe_unused]] const auto removed = shared.disk().remove(file);
+        }
+    }
+}
+
+Result<ContentId> ContentStore::keep(NewContent fresh) {
+    const ContentId id = fresh.id();
+    Database& database = core_->shared().database();
+    Batch batch = database.begin();
+    Result<> kept = record(batch, fresh);
+    if (kept) {
+        kept = database.commit(std::move(batch), Durability::process_crash);
+    }
+    if (!kept) {
+        discard(std::move(fresh));
+        return std::move(kept).error();
+    }
+    SWARM_CHECK(place(std::move(fresh)));
+    return id;
+}
+
+Result<> ContentStore::set_owned(const ContentId& id, bool owned) {
+    SWARM_TRY(const auto content, core_->open(id));
+    {
+        const std::lock_guard lock(content->mutex_);
+        if (content->masks_.stored_bytes() == 0 || content->owned_ == owned) {
+            return done();
+        }
+        content->owned_ = owned;
+    }
+    content->note_change();
+    return done();
+}
+
+Result<> ContentStore::remove(const ContentId& id) {
+    SWARM_TRY(const auto content, core_->open(id));
+    StoreShared& shared = core_->shared();
+    Batch batch = shared.database().begin();  // no saver collects its rows meanwhile
+    content->forget_everything();
+    batch.erase(record_key(id));
+    batch.erase(pending_key(id));
+    batch.erase(small_key(id));
+    std::vector<Bytes> pages;
+    batch.scan(masks_prefix(id), {}, [&](ByteSpan key, ByteSpan) {
+        pages.push_back(to_bytes(key));
+        return true;
+    });
+    for (const Bytes& key : pages) {
+        batch.erase(key);
+    }
+    SWARM_CHECK(shared.database().commit(std::move(batch), Durability::process_crash));
+    SWARM_CHECK(shared.disk().remove(shared.data_path(id)));
+    SWARM_CHECK(shared.disk().remove(shared.tree_path(id)));
+    content->data_.forget();
+    content->tree_.forget();
+    return done();
+}
+
+void ContentStore::for_each_stored(
+    const std::function<bool(const ContentId&, const ContentRecord&)>& visit) const {
+    const KeyValueReader& rows = core_->shared().database().reader();
+    bool go_on = true;
+    rows.scan(records_prefix(), {}, [&](ByteSpan key, ByteSpan value) {
+        const auto id = id_of_record_key(key);
+        const auto record = id ? decode_content_record(value) : std::nullopt;
+        go_on = !record || visit(*id, *record);
+        return go_on;
+    });
+    if (!go_on) {
+        return;
+    }
+    rows.scan(small_prefix(), {}, [&](ByteSpan key, ByteSpan value) {
+        const auto id = id_of_small_key(key);
+        const auto small = id ? decode_small(value) : std::nullopt;
+        if (!small) {
+            return true;
+        }
+        ContentRecord record;
+        record.complete = true;
+        record.owned = small->owned;
+        record.stored_bytes = id->size;
+        return visit(*id, record);
+    });
+}
+
+ContentStatistics ContentStore::statistics() const {
+    ContentStatistics sums;
+    for_each_stored([&](const ContentId& id, const ContentRecord& record) {
+        ++sums.contents;
+        sums.complete += record.complete ? 1 : 0;
+        sums.small += id.size <= kSmallBytesMax ? 1 : 0;
+        sums.in_place += record.places.empty() ? 0 : 1;
+        sums.stored_bytes += record.places.empty() ? record.stored_bytes : 0;
+        return true;
+    });
+    return sums;
+}
+
+std::vector<std::string> ContentStore::repairs() const {
+    return core_->shared().repairs();
+}
+Result<> ContentStore::save() {
+    return core_->save();
+}
+Result<> ContentStore::sync() {
+    return core_->sync();
+}
+
+}  // namespace swarmfs::store

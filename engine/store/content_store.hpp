@@ -1,0 +1,116 @@
+#pragma once
+// Contents at rest, shared by all swarms of a home: a content is here once, whoever names it.
+//
+//   <home>/content/<2 digits>/<root>-<size>.data   bytes at their own offsets, sparse
+//   <home>/content/<2 digits>/<root>-<size>.tree   hashes of the tree, sparse
+//   (content/tree_shape.hpp) <home>/content/incoming/                       files being made;
+//   emptied at open Database                                       which leaves are stored;
+//   contents of at most 4 KiB
+//
+//   1. Bits of stored leaves are written in batches, after the bytes. A kill loses the last half
+//      second of them, never more, and nothing that was promised.
+//   2. Files are synced together, every half minute. After a power loss, contents written since are
+//      hashed before they are believed; contents not written since are believed.
+//   3. What does not match its hash is dropped and reported, never served.
+//   4. Small contents live whole in the Database, in LMDB's second file, and commit in the same
+//      batch as their names.
+// Thread: any, unless a call says otherwise. Locks are short and never held during I/O.
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/store/new_content.hpp"
+#include "engine/store/staged_file.hpp"
+#include "engine/store/stored_content.hpp"
+
+namespace swarmfs::store {
+
+class Database;
+class StoreShared;
+
+struct ContentStoreOptions {
+    std::size_t files_max = 256;    // open at once, beside those in use
+    std::size_t recent_max = 4096;  // contents kept in memory though nobody holds them
+    // Ages at which masks are written to the Database and files are synced. Zero: only when told.
+    std::chrono::milliseconds save_after{500};
+    std::chrono::seconds sync_after{30};
+};
+
+struct ContentStatistics {
+    std::uint64_t contents = 0;
+    std::uint64_t complete = 0;
+    std::uint64_t small = 0;
+    std::uint64_t in_place = 0;
+    std::uint64_t stored_bytes = 0;  // in the store: without those shared in place
+};
+
+class ContentStore {
+public:
+    // Moves what a crash left half moved, settles what a power loss put in doubt, or, when the
+    // Database knows nothing of the contents on disk, all of them.
+    // `disk` and `database` must outlive the store.   Errors: io, no_space, permission.
+    static Result<std::unique_ptr<ContentStore>> open(Disk& disk, Database& database,
+                                                      const Path& home,
+                                                      const ContentStoreOptions& options = {});
+    // Saves and syncs. Requires: no StoredContent is used any more.
+    ~ContentStore();
+
+    // The content, of which perhaps nothing is stored. The same object for everyone who holds it.
+    // Errors: those of check_content_id; io.
+    Result<std::shared_ptr<StoredContent>> open(const ContentId& id);
+
+    // ---- contents made here (new_content.hpp) ----
+    ContentWriter begin_writer();
+    // A regular file where it is. Small ones are copied into the Database.
+    // Errors: not_found, invalid (no regular file), try_again (it changed while it was hashed),
+    // too_large, permission, io.
+    Result<NewContent> prepare_in_place(const Path& path);
+    // Leaves of the base, as ranges of bytes, that must be stored before prepare_staged can name
+    // the new version: those written in part, and one below each node it has to know and does not.
+    // Empty: it can. Errors: io.
+    Result<std::vector<Range>> missing_for(StagedFile& staged);
+    // The staged file over its base as a new content. Unchanged bytes of the base that are stored
+    // are taken over; those that are not stay to be fetched under the new name.
+    // Requires: nothing writes to `staged` until place(), after which its file is gone.
+    // Errors: unavailable (see missing_for), no_space, io.
+    Result<NewContent> prepare_staged(StagedFile& staged);
+
+    // Adds what makes it stored, and owned, to the batch.
+    Result<> record(KeyValueWriter& batch, NewContent& fresh);
+    // Requires: the batch of record() was committed.
+    Result<std::shared_ptr<StoredContent>> place(NewContent fresh);
+    // The batch of record() was not committed, or there was none: removes what prepare made. A
+    // staged or shared file stays.
+    void discard(NewContent fresh);
+    // record, commit and place, for callers without a batch of their own.
+    Result<ContentId> keep(NewContent fresh);
+
+    // ---- upkeep ----
+    // Changes whether it is owned: published here, not merely a copy. No effect when nothing of it
+    // is stored.
+    Result<> set_owned(const ContentId& id, bool owned);
+    // Nothing of it is stored any more; whoever has it open finds nothing there. A file shared in
+    // place is left alone.   Errors: io, no_space.
+    Result<> remove(const ContentId& id);
+    // Visits every content of which anything is stored, until `visit` returns false.
+    void for_each_stored(
+        const std::function<bool(const ContentId&, const ContentRecord&)>& visit) const;
+    ContentStatistics statistics() const;
+    // What was found wrong since open, and what was done.
+    std::vector<std::string> repairs() const;
+
+    // Everything stored so far is in the Database (save), and on the disk (sync).
+    Result<> save();
+    Result<> sync();
+
+private:
+    class Core;
+    explicit ContentStore(std::unique_ptr<Core> core);
+    std::unique_ptr<Core> core_;
+};
+
+}  // namespace swarmfs::store

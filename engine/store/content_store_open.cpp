@@ -1,0 +1,201 @@
+// What opening and closing a ContentStore put right.
+
+#include <algorithm>
+
+#include "engine/store/content_repair.hpp"
+#include "engine/store/content_store_core.hpp"
+
+namespace swarmfs::store {
+Result<> ContentStore::Core::start() {
+    Disk& disk = shared_.disk();
+    SWARM_CHECK(disk.make_folder(shared_.incoming_folder()));
+    const KeyValueReader& rows = shared_.database().reader();
+    const auto row = rows.get(state_key());
+    const auto before = row ? decode_state(*row) : std::nullopt;
+    if (rows.failed()) {
+        return disk_error(Code::io, "the state of the content store could not be read");
+    }
+    synced_epoch_ = before ? before->synced_epoch : 0;
+    shared_.start_at_epoch(synced_epoch_ + 1);
+    shared_.start_at_number(before ? before->next_number : 0);
+    SWARM_CHECK(finish_all_pending());
+    if (!before) {
+        SWARM_CHECK(settle_unknown());
+    } else {
+        SWARM_CHECK(settle_doubtful(*before));
+        if (!before->clean) {
+            SWARM_CHECK(remove_orphans());
+        }
+    }
+    SWARM_CHECK(empty_incoming());
+    SWARM_CHECK(write_state(false));
+    started_ = true;
+    if (options_.save_after.count() > 0) {
+        saver_ = std::thread([this] { run_saver(); });
+    }
+    return done();
+}
+
+ContentStore::Core::~Core() {
+    shared_.stop();
+    if (saver_.joinable()) {
+        saver_.join();
+    }
+    // A failure here loses nothing that was promised; the next open looks closer then.
+    if (started_ && sync().ok()) {
+        [[maybe_unused]] const auto written = write_state(true);
+    }
+    for (Shelf& shelf : shelves_) {
+        shelf.recent.clear();
+    }
+}
+
+void ContentStore::Core::run_saver() {
+    const auto idle = std::chrono::milliseconds(options_.sync_after);
+    const auto saves_per_sync = std::max(1U, static_cast<unsigned>(idle / options_.save_after));
+    unsigned saves = 0;
+    for (;;) {
+        const auto wake = shared_.wait_for_changes(options_.save_after,
+                                                   saves > 0 ? idle : std::chrono::milliseconds(0));
+        if (wake == StoreShared::Wake::stop) {
+            return;
+        }
+        // Failures are the Database's or the disk's and known there; what failed is tried again.
+        if (wake == StoreShared::Wake::changes) {
+            [[maybe_unused]] const auto saved = save();
+            ++saves;
+        }
+        if (idle.count() > 0 && (wake == StoreShared::Wake::idle || saves >= saves_per_sync)) {
+            [[maybe_unused]] const auto synced = sync();
+            saves = 0;
+        }
+    }
+}
+
+Result<> ContentStore::Core::write_state(bool clean) {
+    StoreState state;
+    state.clean = clean;
+    state.boot = shared_.disk().boot();
+    state.synced_epoch = synced_epoch_;
+    state.next_number = shared_.next_number();
+    return shared_.database().commit(Changes{{state_key(), encode(state)}},
+                                     Durability::process_crash);
+}
+
+Result<> ContentStore::Core::finish_all_pending() {
+    std::vector<ContentId> pending;
+    shared_.database().reader().scan(pending_prefix(), {}, [&](ByteSpan key, ByteSpan) {
+        if (const auto id = id_of_pending_key(key)) {
+            pending.push_back(*id);
+        }
+        return true;
+    });
+    if (pending.empty()) {
+        return done();
+    }
+    Changes changes;
+    for (const ContentId& id : pending) {
+        SWARM_CHECK(shared_.finish_pending(id));
+        changes[pending_key(id)] = std::nullopt;
+    }
+    SWARM_CHECK(shared_.disk().sync_all(shared_.content_folder()));
+    shared_.take_placed();
+    return shared_.database().commit(std::move(changes), Durability::process_crash);
+}
+
+// After a power loss, or when it cannot be told: contents written since the last sync.
+Result<> ContentStore::Core::settle_doubtful(const StoreState& before) {
+    const std::string boot = shared_.disk().boot();
+    if (!boot.empty() && boot == before.boot) {
+        return done();
+    }
+    std::vector<ContentId> doubtful;
+    shared_.database().reader().scan(records_prefix(), {}, [&](ByteSpan key, ByteSpan value) {
+        const auto id = id_of_record_key(key);
+        const auto record = id ? decode_content_record(value) : std::nullopt;
+        if (record && record->epoch > before.synced_epoch) {
+            doubtful.push_back(*id);
+        }
+        return true;
+    });
+    for (const ContentId& id : doubtful) {
+        SWARM_TRY(const auto content, open(id));
+        SWARM_CHECK(ContentRepair(*content).settle());
+    }
+    if (!doubtful.empty()) {
+        shared_.note_repair("the machine went down before everything was synced: " +
+                            std::to_string(doubtful.size()) + " contents were hashed again");
+    }
+    return done();
+}
+
+// The Database knows of nothing: it is new, or was lost. Whatever lies here proves itself.
+Result<> ContentStore::Core::settle_unknown() {
+    std::uint64_t found = 0;
+    SWARM_CHECK(visit_files([&](const ContentId& id, const Path& path) -> Result<> {
+        if (path.extension() != ".data" || id.size <= kSmallBytesMax ||
+            !content::check_content_id(id)) {
+            return done();
+        }
+        SWARM_TRY(const auto content, open(id));
+        {
+            const std::lock_guard lock(content->mutex_);
+            content->masks_.add_all();
+        }
+        ++found;
+        return ContentRepair(*content).settle();
+    }));
+    if (found > 0) {
+        shared_.note_repair("the tables knew of no contents: " + std::to_string(found) +
+                            " found on disk were hashed again");
+        SWARM_CHECK(save());
+        return remove_orphans();
+    }
+    return done();
+}
+
+// Files whose first bits never reached the Database: at most what half a second fetched.
+Result<> ContentStore::Core::remove_orphans() {
+    const KeyValueReader& rows = shared_.database().reader();
+    SWARM_CHECK(save());
+    return visit_files([&](const ContentId& id, const Path& path) -> Result<> {
+        if (rows.get(record_key(id)) || rows.failed()) {
+            return done();
+        }
+        return shared_.disk().remove(path);
+    });
+}
+
+Result<> ContentStore::Core::empty_incoming() {
+    SWARM_TRY(const auto names, shared_.disk().list(shared_.incoming_folder()));
+    for (const auto& name : names) {
+        SWARM_CHECK(shared_.disk().remove(shared_.incoming_folder() / name));
+    }
+    return done();
+}
+
+Result<> ContentStore::Core::visit_files(
+    const std::function<Result<>(const ContentId&, const Path&)>& visit) {
+    SWARM_TRY(const auto folders, shared_.disk().list(shared_.content_folder()));
+    for (const auto& folder : folders) {
+        const Path path = shared_.content_folder() / folder;
+        if (path == shared_.incoming_folder()) {
+            continue;
+        }
+        SWARM_TRY(const FileStatus status, shared_.disk().status(path));
+        if (!status.folder) {
+            continue;
+        }
+        SWARM_TRY(const auto names, shared_.disk().list(path));
+        for (const auto& name : names) {
+            const Path file = path / name;
+            const auto id = id_of_stem(file.stem().string());
+            if (id && (file.extension() == ".data" || file.extension() == ".tree")) {
+                SWARM_CHECK(visit(*id, file));
+            }
+        }
+    }
+    return done();
+}
+
+}  // namespace swarmfs::store

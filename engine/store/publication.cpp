@@ -1,0 +1,287 @@
+#include "engine/store/publication.hpp"
+
+#include <algorithm>
+
+#include "engine/content/changed_tree.hpp"
+
+namespace swarmfs::store {
+namespace {
+
+constexpr std::uint64_t kHashBytesAtOnce = 1 << 20;
+
+}  // namespace
+
+Publication::Publication(StoreShared& shared, StagedFile& staged,
+                         std::shared_ptr<StoredContent> base)
+    : shared_(shared), staged_(staged), base_(std::move(base)), size_(staged.size()) {
+    for (const Segment& segment : staged_.segments(0, size_)) {
+        if (segment.from != SegmentFrom::base) {
+            const std::uint64_t first = leaf_at(segment.range.offset).value;
+            changed_.add(first, leaf_at(segment.range.end() - 1).value + 1 - first);
+        }
+    }
+    const std::uint64_t last = size_ == 0 ? 0 : leaf_count(size_) - 1;
+    if (size_ > 0 &&
+        leaf_bytes(size_, LeafIndex(last)) != leaf_bytes(base_->id().size, LeafIndex(last))) {
+        changed_.add(last, 1);
+    }
+}
+
+bool Publication::changed(std::uint64_t first_leaf, std::uint64_t end_leaf) const {
+    const auto pieces = changed_.pieces(first_leaf, end_leaf - first_leaf);
+    return std::all_of(pieces.begin(), pieces.end(), [](const auto& p) { return p.covered; });
+}
+
+bool Publication::unchanged(std::uint64_t first_leaf, std::uint64_t end_leaf) const {
+    const auto pieces = changed_.pieces(first_leaf, end_leaf - first_leaf);
+    return std::none_of(pieces.begin(), pieces.end(), [](const auto& p) { return p.covered; });
+}
+
+// ---- what is missing ----
+
+std::vector<Range> Publication::missing() {
+    std::vector<Range> missing;
+    asked_.clear();
+    find_missing_bytes(missing);
+    if (size_ > 0) {
+        find_missing_nodes(content::TreeShape(size_).depth(), 0, missing);
+    }
+    return missing;
+}
+
+// The base's parts of leaves that changed: at most one at either end of each of its segments.
+void Publication::find_missing_bytes(std::vector<Range>& missing) {
+    for (const Segment& segment : staged_.segments(0, size_)) {
+        if (segment.from != SegmentFrom::base) {
+            continue;
+        }
+        const std::uint64_t first = leaf_at(segment.range.offset).value;
+        const std::uint64_t last = leaf_at(segment.range.end() - 1).value;
+        for (const std::uint64_t leaf : std::set<std::uint64_t>{first, last}) {
+            if (changed(leaf, leaf + 1) && !base_->has(leaf * kLeafBytes, 1)) {
+                need_leaf(leaf, missing);
+            }
+        }
+    }
+}
+
+// Below `index` on `level` of the new tree: every largest node that is the base's must be known.
+void Publication::find_missing_nodes(unsigned level, std::uint64_t index,
+                                     std::vector<Range>& missing) {
+    const std::uint64_t first = index << level;
+    const std::uint64_t end = std::min((index + 1) << level, leaf_count(size_));
+    const std::uint64_t old_end = std::min((index + 1) << level, leaf_count(base_->id().size));
+    if (first >= end || changed(first, end)) {
+        return;
+    }
+    if (unchanged(first, end) && end == old_end) {
+        const unsigned top = content::TreeShape(base_->id().size).chunk_level();
+        const unsigned up = level < top ? 0 : level - top + 1;
+        const std::uint64_t chunk = (chunk_of(LeafIndex(first)).value >> up) << up;
+        const auto asked = asked_.lower_bound(chunk);
+        const bool will_be_known =
+            asked != asked_.end() && *asked < chunk + (std::uint64_t{1} << up);
+        if (!will_be_known && !base_->knows_node(level, index)) {
+            need_leaf(first, missing);
+        }
+        return;
+    }
+    if (level > 0) {
+        find_missing_nodes(level - 1, index * 2, missing);
+        find_missing_nodes(level - 1, index * 2 + 1, missing);
+    }
+}
+
+void Publication::need_leaf(std::uint64_t leaf, std::vector<Range>& missing) {
+    const Range range{leaf * kLeafBytes, leaf_bytes(base_->id().size, LeafIndex(leaf))};
+    if (std::find(missing.begin(), missing.end(), range) == missing.end()) {
+        missing.push_back(range);
+    }
+    asked_.insert(chunk_of(LeafIndex(leaf)).value);
+}
+
+// ---- making it ----
+
+Result<NewContent> Publication::prepare() {
+    const bool same = size_ == base_->id().size && changed_.count() == 0;
+    if (same || size_ == 0) {
+        NewContent fresh(same ? base_->id() : content::kEmptyContent);
+        fresh.data_ = staged_.path();
+        fresh.known_ = true;
+        return fresh;
+    }
+    if (size_ <= kSmallBytesMax) {
+        return prepare_small();
+    }
+    return changed(0, leaf_count(size_)) ? prepare_whole() : prepare_over_base();
+}
+
+Result<> Publication::read(std::uint64_t offset, MutableByteSpan out) const {
+    for (const Segment& segment : staged_.segments(offset, out.size())) {
+        const auto part = out.subspan(static_cast<std::size_t>(segment.range.offset - offset),
+                                      static_cast<std::size_t>(segment.range.length));
+        if (segment.from == SegmentFrom::zero) {
+            std::fill(part.begin(), part.end(), std::uint8_t{0});
+        } else if (segment.from == SegmentFrom::staged) {
+            SWARM_CHECK(staged_.read(segment.range.offset, part));
+        } else if (auto got = base_->read(segment.range.offset, part); !got) {
+            const Code code = got.error().code;
+            return code == Code::not_found || code == Code::corrupt
+                       ? disk_error(Code::unavailable,
+                                    "a part of the version before must be fetched first")
+                       : std::move(got).error();
+        }
+    }
+    return done();
+}
+
+Result<NewContent> Publication::prepare_small() {
+    Bytes bytes(static_cast<std::size_t>(size_));
+    SWARM_CHECK(read(0, bytes));
+    ContentId id;
+    id.size = size_;
+    content::hash_leaves(bytes, {&id.root, 1});
+    NewContent fresh(id);
+    fresh.masks_.add_all();
+    fresh.checked_.add_all();
+    fresh.small_ = std::move(bytes);
+    fresh.data_ = staged_.path();
+    return fresh;
+}
+
+// Nothing of the base's tree can be used: everything is hashed once, in order.
+Result<NewContent> Publication::prepare_whole() {
+    SWARM_TRY(auto fresh, hash_into_new(shared_, size_, [this](std::uint64_t offset, auto out) {
+                  return read(offset, out);
+              }));
+    SWARM_CHECK(copy_unchanged(fresh));
+    return fresh;
+}
+
+Result<NewContent> Publication::prepare_over_base() {
+    if (!missing().empty()) {
+        return disk_error(Code::unavailable, "a part of the version before must be fetched first");
+    }
+    const Path path = shared_.incoming_path(".tree");
+    SWARM_TRY(const auto tree, shared_.disk().open(path, Open::create_new));
+    auto id = write_tree(*tree);
+    if (!id) {
+        SWARM_CHECK(shared_.disk().remove(path));
+        return std::move(id).error();
+    }
+    NewContent fresh(*id);
+    fresh.tree_ = path;
+    SWARM_CHECK(copy_unchanged(fresh));
+    return fresh;
+}
+
+// The base's nodes at their new places, then those that differ over them. Nodes the base does not
+// know are copied as the nothing they are; nobody reads them before they are known.
+Result<ContentId> Publication::write_tree(File& tree) {
+    const content::TreeShape before(base_->id().size);
+    const content::TreeShape after(size_);
+    TreeFileSink sink(tree, size_);
+    if (before.leaves() == 1) {
+        SWARM_CHECK(sink.write_nodes(0, 0, {&base_->id().root, 1}));
+    } else {
+        SWARM_TRY(const auto old_tree, base_->tree_file(Open::read));
+        SWARM_TRY(const FileStatus status, old_tree->status());
+        for (unsigned level = 0; level < std::min(before.depth(), after.depth() + 1); ++level) {
+            const std::uint64_t from = before.node_offset(level, 0);
+            const std::uint64_t bytes =
+                std::min(before.nodes(level), after.nodes(level)) * content::kHashBytes;
+            if (from < status.size) {
+                SWARM_CHECK(tree.copy_from(*old_tree, from, after.node_offset(level, 0),
+                                           std::min(bytes, status.size - from)));
+            }
+        }
+    }
+    content::ChangedLeaves leaves;
+    Bytes buffer;
+    std::vector<Hash256> hashes;
+    for (const Range& run : changed_.all()) {
+        const std::uint64_t end = std::min(run.end() * kLeafBytes, size_);
+        for (std::uint64_t offset = run.offset * kLeafBytes; offset < end;) {
+            buffer.resize(static_cast<std::size_t>(std::min(kHashBytesAtOnce, end - offset)));
+            SWARM_CHECK(read(offset, buffer));
+            hashes.resize(leaf_count(buffer.size()));
+            content::hash_leaves(buffer, hashes);
+            for (std::size_t i = 0; i < hashes.size(); ++i) {
+                leaves[leaf_at(offset) + i] = hashes[i];
+            }
+            offset += buffer.size();
+        }
+    }
+    return content::change_tree(base_->nodes(), before.size(), size_, leaves, sink);
+}
+
+// The staged file becomes the content's: the base's parts of changed leaves are filled in, and its
+// stored unchanged leaves copied (shared, where the file system can).
+Result<> Publication::copy_unchanged(NewContent& fresh) {
+    SWARM_TRY(const auto target, shared_.disk().open(staged_.path(), Open::write));
+    std::shared_ptr<File> source;  // absent: copied through memory, and hashed on the way
+    if (!base_->in_place() && base_->id().size > kSmallBytesMax) {
+        if (auto file = base_->data_file(Open::read)) {
+            source = *file;
+        }
+    }
+    std::uint64_t begin = 0;  // of what is to be copied, in bytes
+    std::uint64_t end = 0;
+    const auto copy = [&]() -> Result<> {
+        return begin == end ? done() : copy_range(*target, source.get(), begin, end - begin);
+    };
+    for (const Segment& segment : staged_.segments(0, size_)) {
+        if (segment.from != SegmentFrom::base) {
+            continue;
+        }
+        for (std::uint64_t at = segment.range.offset; at < segment.range.end();) {
+            const LeafIndex leaf = leaf_at(at);
+            const std::uint64_t next = std::min((leaf.value + 1) * kLeafBytes, segment.range.end());
+            if (base_->has(at, next - at)) {
+                if (end != at) {
+                    SWARM_CHECK(copy());
+                    begin = at;
+                }
+                end = next;
+            }
+            at = next;
+        }
+    }
+    SWARM_CHECK(copy());
+    SWARM_CHECK(staged_.extend());
+    for (std::uint64_t chunk = 0; chunk < chunk_count(size_); ++chunk) {
+        const std::uint64_t first = first_leaf(ChunkIndex(chunk)).value;
+        std::uint16_t mask = 0;
+        std::uint16_t hashed = 0;
+        for (unsigned leaf = 0; leaf < leaves_in_chunk(size_, ChunkIndex(chunk)); ++leaf) {
+            const auto bit = static_cast<std::uint16_t>(1U << leaf);
+            if (changed(first + leaf, first + leaf + 1)) {
+                hashed = static_cast<std::uint16_t>(hashed | bit);
+            } else if (base_->has((first + leaf) * kLeafBytes, 1)) {
+                mask = static_cast<std::uint16_t>(mask | bit);
+            }
+        }
+        fresh.masks_.add(ChunkIndex(chunk), static_cast<std::uint16_t>(mask | hashed));
+        fresh.checked_.add(ChunkIndex(chunk), hashed);
+    }
+    fresh.data_ = staged_.path();
+    return done();
+}
+
+Result<> Publication::copy_range(File& target, const File* source, std::uint64_t offset,
+                                 std::uint64_t length) {
+    if (source != nullptr) {
+        return target.copy_from(*source, offset, offset, length);
+    }
+    Bytes buffer;
+    while (length > 0) {
+        buffer.resize(static_cast<std::size_t>(std::min(kHashBytesAtOnce, length)));
+        SWARM_CHECK(base_->read(offset, buffer));
+        SWARM_CHECK(target.write_at(offset, buffer));
+        offset += buffer.size();
+        length -= buffer.size();
+    }
+    return done();
+}
+
+}  // namespace swarmfs::store

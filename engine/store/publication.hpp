@@ -1,0 +1,52 @@
+#pragma once
+// How a staged file becomes a content: which leaves changed, what must be known of the base to name
+// the result, and what is taken over from it. Internal to ContentStore.
+//
+//   base      |----------|----------|----------|----      leaves of the version before
+//   staged          xxxxxxxxxx                            what was written
+//   changed   [==========][=========]                     leaves to be hashed; their base parts are
+//                                                         needed, the others' hashes are the base's
+
+#include <memory>
+#include <set>
+
+#include "engine/store/extents.hpp"
+#include "engine/store/new_content.hpp"
+#include "engine/store/staged_file.hpp"
+#include "engine/store/store_shared.hpp"
+#include "engine/store/stored_content.hpp"
+
+namespace swarmfs::store {
+
+class Publication {
+public:
+    Publication(StoreShared& shared, StagedFile& staged, std::shared_ptr<StoredContent> base);
+
+    std::vector<Range> missing();
+    Result<NewContent> prepare();
+
+private:
+    bool changed(std::uint64_t first_leaf, std::uint64_t end_leaf) const;    // all of them
+    bool unchanged(std::uint64_t first_leaf, std::uint64_t end_leaf) const;  // all of them
+    void find_missing_bytes(std::vector<Range>& missing);
+    void find_missing_nodes(unsigned level, std::uint64_t index, std::vector<Range>& missing);
+    void need_leaf(std::uint64_t leaf, std::vector<Range>& missing);
+
+    Result<> read(std::uint64_t offset, MutableByteSpan out) const;
+    Result<NewContent> prepare_small();
+    Result<NewContent> prepare_whole();
+    Result<NewContent> prepare_over_base();
+    Result<ContentId> write_tree(File& tree);
+    Result<> copy_unchanged(NewContent& fresh);
+    Result<> copy_range(File& target, const File* source, std::uint64_t offset,
+                        std::uint64_t length);
+
+    StoreShared& shared_;
+    StagedFile& staged_;
+    std::shared_ptr<StoredContent> base_;
+    std::uint64_t size_;
+    Extents changed_;                // in leaves
+    std::set<std::uint64_t> asked_;  // chunks of the base of which a leaf is asked for
+};
+
+}  // namespace swarmfs::store

@@ -1,0 +1,101 @@
+#include "engine/store/store_shared.hpp"
+
+#include <utility>
+
+#include "engine/core/log.hpp"
+#include "engine/store/stored_content.hpp"
+
+namespace swarmfs::store {
+namespace {
+
+// Lines of repair kept for the report; the log has them all.
+constexpr std::size_t kRepairsMax = 1000;
+
+}  // namespace
+
+Path StoreShared::folder_of(const ContentId& id) const {
+    return content_folder() / id.root.hex().substr(0, 2);
+}
+Path StoreShared::data_path(const ContentId& id) const {
+    return folder_of(id) / (file_stem(id) + ".data");
+}
+Path StoreShared::tree_path(const ContentId& id) const {
+    return folder_of(id) / (file_stem(id) + ".tree");
+}
+Path StoreShared::incoming_path(const char* suffix) {
+    return incoming_folder() / (std::to_string(next_number_++) + suffix);
+}
+
+Result<> StoreShared::finish_pending(const ContentId& id) {
+    const auto row = database_.reader().get(pending_key(id));
+    const auto pending = row ? decode_pending(*row) : std::nullopt;
+    if (!pending) {
+        return done();
+    }
+    SWARM_CHECK(disk_.make_folder(folder_of(id)));
+    const auto move = [&](const std::string& from, const Path& to) -> Result<> {
+        if (from.empty() || disk_.status(home_ / from).ok() == false) {
+            return done();  // moved before
+        }
+        return disk_.rename(home_ / from, to);
+    };
+    SWARM_CHECK(move(pending->tree, tree_path(id)));
+    SWARM_CHECK(move(pending->data, data_path(id)));
+    const std::lock_guard lock(mutex_);
+    placed_.push_back(id);
+    return done();
+}
+
+void StoreShared::add_changed(std::shared_ptr<StoredContent> content) {
+    {
+        const std::lock_guard lock(mutex_);
+        changed_.push_back(std::move(content));
+    }
+    wake_.notify_all();
+}
+
+std::vector<std::shared_ptr<StoredContent>> StoreShared::take_changed() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(changed_, {});
+}
+
+std::vector<ContentId> StoreShared::take_placed() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(placed_, {});
+}
+
+StoreShared::Wake StoreShared::wait_for_changes(std::chrono::milliseconds age,
+                                                std::chrono::milliseconds idle) {
+    std::unique_lock lock(mutex_);
+    const auto woken = [this] { return stopping_ || !changed_.empty(); };
+    if (idle.count() == 0) {
+        wake_.wait(lock, woken);
+    } else if (!wake_.wait_for(lock, idle, woken)) {
+        return Wake::idle;
+    }
+    wake_.wait_for(lock, age, [this] { return stopping_; });
+    return stopping_ ? Wake::stop : Wake::changes;
+}
+
+void StoreShared::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+}
+
+void StoreShared::note_repair(std::string line) {
+    log_warning("store", line);
+    const std::lock_guard lock(mutex_);
+    if (repairs_.size() < kRepairsMax) {
+        repairs_.push_back(std::move(line));
+    }
+}
+
+std::vector<std::string> StoreShared::repairs() const {
+    const std::lock_guard lock(mutex_);
+    return repairs_;
+}
+
+}  // namespace swarmfs::store

@@ -1,0 +1,80 @@
+#pragma once
+// What the contents of one home share: paths, open files, and the list of those whose rows changed.
+// Internal to the content store.
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "engine/store/content_rows.hpp"
+#include "engine/store/database.hpp"
+#include "engine/store/disk.hpp"
+#include "engine/store/file_cache.hpp"
+
+namespace swarmfs::store {
+
+class StoredContent;
+
+class StoreShared {
+public:
+    StoreShared(Disk& disk, Database& database, Path home, std::size_t files_max)
+        : disk_(disk), database_(database), home_(std::move(home)), files_(files_max) {}
+
+    Disk& disk() { return disk_; }
+    Database& database() { return database_; }
+    FileCache& files() { return files_; }
+    const Path& home() const { return home_; }
+
+    Path content_folder() const { return home_ / "content"; }
+    Path incoming_folder() const { return home_ / "content" / "incoming"; }
+    Path folder_of(const ContentId& id) const;
+    Path data_path(const ContentId& id) const;
+    Path tree_path(const ContentId& id) const;
+    // A new name for a file that is being made.   Thread: any.
+    Path incoming_path(const char* suffix);
+
+    // Moves the files of a pending content to their place, if it has any left to move. Writes
+    // nothing to the Database, so a batch may be open. Its row goes after the next sync, because a
+    // power loss may undo the move.
+    Result<> finish_pending(const ContentId& id);
+    // Pending contents that were placed since the last call.
+    std::vector<ContentId> take_placed();
+
+    // Its rows must be written. Wakes the saver.
+    void add_changed(std::shared_ptr<StoredContent> content);
+    std::vector<std::shared_ptr<StoredContent>> take_changed();
+    enum class Wake { changes, idle, stop };
+    // Waits until something changed, then for `age` more; or, when that is not zero, for `idle`.
+    Wake wait_for_changes(std::chrono::milliseconds age, std::chrono::milliseconds idle);
+    void stop();
+
+    // When files were last written to, in steps between two syncs of everything.
+    std::uint64_t epoch() const { return epoch_; }
+    std::uint64_t next_epoch() { return epoch_++; }
+    void start_at_epoch(std::uint64_t epoch) { epoch_ = epoch; }
+    std::uint64_t next_number() const { return next_number_; }
+    void start_at_number(std::uint64_t number) { next_number_ = number; }
+
+    // Puts the repairs of contents on record.   Thread: any.
+    void note_repair(std::string line);
+    std::vector<std::string> repairs() const;
+
+private:
+    Disk& disk_;
+    Database& database_;
+    const Path home_;
+    FileCache files_;
+    std::atomic<std::uint64_t> epoch_ = 1;
+    std::atomic<std::uint64_t> next_number_ = 0;
+
+    mutable std::mutex mutex_;  // guards what follows
+    std::condition_variable wake_;
+    std::vector<std::shared_ptr<StoredContent>> changed_;
+    std::vector<ContentId> placed_;
+    std::vector<std::string> repairs_;
+    bool stopping_ = false;
+};
+
+}  // namespace swarmfs::store

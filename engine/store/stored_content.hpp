@@ -1,0 +1,147 @@
+#pragma once
+// One content at rest: which of its leaves are here, reading them, and taking in proven ones.
+//
+//   1. A leaf is stored when its bytes, its hash and its hash's way to the root were written before
+//      its bit was set. Bits reach the Database in batches, later; what is lost with them after a
+//      kill is fetched again.
+//   2. Every leaf is hashed when it is first read after a start, and in a file shared in place at
+//      every read. One that does not match is dropped: it is not here any more.
+//   3. Nodes of the tree file are never taken back while the content has a record, so a node above
+//   a
+//      leaf that was stored once may be relied on.
+//   4. Locks are held for moments, never while the disk works.
+// Thread: any, for all of it.
+
+#include <memory>
+#include <mutex>
+#include <span>
+
+#include "engine/content/proof.hpp"
+#include "engine/content/tree_nodes.hpp"
+#include "engine/content/tree_shape.hpp"
+#include "engine/core/key_value.hpp"
+#include "engine/store/content_rows.hpp"
+#include "engine/store/file_cache.hpp"
+#include "engine/store/leaf_masks.hpp"
+
+namespace swarmfs::store {
+
+class StoreShared;
+
+// What is known of the tree above one chunk: what a proof need not repeat.
+struct KnownTree {
+    content::KnownNode ancestor;                 // the lowest known one; the root at worst
+    std::optional<content::ChunkHashes> proven;  // the leaves' own hashes, when they are known
+};
+
+class StoredContent final : public std::enable_shared_from_this<StoredContent> {
+public:
+    // ContentStore::open makes these.
+    StoredContent(std::shared_ptr<StoreShared> shared, const ContentId& id);
+
+    const ContentId& id() const { return id_; }
+    std::uint16_t leaf_mask(ChunkIndex chunk) const;
+    // Requires: the range lies inside the content.
+    bool has(std::uint64_t offset, std::uint64_t length) const;
+    bool complete() const;
+    std::uint64_t stored_bytes() const;
+    // One bit a chunk from `first` on, most significant first; set where the whole chunk is here.
+    void whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const;
+    bool owned() const;
+    bool in_place() const;
+
+    // Returns: bytes read; fewer than asked only at the end of the content.
+    // Errors: not_found (a leaf of the range is not stored: fetch it), corrupt (it was, and no
+    // longer matches its hash: it is dropped now, fetch it), io.
+    Result<std::size_t> read(std::uint64_t offset, MutableByteSpan out);
+    // Whole leaves, for a peer. Requires: the leaves exist; out has room for them.
+    Result<std::size_t> read_leaves(ChunkIndex chunk, unsigned first, unsigned count,
+                                    MutableByteSpan out);
+
+    // Takes in leaves that `proven` proved, one span each. Storing what is stored is no error.
+    // Errors: no_space, io: nothing was stored; cancelled: the content was removed meanwhile.
+    Result<> write_verified(ChunkIndex chunk, unsigned first, std::span<const ByteSpan> leaves,
+                            const content::ChunkHashes& proven);
+
+    // The hashes of the chunk's leaves. Errors: not_found (never stored), corrupt, io.
+    Result<content::ChunkHashes> leaf_hashes(ChunkIndex chunk);
+    // See content/proof.hpp; checked against the root before it is returned.
+    // Errors: invalid (impossible level), not_found, corrupt, io.
+    Result<std::vector<Hash256>> chunk_proof(ChunkIndex chunk, unsigned known_level);
+    KnownTree known(ChunkIndex chunk);
+    // Nodes of the tree, those that are known. Valid until: this content dies.
+    const content::NodeSource& nodes() const { return nodes_; }
+    bool knows_node(unsigned level, std::uint64_t index) const;
+
+    // What is stored of it survives power loss, once the Database is synced too.
+    // Errors: io: what was not synced is lost to a power loss.
+    Result<> sync();
+    // The file that holds exactly this content, for splice and passthrough.
+    // Errors: not_found when it is not whole, is small, or is shared in place.
+    Result<std::shared_ptr<File>> whole_file();
+
+private:
+    friend class ContentStore;
+    friend class StoreShared;
+    friend class ContentRepair;
+    friend class Publication;
+
+    class Nodes final : public content::NodeSource {
+    public:
+        explicit Nodes(StoredContent& content) : content_(content) {}
+        Result<> read_nodes(unsigned level, std::uint64_t first,
+                            std::span<Hash256> out) const override;
+
+    private:
+        StoredContent& content_;
+    };
+
+    // stored_content_state.cpp: what the Database says, and back to it
+    Result<> load();
+    Result<> load_once();
+    bool files_fit() const;
+    void collect(KeyValueWriter& rows, std::uint64_t epoch);
+    void collect_again();
+    void forget_everything();
+    void note_change();
+
+    Result<std::shared_ptr<File>> data_file(Open how);
+    Result<std::shared_ptr<File>> tree_file(Open how);
+    Result<std::shared_ptr<File>> place_file();
+    Result<> read_tree(unsigned level, std::uint64_t first, std::span<Hash256> out);
+    Result<> write_tree(const content::ChunkHashes& proven);
+    Result<> read_checked(File& file, ChunkIndex chunk, unsigned leaf, std::uint64_t skip,
+                          MutableByteSpan out, const content::ChunkHashes& hashes);
+    Result<std::size_t> read_file(std::uint64_t offset, MutableByteSpan out);
+    Error drop(ChunkIndex chunk, std::uint16_t bits, const char* why);
+    Error drop_all(const char* why);
+    Error not_here() const;
+    void add_place(const Place& place);  // requires: mutex_ is held
+
+    // Fixed at construction.
+    const std::shared_ptr<StoreShared> owner_;  // so that a handle may be dropped after the store
+    StoreShared& shared_;
+    const ContentId id_;
+    const content::TreeShape shape_;
+    Nodes nodes_;
+
+    std::mutex load_mutex_;
+    bool loaded_ = false;  // guarded by load_mutex_
+
+    FileSlot data_;
+    FileSlot tree_;
+    FileSlot place_;
+
+    mutable std::mutex mutex_;  // guards what follows
+    LeafMasks masks_;
+    LeafMasks checked_;  // leaves whose bytes were seen to match since the start
+    bool owned_ = false;
+    std::vector<Place> places_;
+    Bytes small_;                   // the bytes of a small content that is here
+    std::uint64_t generation_ = 0;  // changes when files are removed or replaced
+    bool replaced_ = false;         // a NewContent is about to take its place: rows are its own
+    bool changed_ = false;          // queued to be saved
+    std::set<std::uint64_t> saved_pages_;
+};
+
+}  // namespace swarmfs::store

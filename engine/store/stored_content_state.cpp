@@ -1,0 +1,170 @@
+// What the Database says of a content, and back to it.
+
+#include "engine/content/tree_builder.hpp"
+#include "engine/store/content_repair.hpp"
+#include "engine/store/store_shared.hpp"
+#include "engine/store/stored_content.hpp"
+
+namespace swarmfs::store {
+
+Result<> StoredContent::load() {
+    const std::lock_guard lock(load_mutex_);
+    if (loaded_) {
+        return done();
+    }
+    SWARM_CHECK(load_once());
+    loaded_ = true;
+    return done();
+}
+
+Result<> StoredContent::load_once() {
+    const KeyValueReader& rows = shared_.database().reader();
+    if (id_.size <= kSmallBytesMax) {
+        const auto row = rows.get(small_key(id_));
+        const auto small = row ? decode_small(*row) : std::nullopt;
+        if (!small || small->bytes.size() != id_.size || id_.size == 0) {
+            return done();
+        }
+        Hash256 hash;
+        content::hash_leaves(small->bytes, {&hash, 1});
+        if (hash != id_.root) {
+            shared_.note_repair(file_stem(id_) + ": its bytes no longer match its hash");
+            return done();
+        }
+        const std::lock_guard lock(mutex_);
+        small_ = small->bytes;
+        owned_ = small->owned;
+        masks_.add_all();
+        return done();
+    }
+    const auto row = rows.get(record_key(id_));
+    const auto record = row ? decode_content_record(*row) : std::nullopt;
+    if (!record) {
+        return done();
+    }
+    SWARM_CHECK(shared_.finish_pending(id_));
+    LeafMasks masks(id_.size);
+    std::set<std::uint64_t> pages;
+    rows.scan(masks_prefix(id_), {}, [&](ByteSpan key, ByteSpan value) {
+        const auto page = page_of_mask_key(key);
+        if (page && value.size() == LeafMasks::kPageChunks * 2) {
+            pages.insert(*page);
+            masks.load_page(*page, value);
+        }
+        return true;
+    });
+    if (record->complete) {
+        masks.add_all();
+    }
+    if (rows.failed()) {
+        return disk_error(Code::io, "the record of " + file_stem(id_) + " could not be read");
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        owned_ = record->owned;
+        places_ = record->places;
+        masks_ = std::move(masks);
+        saved_pages_ = std::move(pages);
+    }
+    if (!files_fit()) {
+        shared_.note_repair(file_stem(id_) + ": its files are shorter than what is stored in them");
+        SWARM_CHECK(ContentRepair(*this).settle());
+    }
+    return done();
+}
+
+// Whether the files are long enough for what is said to be in them: what a truncation or a lost
+// file shows without reading a byte.
+bool StoredContent::files_fit() const {
+    bool elsewhere = false;
+    std::uint64_t data_needed = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        if (masks_.stored_bytes() == 0) {
+            return true;
+        }
+        elsewhere = !places_.empty();
+        data_needed = masks_.stored_end();
+    }
+    const auto long_enough = [&](const Path& path, std::uint64_t needed) {
+        const auto status = shared_.disk().status(path);
+        return status && status->regular && status->size >= needed;
+    };
+    const std::uint64_t tree_needed =
+        shape_.leaves() == 1 ? 0 : shape_.node_offset(shape_.depth(), 0);
+    return (elsewhere || long_enough(shared_.data_path(id_), data_needed)) &&
+           (tree_needed == 0 || long_enough(shared_.tree_path(id_), tree_needed));
+}
+
+void StoredContent::add_place(const Place& place) {
+    std::erase_if(places_, [&](const Place& other) { return other.path == place.path; });
+    if (places_.size() == ContentRecord::kPlacesMax) {
+        places_.erase(places_.begin());
+    }
+    places_.push_back(place);
+}
+
+void StoredContent::note_change() {
+    {
+        const std::lock_guard lock(mutex_);
+        if (changed_) {
+            return;
+        }
+        changed_ = true;
+    }
+    shared_.add_changed(shared_from_this());
+}
+
+void StoredContent::collect(KeyValueWriter& rows, std::uint64_t epoch) {
+    const std::lock_guard lock(mutex_);
+    changed_ = false;
+    if (replaced_ || id_.size == 0) {
+        return;
+    }
+    if (id_.size <= kSmallBytesMax) {
+        if (masks_.complete()) {
+            rows.put(small_key(id_), encode_small(owned_, small_));
+        } else {
+            rows.erase(small_key(id_));
+        }
+        return;
+    }
+    std::set<std::uint64_t> pages = masks_.take_changed();
+    if (masks_.complete() || masks_.stored_bytes() == 0) {
+        for (const std::uint64_t page : saved_pages_) {
+            rows.erase(mask_key(id_, page));
+        }
+        saved_pages_.clear();
+    } else {
+        for (const std::uint64_t page : pages) {
+            rows.put(mask_key(id_, page), masks_.encode_page(page));
+            saved_pages_.insert(page);
+        }
+    }
+    if (masks_.stored_bytes() == 0) {
+        rows.erase(record_key(id_));
+        return;
+    }
+    ContentRecord record;
+    record.complete = masks_.complete();
+    record.owned = owned_;
+    record.epoch = epoch;
+    record.stored_bytes = masks_.stored_bytes();
+    record.places = places_;
+    rows.put(record_key(id_), encode(record));
+}
+
+// What collect() gave did not reach the Database: give all of it again.
+void StoredContent::collect_again() {
+    {
+        const std::lock_guard lock(mutex_);
+        masks_.change_all();
+        if (changed_) {
+            return;
+        }
+        changed_ = true;
+    }
+    shared_.add_changed(shared_from_this());
+}
+
+}  // namespace swarmfs::store
