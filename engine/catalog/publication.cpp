@@ -116,6 +116,10 @@ Result<Bytes> sign_header(const Header& header, const crypto::SigningKey& key) {
     return bytes;
 }
 
+bool is_header_message(ByteSpan message) {
+    return !message.empty() && message[0] == kHeaderType;
+}
+
 Result<SignedHeader> decode_header(ByteSpan message) {
     return decode(message, Trust::check_signature);
 }

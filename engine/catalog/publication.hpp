@@ -80,6 +80,9 @@ Result<SignedHeader> decode_header(ByteSpan message);
 // The same for bytes that were checked when they were stored.
 Result<SignedHeader> decode_trusted_header(ByteSpan message);
 
+// Whether the message is a header rather than entries, as far as its first byte says.
+bool is_header_message(ByteSpan message);
+
 // One entry as it travels. `bytes` are an entry's or a stub's.
 enum class ItemForm : std::uint8_t { entry = 1, stub = 2 };
 struct Item {
