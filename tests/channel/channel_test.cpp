@@ -213,6 +213,37 @@ TEST_CASE("a payload in message one is refused though a member sealed it") {
     CHECK(responder.diffie_hellmans() == 0);
 }
 
+TEST_CASE("a payload in messages two and three is refused though a member sealed it") {
+    SeededDice dice(1);
+    const ChannelSecrets member = member_of(1, dice);
+    // A member's end that our rules do not bind.
+    const auto unbound = [&](NoiseRole role) {
+        NoiseKeys keys;
+        keys.own_static = member.own_static;
+        const Bytes psk = crypto::hkdf_sha256(member.read_secret.span(), "swarmfs psk", 32);
+        std::copy(psk.begin(), psk.end(), keys.psks.emplace_back().mutable_span().begin());
+        Bytes prologue = to_bytes(as_bytes("swarmfs\x01"));
+        prologue.insert(prologue.end(), member.swarm.bytes.begin(), member.swarm.bytes.end());
+        return NoiseHandshake(noise_pattern("XXpsk0").value(), role, prologue, keys, dice);
+    };
+    for (const char* payload : {"", "x"}) {
+        const bool taken = *payload == 0;
+        Handshake initiator = Handshake::initiator(member, dice);
+        NoiseHandshake answers = unbound(NoiseRole::responder);
+        REQUIRE(answers.read_message(body(initiator.start().value())).ok());
+        const Bytes two = answers.write_message(as_bytes(payload)).value();
+        CHECK(initiator.receive(two).ok() == taken);
+
+        Handshake responder = Handshake::responder({member}, dice);
+        NoiseHandshake dials = unbound(NoiseRole::initiator);
+        const Bytes answer = responder.receive(dials.write_message({}).value()).value();
+        REQUIRE(dials.read_message(body(answer)).ok());
+        const Bytes three = dials.write_message(as_bytes(payload)).value();
+        CHECK(responder.receive(three).ok() == taken);
+        CHECK(responder.finished() == taken);
+    }
+}
+
 TEST_CASE("an insider whose key is of low order gets no answer") {
     SeededDice dice(1);
     const ChannelSecrets member = member_of(1, dice);

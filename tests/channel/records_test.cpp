@@ -153,6 +153,16 @@ TEST_CASE("a close is told from a cut, and nothing may follow it") {
     CHECK_FALSE(pair.bob.receive.open(more).ok());
 }
 
+TEST_CASE("a genuine record after the close is refused") {
+    crypto::Secret32 key;
+    SendCipher says_goodbye(key);
+    SendCipher goes_on(key);
+    ReceiveCipher receive(key);
+    (void)sealed(goes_on, "in place of the close");
+    CHECK(opened(receive, says_goodbye.seal_close()).empty());
+    CHECK(opened(receive, sealed(goes_on, "afterwards")) == "refused");
+}
+
 TEST_CASE("a close ends one direction only") {
     Ends pair = ends();
     CHECK(opened(pair.bob.receive, pair.alice.send.seal_close()).empty());
