@@ -332,6 +332,37 @@ TEST_CASE("the oldest silent half-open link makes room, proven ones do not count
     CHECK(pair.listener->half_open() == 0);
 }
 
+TEST_CASE(
+    "a flood of silent links does not keep out one that speaks, and costs no more than its cap") {
+    Pair pair({.listen = "127.0.0.1:0", .half_open_per_host_max = 32});
+    Held near(std::move(pair.dial_it().value()));
+    Held far(pair.guests.next());
+    Bytes buffer(1);
+    const Bytes one = {7};
+    REQUIRE(near.run(write_all(near.link.get(), {one})).ok());
+    REQUIRE(*far.run(read_once(far.link.get(), &buffer)) == 1);
+
+    boost::asio::io_context context;
+    const tcp::endpoint target(boost::asio::ip::address_v4::loopback(),
+                               pair.listener->address().port);
+    std::vector<tcp::socket> flood;
+    std::vector<Held> waiting;
+    for (int i = 0; i < 300; ++i) {
+        flood.emplace_back(context);
+        flood.back().connect(target);
+        waiting.emplace_back(pair.guests.next());
+    }
+    CHECK(pair.listener->half_open() == 32);
+    CHECK(pair.listener->pushed_out() == 300 + 1 - 32);
+    CHECK(far.run(write_all(far.link.get(), {one})).ok());
+    CHECK(*near.run(read_once(near.link.get(), &buffer)) == 1);
+    // A newcomer in the middle of the flood is let in as well.
+    Held late(std::move(pair.dial_it().value()));
+    Held late_far(pair.guests.next());
+    CHECK(late.run(write_all(late.link.get(), {one})).ok());
+    CHECK(*late_far.run(read_once(late_far.link.get(), &buffer)) == 1);
+}
+
 TEST_CASE("a closed listener hands over nobody any more and frees its port") {
     Pair pair;
     Held near(std::move(pair.dial_it().value()));
