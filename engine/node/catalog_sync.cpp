@@ -92,6 +92,10 @@ void CatalogSync::on_published() {
     grown();
 }
 
+Result<> CatalogSync::take(ByteSpan message) {
+    return catalog::is_header_message(message) ? header(message) : entries(message);
+}
+
 Result<> CatalogSync::header(ByteSpan bytes) {
     SWARM_TRY(const catalog::HeaderOutcome outcome, tree_.apply_header(bytes));
     (void)outcome;

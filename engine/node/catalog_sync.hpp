@@ -34,8 +34,7 @@ public:
     // Called whenever the catalog has grown by what others said.
     void on_grown(std::function<void()> act) { on_grown_ = std::move(act); }
     // What a tracker sent: as from a peer, without a session. Errors: those of Tree.
-    Result<> take_header(ByteSpan bytes) { return header(bytes); }
-    Result<> take_entries(ByteSpan bytes) { return entries(bytes); }
+    Result<> take(ByteSpan message);
     void stop();
 
     std::vector<protocol::VectorItem> our_vector() override;

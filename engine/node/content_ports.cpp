@@ -1,12 +1,14 @@
 #include "engine/node/content_ports.hpp"
 
+#include <atomic>
+
 namespace swarmfs::node {
 namespace {
 
 class StorePort final : public swarm::ContentPort {
 public:
-    explicit StorePort(std::shared_ptr<store::StoredContent> content)
-        : content_(std::move(content)) {}
+    StorePort(std::shared_ptr<store::StoredContent> content, StorePorts::Completed completed)
+        : content_(std::move(content)), completed_(std::move(completed)) {}
 
     std::uint16_t leaf_mask(ChunkIndex chunk) const override { return content_->leaf_mask(chunk); }
     bool complete() const override { return content_->complete(); }
@@ -25,11 +27,17 @@ public:
     }
     Result<> store(protocol::LeafRange range, std::span<const ByteSpan> leaves,
                    const content::ChunkHashes& proven) override {
-        return content_->write_verified(range.chunk, range.first, leaves, proven);
+        SWARM_CHECK(content_->write_verified(range.chunk, range.first, leaves, proven));
+        if (content_->complete() && !told_.exchange(true)) {
+            completed_(content_->id());
+        }
+        return done();
     }
 
 private:
     const std::shared_ptr<store::StoredContent> content_;
+    const StorePorts::Completed completed_;
+    std::atomic<bool> told_ = false;
 };
 
 }  // namespace
@@ -40,7 +48,8 @@ Result<std::shared_ptr<swarm::ContentPort>> StorePorts::open(const ContentId& co
     if (purpose == swarm::Purpose::serve && stored->stored_bytes() == 0) {
         return std::shared_ptr<swarm::ContentPort>();
     }
-    return std::shared_ptr<swarm::ContentPort>(std::make_shared<StorePort>(std::move(stored)));
+    return std::shared_ptr<swarm::ContentPort>(
+        std::make_shared<StorePort>(std::move(stored), completed_));
 }
 
 }  // namespace swarmfs::node

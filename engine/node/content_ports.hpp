@@ -1,6 +1,9 @@
 #pragma once
 // The store as the swarm sees it: joins swarm/ports.hpp to store/content_store.hpp. Thread: any.
 
+#include <functional>
+
+#include "engine/core/key_value.hpp"
 #include "engine/store/content_store.hpp"
 #include "engine/swarm/ports.hpp"
 
@@ -8,12 +11,16 @@ namespace swarmfs::node {
 
 class StorePorts final : public swarm::ContentPorts {
 public:
-    explicit StorePorts(store::ContentStore& contents) : contents_(contents) {}
+    // `completed` is called when a content has become whole by what was fetched. Any thread.
+    using Completed = std::function<void(const ContentId&)>;
+    StorePorts(store::ContentStore& contents, Completed completed)
+        : contents_(contents), completed_(std::move(completed)) {}
     Result<std::shared_ptr<swarm::ContentPort>> open(const ContentId& content,
                                                      swarm::Purpose purpose) override;
 
 private:
     store::ContentStore& contents_;
+    const Completed completed_;
 };
 
 }  // namespace swarmfs::node

@@ -71,6 +71,8 @@ protocol::ControlReply answer(const ControlMethods& methods, const std::string& 
 
 }  // namespace
 
+ControlServer::ControlServer(ControlMethods methods) : methods_(std::move(methods)) {}
+
 Result<std::unique_ptr<ControlServer>> ControlServer::open(const std::string& path,
                                                            ControlMethods methods) {
     std::unique_ptr<ControlServer> server(new ControlServer(std::move(methods)));

@@ -36,7 +36,7 @@ private:
         std::atomic<bool> over = false;
     };
 
-    explicit ControlServer(ControlMethods methods) : methods_(std::move(methods)) {}
+    explicit ControlServer(ControlMethods methods);
     void accept_loop();
     void converse(Conversation& conversation);
     void join_finished();

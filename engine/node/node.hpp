@@ -8,6 +8,7 @@
 //
 // Thread: open, start and stop from one thread; the rest from any.
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,10 @@ public:
     // The swarm joined under this local name; an empty name means the only one there is.
     // Errors: not_found, invalid (several swarms, none named).
     virtual Result<std::shared_ptr<Volume>> volume(const std::string& name) = 0;
+    // How to learn where a swarm is mounted: for status, and so that no mount shares itself.
+    // Requires: called before start.
+    using MountsOf = std::function<std::vector<std::string>(const std::string& swarm)>;
+    virtual void list_mounts_with(MountsOf mounts_of) = 0;
     // Called after the control method `stop` was asked for; swarmfsd ends its main loop.
     virtual void on_stop_requested(std::function<void()> act) = 0;
 };

@@ -192,7 +192,7 @@ Result<> Publisher::commit(OpenFile& file) {
     file.stored = std::move(stored);
     file.record_changed();
     if (content.size > 0) {
-        parts_.swarm.content_arrived(content);
+        parts_.arrived(content);
     }
     return done();
 }

@@ -30,6 +30,7 @@ public:
         store::Path folder;  // of staging files
         Workers& workers;
         swarm::Swarm& swarm;
+        std::function<void(const ContentId&)> arrived;  // a content is stored here since now
     };
     using Published = std::function<void(const std::shared_ptr<OpenFile>&)>;
 

@@ -167,12 +167,10 @@ void Tree::remove_listener(std::uint64_t number) {
 }
 
 void Tree::tell(const std::vector<store::NameChange>& changes, Origin origin) {
-    const std::lock_guard lock(listeners_mutex_);
-    // The kernel knows what its own calls did; only when there are several mounts must the others
-    // hear of it.
-    if (origin == Origin::volume && listeners_.size() < 2) {
-        return;
+    if (origin == Origin::volume) {
+        return;  // whoever asked for it knows
     }
+    const std::lock_guard lock(listeners_mutex_);
     for (const auto& [number, listener] : listeners_) {
         listener(changes);
     }

@@ -1,0 +1,240 @@
+#include "engine/node/download.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+namespace swarmfs::node {
+namespace {
+
+// Enough to keep peers busy with small files; the swarm itself runs few large ones at a time.
+constexpr std::size_t kFillsAtOnce = 256;
+constexpr auto kReportEvery = std::chrono::milliseconds(200);
+constexpr std::size_t kCopyBytes = 1 << 20;
+
+}  // namespace
+
+Result<DownloadReport> Download::run(const store::InodeRecord& record, const std::string& out) {
+    const bool directory = record.kind == store::InodeKind::directory;
+    SWARM_TRY(ExportTree tree,
+              directory ? ExportTree::into_directory(out) : ExportTree::for_file(out, record.name));
+    {
+        const TreeView view = member_.tree().view();
+        SWARM_CHECK(gather(view.names, record, directory ? "" : tree.file_name()));
+    }
+    std::reverse(files_.begin(), files_.end());
+    for (const Wanted& wanted : directories_) {
+        SWARM_CHECK(tree.make_directory(wanted.path));
+    }
+    for (const Wanted& wanted : links_) {
+        SWARM_CHECK(tree.make_symlink(wanted.path, wanted.record.target, wanted.record.mtime_ns));
+    }
+    auto fetched = fetch_all(tree);
+    cancel_all();
+    if (!fetched.ok()) {
+        return fetched.error();
+    }
+    // Deepest first: writing into a directory changes its time.
+    for (auto at = directories_.rbegin(); at != directories_.rend(); ++at) {
+        SWARM_CHECK(tree.set_directory(at->path, at->record.mode, at->record.mtime_ns));
+    }
+    return std::move(report_);
+}
+
+Result<> Download::gather(const store::NamespaceReader& names, const store::InodeRecord& record,
+                          const std::string& path) {
+    if (record.kind == store::InodeKind::symlink) {
+        links_.push_back({record, path});
+        return done();
+    }
+    if (record.kind == store::InodeKind::file) {
+        files_.push_back({record, path});
+        bytes_total_ += record.content.size;
+        ++files_total_;
+        return done();
+    }
+    if (!path.empty()) {
+        directories_.push_back({record, path});
+    }
+    constexpr std::size_t kPage = 1000;
+    std::string after;
+    for (;;) {
+        const auto page = names.list(record.inode, after, kPage);
+        for (const store::InodeRecord& child : page) {
+            SWARM_CHECK(gather(names, child, catalog::join_path(path, child.name)));
+        }
+        if (page.size() < kPage) {
+            return done();
+        }
+        after = page.back().name;
+    }
+}
+
+Result<> Download::fetch_all(ExportTree& tree) {
+    started_ = clock_.now();
+    shared_->last_progress = started_;
+    for (;;) {
+        for (;;) {
+            {
+                const std::lock_guard lock(shared_->mutex);
+                if (shared_->running.size() >= kFillsAtOnce || files_.empty()) {
+                    break;
+                }
+            }
+            Wanted next = std::move(files_.back());
+            files_.pop_back();
+            SWARM_CHECK(begin(std::move(next), tree));
+        }
+        SWARM_CHECK(finish_completed(tree));
+        std::unique_lock lock(shared_->mutex);
+        if (shared_->running.empty()) {
+            if (files_.empty()) {
+                return done();
+            }
+            continue;
+        }
+        shared_->changed.wait_for(lock, kReportEvery);
+        const Duration still = clock_.now() - shared_->last_progress;
+        if (still > kStallMax) {
+            const std::string path = shared_->running.begin()->second.wanted.path;
+            return network_error(
+                Code::unavailable,
+                "nobody who is connected has \"" + path +
+                    "\"; `swarmfs peers` shows who is there, and the same command goes on later "
+                    "where this one stopped");
+        }
+        lock.unlock();
+        if (call_.abandoned()) {
+            return caller_error(Code::cancelled, "the download was broken off");
+        }
+        show_progress();
+    }
+}
+
+Result<> Download::begin(Wanted wanted, ExportTree& tree) {
+    const ContentId content = wanted.record.content;
+    if (content.size == 0) {
+        return write_out(tree, wanted);
+    }
+    SWARM_TRY(const auto stored, member_.contents().open(content));
+    if (stored->complete()) {
+        return write_out(tree, wanted);
+    }
+    const std::uint64_t number = next_++;
+    Running running;
+    running.wanted = std::move(wanted);
+    running.stored_before = running.stored = stored->stored_bytes();
+    swarm::FillRequest request;
+    request.content = content;
+    if (running.wanted.record.dot) {
+        request.likely = running.wanted.record.dot->author.node;
+    }
+    const std::lock_guard lock(shared_->mutex);
+    auto& slot = shared_->running[number];
+    slot = std::move(running);
+    slot.fill = member_.swarm().fill(
+        request, [shared = shared_, number, &clock = clock_](const swarm::FillProgress& progress) {
+            const std::lock_guard inner(shared->mutex);
+            const auto found = shared->running.find(number);
+            if (found == shared->running.end()) {
+                return;
+            }
+            Running& at = found->second;
+            if (progress.stored_bytes != at.stored || progress.complete) {
+                shared->last_progress = clock.now();
+            }
+            at.stored = progress.stored_bytes;
+            at.complete = progress.complete;
+            at.error = progress.error;
+            shared->peers = progress.sources;
+            if (at.complete || at.error) {
+                shared->changed.notify_all();
+            }
+        });
+    return done();
+}
+
+Result<> Download::finish_completed(ExportTree& tree) {
+    std::vector<Running> finished;
+    {
+        const std::lock_guard lock(shared_->mutex);
+        for (auto at = shared_->running.begin(); at != shared_->running.end();) {
+            if (at->second.complete || at->second.error) {
+                finished.push_back(std::move(at->second));
+                at = shared_->running.erase(at);
+            } else {
+                ++at;
+            }
+        }
+    }
+    for (const Running& one : finished) {
+        if (one.error) {
+            return *one.error;
+        }
+        report_.fetched_bytes += one.wanted.record.content.size - one.stored_before;
+        for (const auto& source : member_.swarm().sources(one.wanted.record.content)) {
+            report_.sources[source.node] += source.bytes_received;
+        }
+        SWARM_CHECK(write_out(tree, one.wanted));
+    }
+    return done();
+}
+
+Result<> Download::write_out(ExportTree& tree, const Wanted& wanted) {
+    const ContentId content = wanted.record.content;
+    SWARM_TRY(ExportFile file, tree.begin_file(wanted.path));
+    if (content.size > 0) {
+        SWARM_TRY(const auto stored, member_.contents().open(content));
+        Bytes buffer(std::min<std::uint64_t>(kCopyBytes, content.size));
+        for (std::uint64_t at = 0; at < content.size;) {
+            SWARM_TRY(const std::size_t got, stored->read(at, buffer));
+            SWARM_CHECK(file.append(ByteSpan(buffer).first(got)));
+            at += got;
+        }
+    }
+    SWARM_CHECK(file.finish(wanted.record.mode, wanted.record.mtime_ns));
+    ++report_.files;
+    report_.bytes += content.size;
+    return done();
+}
+
+void Download::cancel_all() {
+    std::vector<swarm::FillId> fills;
+    {
+        const std::lock_guard lock(shared_->mutex);
+        for (const auto& [number, running] : shared_->running) {
+            fills.push_back(running.fill);
+        }
+        shared_->running.clear();
+    }
+    for (const swarm::FillId fill : fills) {
+        member_.swarm().cancel_fill(fill);
+    }
+}
+
+void Download::show_progress() {
+    std::uint64_t bytes = report_.bytes;
+    std::uint64_t arrived = report_.fetched_bytes;
+    std::string path;
+    std::size_t peers = 0;
+    {
+        const std::lock_guard lock(shared_->mutex);
+        for (const auto& [number, running] : shared_->running) {
+            bytes += running.stored;
+            arrived += running.stored - std::min(running.stored, running.stored_before);
+            path = path.empty() ? running.wanted.path : path;
+        }
+        peers = shared_->peers;
+    }
+    const double seconds = std::chrono::duration<double>(clock_.now() - started_).count();
+    call_.progress({{"files", report_.files},
+                    {"files_total", files_total_},
+                    {"bytes", bytes},
+                    {"bytes_total", bytes_total_},
+                    {"rate", static_cast<std::uint64_t>(static_cast<double>(arrived) /
+                                                        std::max(seconds, 0.001))},
+                    {"peers", peers},
+                    {"path", path}});
+}
+
+}  // namespace swarmfs::node

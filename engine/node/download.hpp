@@ -1,0 +1,88 @@
+#pragma once
+// Copies a file or a tree out of the swarm: fetches what is not here, then writes it below `out`.
+//
+// Rules:
+//   1. Contents are fetched whole, many at a time; what is stored already is not fetched again, so
+//      a download that was broken off goes on where it stopped.
+//   2. A file appears under its name once it is complete, in place of what had it.
+//   3. Nothing is ever written outside `out`: no symbolic link below it is followed, whether it was
+//      there before or came from the swarm.
+//   4. A content that makes no progress for kStallMax ends the download with Code::unavailable.
+// Thread: the caller's; blocks.
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "engine/node/control_methods.hpp"
+#include "engine/node/export_tree.hpp"
+#include "engine/node/member.hpp"
+
+namespace swarmfs::node {
+
+struct DownloadReport {
+    std::uint64_t files = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t fetched_bytes = 0;
+    std::map<NodeId, std::uint64_t> sources;
+};
+
+class Download {
+public:
+    static constexpr Duration kStallMax = std::chrono::seconds(30);
+
+    Download(Member& member, Clock& clock, ControlCall& call)
+        : member_(member), clock_(clock), call_(call) {}
+
+    // Errors: unavailable, cancelled (the caller hung up), and those of writing below `out`.
+    Result<DownloadReport> run(const store::InodeRecord& record, const std::string& out);
+
+private:
+    struct Wanted {
+        store::InodeRecord record;
+        std::string path;  // below the root of the export
+    };
+    struct Running {
+        Wanted wanted;
+        swarm::FillId fill = 0;
+        std::uint64_t stored_before = 0;
+        std::uint64_t stored = 0;
+        bool complete = false;
+        std::optional<Error> error;
+    };
+
+    Result<> gather(const store::NamespaceReader& names, const store::InodeRecord& record,
+                    const std::string& path);
+    Result<> fetch_all(ExportTree& tree);
+    Result<> begin(Wanted wanted, ExportTree& tree);
+    Result<> finish_completed(ExportTree& tree);
+    Result<> write_out(ExportTree& tree, const Wanted& wanted);
+    void cancel_all();
+    void show_progress();
+
+    Member& member_;
+    Clock& clock_;
+    ControlCall& call_;
+    DownloadReport report_;
+    std::vector<Wanted> directories_;
+    std::vector<Wanted> links_;
+    std::vector<Wanted> files_;  // last first
+    std::uint64_t bytes_total_ = 0;
+    std::uint64_t files_total_ = 0;
+    TimePoint started_;
+
+    // Fills report on the engine thread; the state outlives this object in their callbacks.
+    struct Shared {
+        std::mutex mutex;
+        std::condition_variable changed;
+        std::map<std::uint64_t, Running> running;  // guarded by mutex
+        TimePoint last_progress;                   // guarded by mutex
+        std::size_t peers = 0;                     // guarded by mutex
+    };
+    const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+    std::uint64_t next_ = 1;
+};
+
+}  // namespace swarmfs::node

@@ -1,0 +1,313 @@
+#include "engine/node/member.hpp"
+
+#include <future>
+
+#include <boost/asio/post.hpp>
+
+#include "engine/async/block_on.hpp"
+#include "engine/core/log.hpp"
+#include "engine/node/tracker_line.hpp"
+#include "engine/transport/dial.hpp"
+
+namespace swarmfs::node {
+namespace {
+
+// Operations that follow one another closely are signed together.
+constexpr auto kSealDelay = std::chrono::milliseconds(4);
+constexpr Duration kDialLimit = std::chrono::seconds(5);
+
+}  // namespace
+
+Member::Member(const Common& common, Membership membership)
+    : common_(common),
+      membership_(std::move(membership)),
+      identity_(common.home.key(), membership_.swarm, membership_.grant, common.listen_port,
+                common.clock),
+      channel_key_(crypto::X25519KeyPair::generate(common.dice)),
+      tree_(common.database, identity_, membership_.swarm, common.clock, common.dice),
+      ports_(common.contents, [this](const ContentId& content) { on_complete(content); }),
+      sync_(common.engine.context(0), tree_),
+      seal_timer_(common.engine.context(0)),
+      dial_timer_(common.engine.context(0)),
+      candidates_(common.dice) {
+    swarm_ = swarm::Swarm::create(
+        {common_.engine.context(0), common_.clock, common_.dice, ports_, sync_, identity_, *this},
+        swarm::SwarmOptions{});
+    sync_.attach(swarm_.get());
+    publisher_ = std::make_unique<Publisher>(
+        Publisher::Parts{tree_, membership_.swarm, common_.database, common_.contents, common_.disk,
+                         store::Path(common_.home.file("staging")), common_.workers, *swarm_,
+                         [this](const ContentId& content) { content_arrived(content); }},
+        [this](const std::shared_ptr<OpenFile>& file) { volume_->published(file); });
+    volume_ = std::make_shared<TreeVolume>(
+        TreeVolume::Parts{membership_.name, common_.home.path(), identity_, tree_, common_.database,
+                          common_.contents, *publisher_, common_.workers, *swarm_, common_.clock});
+    tree_.on_unsealed([this] { on_unsealed(); });
+}
+
+Member::~Member() = default;
+
+void Member::start() {
+    dials_ = std::make_unique<async::TaskGroup>(common_.engine.executor(0));
+    tracker_line_ = std::make_unique<TrackerLine>(*this);
+    sync_.on_grown([this] { tracker_line_->catalog_changed(); });
+    volume_->recover();
+    boost::asio::post(common_.engine.context(0), [this] {
+        std::vector<std::string> known = membership_.bootstrap;
+        known.insert(known.end(), common_.settings.bootstrap.begin(),
+                     common_.settings.bootstrap.end());
+        for (const std::string& address : known) {
+            learn(address, discovery::AddressSource::configured, discovery::TellerPlace::elsewhere,
+                  std::nullopt);
+        }
+        tracker_line_->start();
+        on_unsealed();  // what an earlier run left unsigned
+        consider_dialling();
+    });
+}
+
+void Member::stop() {
+    common_.workers.drain();
+    tracker_line_->stop();
+    std::promise<void> closed;
+    boost::asio::post(common_.engine.context(0), [this, &closed] {
+        stopping_ = true;
+        seal_timer_.cancel();
+        dial_timer_.cancel();
+        seal();
+        sync_.stop();
+        swarm_->close([&closed] { closed.set_value(); });
+    });
+    closed.get_future().wait();
+    dials_->stop_and_wait();
+    common_.workers.drain();
+}
+
+Membership Member::membership() const {
+    const std::lock_guard lock(membership_mutex_);
+    return membership_;
+}
+
+Result<> Member::set_shares(std::vector<SharedFolder> shares) {
+    const std::lock_guard lock(membership_mutex_);
+    Membership changed = membership_;
+    changed.shares = std::move(shares);
+    SWARM_CHECK(save_membership(common_.home.path(), changed));
+    membership_.shares = std::move(changed.shares);
+    return done();
+}
+
+channel::ChannelSecrets Member::channel_secrets() const {
+    channel::ChannelSecrets secrets;
+    secrets.read_secret = crypto::Secret32(membership_.read_secret);
+    secrets.swarm = membership_.swarm;
+    secrets.own_static = channel_key_;
+    return secrets;
+}
+
+void Member::accept(std::unique_ptr<transport::SecureLink> link) {
+    std::string address = transport::to_text(link->link().remote());
+    swarm_->adopt(std::move(link), false, std::move(address));
+}
+
+namespace {
+
+std::uint64_t stored_below(const store::NamespaceReader& names, store::ContentStore& contents,
+                           store::Inode directory) {
+    constexpr std::size_t kPage = 1000;
+    std::uint64_t bytes = 0;
+    std::string after;
+    for (;;) {
+        const auto page = names.list(directory, after, kPage);
+        for (const store::InodeRecord& record : page) {
+            if (record.kind == store::InodeKind::directory) {
+                bytes += stored_below(names, contents, record.inode);
+            } else if (record.content.size > 0) {
+                const auto stored = contents.open(record.content);
+                bytes += stored.ok() ? (*stored)->stored_bytes() : 0;
+            }
+        }
+        if (page.size() < kPage) {
+            return bytes;
+        }
+        after = page.back().name;
+    }
+}
+
+}  // namespace
+
+std::uint64_t Member::stored_bytes() const {
+    return stored_below(tree_.view().names, common_.contents, store::kRootInode);
+}
+
+void Member::content_arrived(const ContentId& content) {
+    swarm_->content_arrived(content);
+    on_complete(content);
+}
+
+// Thread: any.
+void Member::on_complete(const ContentId& content) {
+    boost::asio::post(common_.engine.context(0), [this, content] {
+        if (!stopping_ && tracker_line_) {
+            tracker_line_->content_held(content);
+        }
+    });
+}
+
+// ---- signing ----
+
+// Thread: any, under the store's writer lock; so only a post.
+void Member::on_unsealed() {
+    if (seal_scheduled_.exchange(true)) {
+        return;
+    }
+    boost::asio::post(common_.engine.context(0), [this] {
+        seal_timer_.expires_after(kSealDelay);
+        seal_timer_.async_wait([this](const boost::system::error_code& failed) {
+            if (!failed) {
+                seal();
+            }
+        });
+    });
+}
+
+void Member::seal() {
+    seal_scheduled_ = false;
+    const auto sealed = tree_.seal();
+    if (!sealed.ok()) {
+        note_error("changes made here cannot be signed: " + sealed.error().message);
+    } else if (*sealed && !stopping_) {
+        sync_.on_published();
+    }
+}
+
+// ---- finding and dialling peers ----
+
+void Member::learn(const std::string& text, discovery::AddressSource source,
+                   discovery::TellerPlace teller, std::optional<NodeId> node) {
+    const auto address = transport::parse_address(text);
+    if (!address.ok() || stopping_) {
+        return;
+    }
+    if (node && *node == identity_.self()) {
+        return;
+    }
+    candidates_.add(*address, source, teller, node, common_.clock.now());
+}
+
+void Member::consider_dialling() {
+    if (stopping_) {
+        return;
+    }
+    const TimePoint now = common_.clock.now();
+    const auto skip = [this](const NodeId& node) {
+        return swarm_->connected_to(node) || swarm_->banned(node);
+    };
+    for (const discovery::Address& address : candidates_.take_due(now, skip)) {
+        swarm_->note_dialling(1);
+        dials_->spawn(dial(address));
+    }
+    const TimePoint next = candidates_.next_due();
+    if (next == TimePoint::max()) {
+        return;
+    }
+    dial_timer_.expires_after(std::max<Duration>(next - now, std::chrono::milliseconds(50)));
+    dial_timer_.async_wait([this](const boost::system::error_code& failed) {
+        if (!failed) {
+            consider_dialling();
+        }
+    });
+}
+
+namespace {
+
+// One attempt on the thread the link will live on.
+async::Task<> connect(discovery::Address address, channel::ChannelSecrets secrets, Dice* dice,
+                      std::optional<Result<std::unique_ptr<transport::SecureLink>>>* into) {
+    auto link = co_await transport::dial(address, kDialLimit);
+    if (!link.ok()) {
+        into->emplace(link.error());
+        co_return;
+    }
+    into->emplace(
+        co_await transport::SecureLink::initiate(std::move(*link), std::move(secrets), *dice));
+}
+
+}  // namespace
+
+async::Task<> Member::dial(discovery::Address address) {
+    co_await async::uninterrupted();
+    const std::size_t thread = common_.links.next();
+    std::optional<Result<std::unique_ptr<transport::SecureLink>>> link;
+    co_await async::call_on(common_.links.executor(thread),
+                            connect(address, channel_secrets(), &common_.dice, &link));
+    swarm_->note_dialling(-1);
+    const TimePoint now = common_.clock.now();
+    if (link && link->ok() && !stopping_) {
+        swarm_->adopt(std::move(**link), true, transport::to_text(address));
+        // Who it is, the session will say; until then the attempt counts as one that may fail.
+    } else if (link && link->ok()) {
+        transport::SecureLink* const unwanted = (*link)->release();
+        boost::asio::post(common_.links.context(thread), [unwanted] { delete unwanted; });
+    } else if (link) {
+        log_debug("node", "dialling " + transport::to_text(address) + ": " + link->error().message);
+    }
+    candidates_.failed(address, now);
+    consider_dialling();
+}
+
+void Member::on_peer_joined(const NodeId& peer, const std::vector<std::string>& addresses) {
+    // The last one is where it was seen to come from: a peer on loopback may speak of loopback.
+    const auto seen = addresses.empty()
+                          ? Result<discovery::Address>(caller_error(Code::invalid, ""))
+                          : transport::parse_address(addresses.back());
+    const auto teller = seen.ok() && transport::is_loopback(*seen)
+                            ? discovery::TellerPlace::on_loopback
+                            : discovery::TellerPlace::elsewhere;
+    for (const std::string& address : addresses) {
+        learn(address, discovery::AddressSource::peer_exchange, teller, peer);
+    }
+    publisher_->retry_waiting();
+}
+
+void Member::on_peer_left(const NodeId& peer, const Error&) {
+    candidates_.lost(peer, common_.clock.now());
+    consider_dialling();
+}
+
+void Member::on_hints(const std::vector<protocol::PeerHint>& hints) {
+    for (const protocol::PeerHint& hint : hints) {
+        learn(hint.address, discovery::AddressSource::peer_exchange,
+              discovery::TellerPlace::elsewhere, hint.node);
+    }
+    consider_dialling();
+}
+
+void Member::on_sources_wanted(const ContentId&) {
+    hurry();
+}
+
+void Member::hurry() {
+    boost::asio::post(common_.engine.context(0), [this] {
+        candidates_.hurry(common_.clock.now());
+        tracker_line_->hurry();
+        consider_dialling();
+    });
+}
+
+std::vector<Member::TrackerReport> Member::trackers() {
+    return tracker_line_->report();
+}
+
+void Member::note_error(const std::string& what) {
+    log_error("node", membership_.name + ": " + what);
+    const std::lock_guard lock(error_mutex_);
+    last_error_ = what;
+}
+
+std::optional<std::string> Member::last_error() const {
+    const std::lock_guard lock(error_mutex_);
+    return last_error_.empty() ? std::nullopt : std::optional(last_error_);
+}
+
+}  // namespace swarmfs::node

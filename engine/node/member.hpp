@@ -1,0 +1,132 @@
+#pragma once
+// One swarm as this node takes part in it: its tree, its volume, its peers, its trackers. Owns them
+// and carries words between them; holds no policy of its own.
+//
+// Thread: made and stopped on the node's own thread; the rest from any unless a call says
+// otherwise.
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "engine/async/io_threads.hpp"
+#include "engine/async/task_group.hpp"
+#include "engine/channel/channel.hpp"
+#include "engine/discovery/candidate_book.hpp"
+#include "engine/node/catalog_sync.hpp"
+#include "engine/node/content_ports.hpp"
+#include "engine/node/home.hpp"
+#include "engine/node/identity.hpp"
+#include "engine/node/membership.hpp"
+#include "engine/node/publisher.hpp"
+#include "engine/node/settings.hpp"
+#include "engine/node/tree.hpp"
+#include "engine/node/tree_volume.hpp"
+#include "engine/node/workers.hpp"
+#include "engine/swarm/swarm.hpp"
+#include "engine/transport/secure_link.hpp"
+
+namespace swarmfs::node {
+
+class TrackerLine;
+
+class Member final : public swarm::SwarmListener {
+public:
+    // What all swarms of a node share. Outlives the members.
+    struct Common {
+        const Settings& settings;
+        Home& home;
+        store::Disk& disk;
+        store::Database& database;
+        store::ContentStore& contents;
+        Workers& workers;
+        async::IoThreads& engine;  // one thread
+        async::IoThreads& links;
+        Clock& clock;
+        Dice& dice;
+        std::uint16_t listen_port = 0;
+        std::string listen_address;
+    };
+
+    Member(const Common& common, Membership membership);
+    ~Member() override;
+
+    void start();
+    // Says goodbye, publishes what is left to sign, and lets go of every thread's work.
+    void stop();
+
+    Membership membership() const;
+    Result<> set_shares(std::vector<SharedFolder> shares);
+    Identity& identity() { return identity_; }
+    Tree& tree() { return tree_; }
+    swarm::Swarm& swarm() { return *swarm_; }
+    store::ContentStore& contents() { return common_.contents; }
+    store::Database& database() { return common_.database; }
+    const std::shared_ptr<TreeVolume>& volume() const { return volume_; }
+    channel::ChannelSecrets channel_secrets() const;
+
+    // A content was published or shared here: peers and trackers are told. Thread: any.
+    void content_arrived(const ContentId& content);
+
+    // A link somebody dialled, with its handshake done. Thread: the link's.
+    void accept(std::unique_ptr<transport::SecureLink> link);
+    // Somebody waits for peers: everything known is dialled now.
+    void hurry();
+
+    struct TrackerReport {
+        std::string url;
+        std::string state;
+        std::string detail;
+    };
+    std::vector<TrackerReport> trackers();
+    std::optional<std::string> last_error() const;
+    // Of the swarm's files, what is on this node's disk. Walks the tree.
+    std::uint64_t stored_bytes() const;
+
+    // ---- of swarm::SwarmListener; engine thread ----
+    void on_peer_joined(const NodeId& peer, const std::vector<std::string>& addresses) override;
+    void on_peer_left(const NodeId& peer, const Error& why) override;
+    void on_hints(const std::vector<protocol::PeerHint>& hints) override;
+    void on_sources_wanted(const ContentId& content) override;
+
+private:
+    friend class TrackerLine;
+    void on_unsealed();
+    void on_complete(const ContentId& content);
+    void seal();
+    void consider_dialling();
+    async::Task<> dial(discovery::Address address);
+    void learn(const std::string& address, discovery::AddressSource source,
+               discovery::TellerPlace teller, std::optional<NodeId> node);
+    void note_error(const std::string& what);
+
+    const Common common_;
+    mutable std::mutex membership_mutex_;
+    Membership membership_;  // its shares are guarded by membership_mutex_; the rest is fixed
+    Identity identity_;
+    const crypto::X25519KeyPair channel_key_;
+    Tree tree_;
+    StorePorts ports_;
+    CatalogSync sync_;
+    std::shared_ptr<swarm::Swarm> swarm_;
+    std::unique_ptr<Publisher> publisher_;
+    std::shared_ptr<TreeVolume> volume_;
+    std::unique_ptr<TrackerLine> tracker_line_;
+    std::atomic<bool> seal_scheduled_ = false;
+    mutable std::mutex error_mutex_;
+    std::string last_error_;  // guarded by error_mutex_
+
+    // engine thread
+    boost::asio::steady_timer seal_timer_;
+    boost::asio::steady_timer dial_timer_;
+    discovery::CandidateBook candidates_;
+    std::unique_ptr<async::TaskGroup> dials_;
+    bool stopping_ = false;
+};
+
+}  // namespace swarmfs::node

@@ -1,0 +1,231 @@
+// Control methods about swarms as a whole: create, invite, join, leave, status, peers, stop.
+
+#include <unistd.h>
+
+#include "engine/catalog/invite.hpp"
+#include "engine/node/methods.hpp"
+
+namespace swarmfs::node {
+namespace {
+
+using nlohmann::json;
+
+// A creator's own membership has no end.
+constexpr std::uint64_t kForEver = 0;
+
+std::vector<std::string> texts(const json& params, const char* key) {
+    return params.value(key, std::vector<std::string>());
+}
+
+// Addresses at which this node may be reached, for invites: hints for when no tracker can help.
+std::vector<std::string> own_addresses(RunningNode& node) {
+    std::vector<std::string> addresses = reachable_addresses(node.listen_address());
+    addresses.resize(std::min(addresses.size(), catalog::kInviteAddressesMax));
+    return addresses;
+}
+
+Result<json> invite_to(RunningNode& node, const Member& member, catalog::Role role,
+                       std::uint64_t use_for_ms, const std::string& password) {
+    const Membership membership = member.membership();
+    catalog::Invite draft;
+    draft.swarm = membership.swarm;
+    draft.name = membership.name;
+    draft.read_secret = membership.read_secret;
+    draft.trackers = membership.trackers;
+    draft.bootstrap = own_addresses(node);
+    const bool owner = membership.owner.has_value();
+    const crypto::SigningKey key =
+        owner ? crypto::SigningKey::from_seed(*membership.owner) : node.home().key();
+    const Bytes chain = owner ? Bytes() : membership.grant;
+    SWARM_TRY(const catalog::Invite invite,
+              catalog::make_invite(draft, role, node.clock().wall_ms(), use_for_ms, key, chain,
+                                   node.dice()));
+    std::string text = catalog::to_text(invite);
+    if (!password.empty()) {
+        SWARM_TRY(text, catalog::to_text_with_password(invite, password, node.dice()));
+    }
+    return json{{"name", membership.name},
+                {"swarm", membership.swarm.hex()},
+                {"invite", text},
+                {"role", catalog::name_of(role)},
+                {"expires_ms", invite.use_until_ms()}};
+}
+
+Result<json> create(RunningNode& node, const json& params) {
+    Membership membership;
+    membership.name = params.at("name").get<std::string>();
+    SWARM_CHECK(check_swarm_name(membership.name));
+    membership.description = params.value("description", std::string());
+    membership.trackers = texts(params, "trackers");
+    if (membership.trackers.size() > catalog::kInviteTrackersMax) {
+        return caller_error(Code::too_large, "a swarm names at most 8 trackers");
+    }
+    const crypto::SigningKey owner = crypto::SigningKey::generate(node.dice());
+    membership.swarm.bytes = owner.public_key().bytes;
+    membership.owner = owner.seed();
+    node.dice().fill(membership.read_secret);
+    catalog::GrantLink link;
+    link.subject = node.home().key().public_key();
+    link.role = catalog::Role::admin;
+    link.issued_ms = node.clock().wall_ms();
+    link.valid_until_ms = kForEver;
+    membership.grant = catalog::grant_from_owner(owner, link);
+    SWARM_TRY(const auto member, node.join(std::move(membership)));
+    return invite_to(node, *member, catalog::Role::write, catalog::kInviteUseMs, "");
+}
+
+Result<json> invite(RunningNode& node, const json& params) {
+    SWARM_TRY(const auto member, node.member(params.value("name", std::string())));
+    const std::string role = params.value("role", std::string("write"));
+    if (role != "read" && role != "write") {
+        return caller_error(Code::invalid, "the role of an invite is read or write");
+    }
+    const std::uint64_t use_for_s =
+        params.value("expires_s", std::uint64_t{catalog::kInviteUseMs / 1000});
+    constexpr std::uint64_t kTenYears = 10ULL * 366 * 86'400;
+    if (use_for_s == 0 || use_for_s > kTenYears) {
+        return caller_error(Code::invalid, "an invite is good for a second to ten years");
+    }
+    return invite_to(node, *member, role == "read" ? catalog::Role::read : catalog::Role::write,
+                     use_for_s * 1000, params.value("password", std::string()));
+}
+
+Result<json> join(RunningNode& node, const json& params) {
+    const std::string text = params.at("invite").get<std::string>();
+    const std::string password = params.value("password", std::string());
+    const std::uint64_t now_ms = node.clock().wall_ms();
+    SWARM_TRY(const catalog::Invite invite, catalog::parse_invite(text, now_ms, password));
+    Membership membership;
+    const std::string as = params.value("as", std::string());
+    membership.name = as.empty() ? invite.name : as;
+    membership.swarm = invite.swarm;
+    membership.read_secret = invite.read_secret;
+    membership.trackers = invite.trackers;
+    membership.bootstrap = invite.bootstrap;
+    SWARM_TRY(membership.grant, invite.grant_for(node.home().key().public_key(), now_ms));
+    SWARM_TRY(const auto member, node.join(std::move(membership)));
+    return json{{"name", member->membership().name},
+                {"swarm", invite.swarm.hex()},
+                {"role", catalog::name_of(invite.role())}};
+}
+
+Result<json> leave(RunningNode& node, const json& params) {
+    const std::string name = params.at("name").get<std::string>();
+    if (const auto mounts = node.mounts_of(name); !mounts.empty()) {
+        return caller_error(Code::busy, "\"" + name + "\" is mounted on " + mounts[0] +
+                                            "; unmount it first: swarmfs unmount " + mounts[0]);
+    }
+    SWARM_CHECK(node.leave(name));
+    return json{{"name", name}};
+}
+
+std::string role_text(Member& member) {
+    const auto role = member.identity().role();
+    return role.ok() ? catalog::name_of(*role) : "expired";
+}
+
+json swarm_status(RunningNode& node, Member& member) {
+    const Membership membership = member.membership();
+    const store::NamespaceSums sums = member.tree().view().names.sums();
+    json trackers = json::array();
+    for (const auto& tracker : member.trackers()) {
+        trackers.push_back(
+            {{"url", tracker.url}, {"state", tracker.state}, {"detail", tracker.detail}});
+    }
+    std::uint64_t received = 0;
+    std::uint64_t sent = 0;
+    const auto peers = member.swarm().peers();
+    for (const swarm::PeerStatistics& peer : peers) {
+        received += peer.bytes_received;
+        sent += peer.bytes_sent;
+    }
+    json shares = json::array();
+    for (const SharedFolder& share : membership.shares) {
+        shares.push_back(share.source);
+    }
+    return {{"name", membership.name},
+            {"swarm", membership.swarm.hex()},
+            {"description", membership.description},
+            {"role", role_text(member)},
+            {"mounts", node.mounts_of(membership.name)},
+            {"shares", shares},
+            {"files", sums.files},
+            {"bytes", sums.bytes},
+            {"stored_bytes", member.stored_bytes()},
+            {"peers", peers.size()},
+            {"trackers", trackers},
+            {"received_bytes", received},
+            {"sent_bytes", sent},
+            {"last_error", member.last_error().value_or("")}};
+}
+
+Result<json> status(RunningNode& node) {
+    const store::ContentStatistics contents = node.contents().statistics();
+    json swarms = json::array();
+    for (const auto& member : node.members()) {
+        swarms.push_back(swarm_status(node, *member));
+    }
+    const auto uptime = node.clock().now() - node.started_at();
+    return json{
+        {"node", node.home().key().public_key().hex()},
+        {"version", SWARMFS_VERSION},
+        {"home", node.home().path()},
+        {"listen", node.listen_address()},
+        {"uptime_ms", std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count()},
+        {"store",
+         {{"contents", contents.contents},
+          {"bytes", contents.stored_bytes},
+          {"free_bytes", free_bytes_of(node.home().path())}}},
+        {"swarms", swarms}};
+}
+
+json peer_json(const std::string& swarm, const swarm::PeerStatistics& peer) {
+    const auto ms = [](Duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
+    return {{"node", peer.node.hex()},
+            {"swarm", swarm},
+            {"address", peer.address},
+            {"path", peer.link},
+            {"dialled", peer.dialled_by_us},
+            {"rtt_ms", ms(peer.round_trip)},
+            {"down_rate", peer.receive_rate},
+            {"up_rate", peer.send_rate},
+            {"received_bytes", peer.bytes_received},
+            {"sent_bytes", peer.bytes_sent},
+            {"score", peer.score},
+            {"connected_ms", static_cast<std::uint64_t>(ms(peer.connected_for))}};
+}
+
+Result<json> peers(RunningNode& node, const json& params) {
+    const std::string name = params.value("name", std::string());
+    std::vector<std::shared_ptr<Member>> members = node.members();
+    if (!name.empty()) {
+        SWARM_TRY(auto member, node.member(name));
+        members = {std::move(member)};
+    }
+    json all = json::array();
+    for (const auto& member : members) {
+        for (const swarm::PeerStatistics& peer : member->swarm().peers()) {
+            all.push_back(peer_json(member->membership().name, peer));
+        }
+    }
+    return json{{"peers", all}};
+}
+
+Result<json> stop(RunningNode& node) {
+    node.request_stop();
+    return json{{"pid", ::getpid()}};
+}
+
+}  // namespace
+
+void add_swarm_methods(RunningNode& node, ControlMethods& methods) {
+    methods["create"] = [&node](const json& params, ControlCall&) { return create(node, params); };
+    methods["invite"] = [&node](const json& params, ControlCall&) { return invite(node, params); };
+    methods["join"] = [&node](const json& params, ControlCall&) { return join(node, params); };
+    methods["leave"] = [&node](const json& params, ControlCall&) { return leave(node, params); };
+    methods["status"] = [&node](const json&, ControlCall&) { return status(node); };
+    methods["peers"] = [&node](const json& params, ControlCall&) { return peers(node, params); };
+    methods["stop"] = [&node](const json&, ControlCall&) { return stop(node); };
+}
+
+}  // namespace swarmfs::node

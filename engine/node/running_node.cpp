@@ -1,0 +1,255 @@
+#include "engine/node/running_node.hpp"
+
+#include <boost/asio/post.hpp>
+
+#include "engine/core/log.hpp"
+#include "engine/protocol/control.hpp"
+
+namespace swarmfs::node {
+namespace {
+
+// Serving and fetching share them; on few cores more threads only take turns.
+constexpr std::size_t kLinkThreads = 2;
+constexpr std::size_t kWorkers = 3;
+
+}  // namespace
+
+Result<std::unique_ptr<Node>> Node::open(Settings settings, Clock& clock, Dice& dice) {
+    SWARM_TRY(auto node, RunningNode::open(std::move(settings), clock, dice));
+    return std::unique_ptr<Node>(std::move(node));
+}
+
+RunningNode::RunningNode(Settings settings, Clock& clock, Dice& dice)
+    : settings_(std::move(settings)), clock_(clock), dice_(dice), started_at_(clock.now()) {}
+
+Result<std::unique_ptr<RunningNode>> RunningNode::open(Settings settings, Clock& clock,
+                                                       Dice& dice) {
+    std::unique_ptr<RunningNode> node(new RunningNode(std::move(settings), clock, dice));
+    SWARM_TRY(node->home_, Home::open(node->settings_.home, dice));
+    SWARM_CHECK(node->open_store());
+    SWARM_TRY(std::vector<Membership> memberships, load_memberships(node->settings_.home));
+    node->workers_ = std::make_unique<Workers>(kWorkers);
+    node->engine_ = std::make_unique<async::IoThreads>(1, "engine");
+    node->links_ = std::make_unique<async::IoThreads>(kLinkThreads, "link");
+    for (std::size_t i = 0; i < kLinkThreads; ++i) {
+        node->handshakes_.push_back(std::make_unique<async::TaskGroup>(node->links_->executor(i)));
+    }
+    SWARM_CHECK(node->listen());
+    for (Membership& membership : memberships) {
+        SWARM_TRY(auto member, node->add(std::move(membership)));
+    }
+    return node;
+}
+
+Result<> RunningNode::open_store() {
+    SWARM_TRY(database_, store::Database::open(disk_, store::Path(home_->file("db"))));
+    for (const std::string& line : database_->report().repaired) {
+        log_warning("store", line);
+    }
+    SWARM_TRY(contents_, store::ContentStore::open(disk_, *database_, store::Path(home_->path())));
+    for (const std::string& line : contents_->repairs()) {
+        log_warning("store", line);
+    }
+    return done();
+}
+
+Result<> RunningNode::listen() {
+    transport::ListenOptions options;
+    options.listen = settings_.listen;
+    SWARM_TRY(listener_, transport::Listener::open(*links_, options,
+                                                   [this](std::unique_ptr<transport::Link> l) {
+                                                       on_link(std::move(l));
+                                                   }));
+    return done();
+}
+
+std::string RunningNode::listen_address() const {
+    return transport::to_text(listener_->address());
+}
+
+Member::Common RunningNode::common() {
+    return {settings_,
+            *home_,
+            disk_,
+            *database_,
+            *contents_,
+            *workers_,
+            *engine_,
+            *links_,
+            clock_,
+            dice_,
+            listener_->address().port,
+            listen_address()};
+}
+
+Result<std::shared_ptr<Member>> RunningNode::add(Membership membership) {
+    const std::string name = membership.name;
+    auto member = std::make_shared<Member>(common(), std::move(membership));
+    auto shares = std::make_unique<ShareFolders>(*member, settings_.home,
+                                                 [this, name] { return mounts_of(name); });
+    const std::lock_guard lock(members_mutex_);
+    members_[name] = Joined{member, std::move(shares)};
+    return member;
+}
+
+Result<> RunningNode::start(ControlMethods extra) {
+    for (const auto& member : members()) {
+        member->start();
+        shares_of(*member).start();
+    }
+    ControlMethods methods = std::move(extra);
+    add_control_methods(*this, methods);
+    SWARM_TRY(control_,
+              ControlServer::open(home_->file(protocol::kControlSocketName), std::move(methods)));
+    return done();
+}
+
+RunningNode::~RunningNode() {
+    stop();
+}
+
+void RunningNode::stop() {
+    control_.reset();
+    if (listener_) {
+        listener_->close();
+    }
+    for (auto& group : handshakes_) {
+        group->stop_and_wait();
+    }
+    handshakes_.clear();
+    std::map<std::string, Joined> members;
+    {
+        const std::lock_guard lock(members_mutex_);
+        members.swap(members_);
+    }
+    for (auto& [name, joined] : members) {
+        joined.shares->stop();
+        joined.member->stop();
+    }
+    members.clear();
+    workers_.reset();
+    listener_.reset();
+    links_.reset();
+    engine_.reset();
+    contents_.reset();
+    database_.reset();
+}
+
+void RunningNode::request_stop() {
+    if (stop_requested_) {
+        stop_requested_();
+    }
+}
+
+// ---- members ----
+
+std::vector<std::shared_ptr<Member>> RunningNode::members() const {
+    const std::lock_guard lock(members_mutex_);
+    std::vector<std::shared_ptr<Member>> all;
+    for (const auto& [name, joined] : members_) {
+        all.push_back(joined.member);
+    }
+    return all;
+}
+
+Result<std::shared_ptr<Member>> RunningNode::member(const std::string& name) const {
+    const std::lock_guard lock(members_mutex_);
+    if (const auto found = members_.find(name); found != members_.end()) {
+        return found->second.member;
+    }
+    if (name.empty() && members_.size() == 1) {
+        return members_.begin()->second.member;
+    }
+    if (name.empty() && members_.size() > 1) {
+        return caller_error(Code::invalid, "several swarms are joined; name one");
+    }
+    return caller_error(
+        Code::not_found,
+        (name.empty() ? "no swarm is joined" : "no swarm is called \"" + name + "\"") +
+            std::string("; `swarmfs status` lists them, `swarmfs join` adds one"));
+}
+
+Result<std::shared_ptr<Volume>> RunningNode::volume(const std::string& name) {
+    SWARM_TRY(const auto found, member(name));
+    return std::shared_ptr<Volume>(found, found->volume().get());
+}
+
+std::vector<std::string> RunningNode::mounts_of(const std::string& swarm) const {
+    return mounts_of_ ? mounts_of_(swarm) : std::vector<std::string>();
+}
+
+ShareFolders& RunningNode::shares_of(const Member& member) {
+    const std::lock_guard lock(members_mutex_);
+    return *members_.at(member.membership().name).shares;
+}
+
+Result<std::shared_ptr<Member>> RunningNode::join(Membership membership) {
+    SWARM_CHECK(check_swarm_name(membership.name));
+    {
+        const std::lock_guard lock(members_mutex_);
+        for (const auto& [name, joined] : members_) {
+            if (name == membership.name) {
+                return caller_error(Code::exists, "a swarm called \"" + name +
+                                                      "\" is joined already; give this one "
+                                                      "another name with --as");
+            }
+            if (joined.member->membership().swarm == membership.swarm) {
+                return caller_error(Code::exists,
+                                    "this swarm is joined already, as \"" + name + "\"");
+            }
+        }
+    }
+    SWARM_CHECK(save_membership(home_->path(), membership));
+    SWARM_TRY(auto joined, add(std::move(membership)));
+    joined->start();
+    shares_of(*joined).start();
+    return joined;
+}
+
+Result<> RunningNode::leave(const std::string& name) {
+    Joined joined;
+    {
+        const std::lock_guard lock(members_mutex_);
+        const auto found = members_.find(name);
+        if (found == members_.end()) {
+            return caller_error(Code::not_found, "no swarm is called \"" + name + "\"");
+        }
+        joined = std::move(found->second);
+        members_.erase(found);
+    }
+    joined.shares->stop();
+    joined.member->stop();
+    SWARM_CHECK(remove_membership(home_->path(), joined.member->membership().swarm));
+    return joined.member->tree().erase_all();
+}
+
+// ---- links that others dial ----
+
+void RunningNode::on_link(std::unique_ptr<transport::Link> link) {
+    for (auto& group : handshakes_) {
+        if (group->executor() == link->executor()) {
+            group->spawn(welcome(this, std::move(link)));
+            return;
+        }
+    }
+}
+
+async::Task<> RunningNode::welcome(RunningNode* node, std::unique_ptr<transport::Link> link) {
+    const std::vector<std::shared_ptr<Member>> members = node->members();
+    std::vector<channel::ChannelSecrets> candidates;
+    for (const auto& member : members) {
+        if (candidates.size() < channel::kSwarmsTriedMax) {
+            candidates.push_back(member->channel_secrets());
+        }
+    }
+    auto secured = co_await transport::SecureLink::respond(std::move(link), std::move(candidates),
+                                                           node->dice_);
+    if (!secured.ok()) {
+        log_debug("node", "a connection was refused: " + secured.error().message);
+        co_return;
+    }
+    const std::size_t index = (*secured)->swarm_index();
+    members[index]->accept(std::move(*secured));
+}
+
+}  // namespace swarmfs::node

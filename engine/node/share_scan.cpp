@@ -1,0 +1,231 @@
+#include "engine/node/share_scan.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+
+#include "engine/catalog/path_rules.hpp"
+#include "engine/core/log.hpp"
+#include "engine/crypto/hash.hpp"
+#include "engine/node/folder_watch.hpp"
+
+namespace swarmfs::node {
+namespace {
+
+// One commit and at most one signature for so many files.
+constexpr std::size_t kBatchItems = 512;
+constexpr std::size_t kSkippedReportedMax = 1000;
+
+ManifestRow row_of(const struct stat& status, const std::string& target) {
+    ManifestRow row;
+    row.device = status.st_dev;
+    row.inode = status.st_ino;
+    row.size = static_cast<std::uint64_t>(status.st_size);
+    row.mtime_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+    row.mode = status.st_mode;
+    row.path = target;
+    return row;
+}
+
+Result<std::string> link_target(const std::string& path) {
+    std::string target(catalog::kTargetBytesMax + 1, '\0');
+    const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
+    if (length < 0) {
+        return disk_error_from_errno(errno, "reading " + path);
+    }
+    target.resize(static_cast<std::size_t>(length));
+    return target;
+}
+
+}  // namespace
+
+ShareScan::ShareScan(Member& member, const SharedFolder& folder, FolderWatch* watch,
+                     const ShareFolders::Progress& progress)
+    : member_(member), folder_(folder), watch_(watch), progress_(progress) {}
+
+Result<ShareReport> ShareScan::run() {
+    struct stat status {};
+    if (::lstat(folder_.source.c_str(), &status) != 0) {
+        Error error = disk_error_from_errno(errno, folder_.source);
+        error.whose = Whose::caller;
+        return error;
+    }
+    SWARM_CHECK(visit(folder_.source, folder_.target, 0));
+    SWARM_CHECK(flush());
+    SWARM_CHECK(remove_vanished());
+    return std::move(report_);
+}
+
+void ShareScan::skip(const std::string& path, const std::string& reason) {
+    if (report_.skipped.size() < kSkippedReportedMax) {
+        report_.skipped.push_back({path, reason});
+    }
+}
+
+Result<> ShareScan::visit(const std::string& path, const std::string& target, std::size_t depth) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) {
+        unsettled_ = true;  // it was listed a moment ago
+        return done();
+    }
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode)) {
+        skip(path, "it is neither a file, a directory nor a symbolic link");
+        return done();
+    }
+    if (auto allowed = catalog::check_path(target); !allowed.ok()) {
+        skip(path, allowed.error().message);
+        return done();
+    }
+    seen_.insert(crypto::sha256(as_bytes(target)));
+    Item item;
+    item.row = row_of(status, target);
+    const Bytes key = manifest_key(member_.membership().swarm, folder_.source, target);
+    const auto noted = member_.database().reader().get(key);
+    const auto before = noted ? decode_manifest_row(*noted) : std::nullopt;
+    if (before && before->looks_like(item.row)) {
+        report_.unchanged += S_ISREG(status.st_mode) ? 1 : 0;
+    } else {
+        if (auto prepared = prepare(path, item.row, item); !prepared.ok()) {
+            unsettled_ |= prepared.error().code == Code::try_again;
+            skip(path, prepared.error().message);
+            return done();
+        }
+        SWARM_CHECK(add(std::move(item)));
+    }
+    return S_ISDIR(status.st_mode) ? visit_directory(path, target, depth + 1) : done();
+}
+
+Result<> ShareScan::visit_directory(const std::string& path, const std::string& target,
+                                    std::size_t depth) {
+    if (depth > catalog::kPathDepthMax) {
+        skip(path, "it is nested too deeply");
+        return done();
+    }
+    if (watch_ != nullptr) {
+        if (auto watched = watch_->add(folder_.source, path); !watched.ok()) {
+            log_warning("node", watched.error().message);
+        }
+    }
+    std::vector<std::string> names;
+    std::error_code failed;
+    for (auto at = std::filesystem::directory_iterator(path, failed);
+         !failed && at != std::filesystem::directory_iterator(); at.increment(failed)) {
+        names.push_back(at->path().filename().string());
+    }
+    if (failed) {
+        skip(path, failed.message());
+        return done();
+    }
+    std::sort(names.begin(), names.end());
+    for (const std::string& name : names) {
+        if (progress_ && !progress_(report_, path + "/" + name)) {
+            return caller_error(Code::cancelled, "the scan was stopped");
+        }
+        SWARM_CHECK(visit(path + "/" + name, catalog::join_path(target, name), depth));
+    }
+    return done();
+}
+
+Result<> ShareScan::prepare(const std::string& path, const ManifestRow& row, Item& item) {
+    catalog::Entry& entry = item.entry;
+    entry.path = row.path;
+    entry.mode = static_cast<std::uint16_t>(row.mode & 01777);
+    entry.mtime_ns = row.mtime_ns;
+    entry.tags = folder_.tags;
+    if (S_ISDIR(row.mode)) {
+        entry.kind = catalog::EntryKind::directory;
+    } else if (S_ISLNK(row.mode)) {
+        entry.kind = catalog::EntryKind::symlink;
+        SWARM_TRY(entry.target, link_target(path));
+    } else if (row.size > 0) {
+        SWARM_TRY(item.content, member_.contents().prepare_in_place(path));
+        entry.content = item.content->id();
+        item.row.content = entry.content;
+    }
+    return done();
+}
+
+Result<> ShareScan::add(Item item) {
+    if (S_ISREG(item.row.mode)) {
+        ++report_.files;
+        report_.bytes += item.row.size;
+    }
+    batch_.push_back(std::move(item));
+    return batch_.size() >= kBatchItems ? flush() : done();
+}
+
+Result<> ShareScan::flush() {
+    if (batch_.empty()) {
+        return done();
+    }
+    std::vector<Item> batch = std::move(batch_);
+    batch_.clear();
+    auto committed = member_.tree().change(
+        [&](store::Namespace& names, KeyValueWriter& rows) -> Result<> {
+            for (Item& item : batch) {
+                if (item.content) {
+                    SWARM_CHECK(member_.contents().record(rows, *item.content));
+                }
+                SWARM_TRY(const auto shown, names.put_path(item.entry));
+                (void)shown;
+                rows.put(manifest_key(member_.membership().swarm, folder_.source, item.row.path),
+                         encode(item.row));
+            }
+            return done();
+        },
+        Tree::Origin::elsewhere);
+    for (Item& item : batch) {
+        if (!item.content) {
+            continue;
+        }
+        if (!committed.ok()) {
+            member_.contents().discard(*std::move(item.content));
+            continue;
+        }
+        const ContentId id = item.content->id();
+        SWARM_TRY(const auto placed, member_.contents().place(*std::move(item.content)));
+        (void)placed;
+        member_.content_arrived(id);
+    }
+    return committed;
+}
+
+// What was published from here, is gone from the folder, and is still in the swarm as it was.
+Result<> ShareScan::remove_vanished() {
+    std::vector<ManifestRow> vanished;
+    const Bytes prefix = manifest_prefix(member_.membership().swarm, folder_.source);
+    member_.database().reader().scan(prefix, {}, [&](ByteSpan, ByteSpan value) {
+        auto row = decode_manifest_row(value);
+        if (row && !seen_.contains(crypto::sha256(as_bytes(row->path)))) {
+            vanished.push_back(*std::move(row));
+        }
+        return true;
+    });
+    // Deepest first, so that directories are empty when their turn comes.
+    std::sort(vanished.begin(), vanished.end(),
+              [](const ManifestRow& a, const ManifestRow& b) { return a.path > b.path; });
+    for (const ManifestRow& row : vanished) {
+        SWARM_CHECK(member_.tree().change(
+            [&](store::Namespace& names, KeyValueWriter& rows) -> Result<> {
+                rows.erase(manifest_key(member_.membership().swarm, folder_.source, row.path));
+                const auto shown = names.resolve(row.path);
+                if (!shown.ok() || (S_ISREG(row.mode) && shown->content != row.content)) {
+                    return done();
+                }
+                if (shown->kind == store::InodeKind::directory) {
+                    return names.has_children(shown->inode)
+                               ? done()
+                               : names.remove_directory(shown->parent, shown->name);
+                }
+                return names.remove_file(shown->parent, shown->name);
+            },
+            Tree::Origin::elsewhere));
+        ++report_.removed;
+    }
+    return done();
+}
+
+}  // namespace swarmfs::node

@@ -1,0 +1,52 @@
+#pragma once
+// One pass over a shared folder: compares it with what was noted last time and publishes the
+// difference, in batches of which each is one commit. Thread: the caller's; blocks on the disk.
+
+#include <optional>
+#include <unordered_set>
+
+#include "engine/node/member.hpp"
+#include "engine/node/share_folders.hpp"
+#include "engine/node/share_manifest.hpp"
+
+namespace swarmfs::node {
+
+class ShareScan {
+public:
+    // `watch` is told of every directory met; may be null.
+    ShareScan(Member& member, const SharedFolder& folder, FolderWatch* watch,
+              const ShareFolders::Progress& progress);
+
+    // Errors: not_found, cancelled (by progress), and the Tree's.
+    Result<ShareReport> run();
+    // Something changed while it was looked at: another pass is due soon.
+    bool unsettled() const { return unsettled_; }
+
+private:
+    // A path that is ready to be published.
+    struct Item {
+        catalog::Entry entry;
+        ManifestRow row;
+        std::optional<store::NewContent> content;
+        bool empty_or_known = false;
+    };
+
+    Result<> visit(const std::string& path, const std::string& target, std::size_t depth);
+    Result<> visit_directory(const std::string& path, const std::string& target, std::size_t depth);
+    Result<> prepare(const std::string& path, const ManifestRow& row, Item& item);
+    Result<> add(Item item);
+    Result<> flush();
+    Result<> remove_vanished();
+    void skip(const std::string& path, const std::string& reason);
+
+    Member& member_;
+    const SharedFolder& folder_;
+    FolderWatch* const watch_;
+    const ShareFolders::Progress& progress_;
+    ShareReport report_;
+    bool unsettled_ = false;
+    std::vector<Item> batch_;
+    std::unordered_set<Hash256> seen_;  // hashes of paths in the swarm
+};
+
+}  // namespace swarmfs::node
