@@ -19,7 +19,7 @@ namespace swarmfs::http {
 
 struct ClientOptions {
     std::string ca_file;  // PEM of the authorities to believe; empty: the system's
-    std::size_t answer_bytes_max = 8 * 1024 * 1024;
+    std::size_t answer_bytes_max = 16 * 1024 * 1024;
     std::size_t idle_connections_max = 8;            // of all origins together
     Duration idle_max = std::chrono::seconds(30);    // below what servers keep
     Duration attempt_max = std::chrono::seconds(4);  // for one address of several

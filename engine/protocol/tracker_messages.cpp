@@ -53,7 +53,7 @@ std::vector<Bytes> read_messages(JsonFields& fields) {
         total += message ? message->size() : 0;
         if (!message || message->empty() || message->size() > kChangesMessageBytesMax ||
             total > kChangesBytesMax) {
-            fields.fail("\"messages\" holds what is no message, or more than 2 MiB of them");
+            fields.fail("\"messages\" holds what is no message, or more than 6 MiB of them");
             break;
         }
         messages.push_back(std::move(*message));

@@ -45,11 +45,14 @@ inline constexpr std::size_t kPeersPerPageMax = 200;
 inline constexpr std::size_t kFilesPerPageMax = 1000;
 inline constexpr std::size_t kChunkHashesPerPageMax = 4096;
 inline constexpr std::size_t kVectorBytesMax = 256 * 1024;  // 4096 authors take 192 KiB
-inline constexpr std::size_t kChangesMessagesMax = 512;
 inline constexpr std::size_t kChangesMessageBytesMax = 64 * 1024;
-inline constexpr std::size_t kChangesBytesMax = 2 * 1024 * 1024;  // of all messages together
+// A sender stops at the aim; the last block of entries it began may carry it on to the bound.
+inline constexpr std::size_t kChangesMessagesAim = 512;
+inline constexpr std::size_t kChangesMessagesMax = 1024;
+inline constexpr std::size_t kChangesBytesAim = 1024 * 1024;
+inline constexpr std::size_t kChangesBytesMax = 6 * 1024 * 1024;  // of all messages together
 inline constexpr std::size_t kCursorBytesMax = 128;
-inline constexpr std::size_t kChangesBodyBytesMax = 4 * 1024 * 1024;
+inline constexpr std::size_t kChangesBodyBytesMax = 9 * 1024 * 1024;
 
 using PeerSignature = std::array<std::uint8_t, 64>;
 struct PeerTokenTag {};

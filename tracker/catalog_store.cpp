@@ -1,0 +1,255 @@
+#include "tracker/catalog_store.hpp"
+
+#include "engine/core/wire.hpp"
+#include "engine/crypto/hash.hpp"
+
+namespace swarmfs::tracker {
+namespace {
+
+constexpr std::uint8_t kReplicas = 'C';
+constexpr std::uint8_t kByContent = 'I';
+constexpr std::uint8_t kByPath = 'J';
+constexpr std::uint8_t kSwarms = 'S';
+constexpr std::string_view kSwarmCount = "swarms";  // a key of its own
+
+constexpr std::size_t kNamedPerRootMax = 64;
+constexpr std::size_t kLookedAtMax = 10'000;
+constexpr std::size_t kCompactedPerChange = 1000;
+
+// The first byte of a catalog message (engine/catalog/publication.hpp).
+constexpr std::uint8_t kHeaderMessage = 1;
+constexpr std::uint8_t kEntriesMessage = 2;
+
+Bytes swarm_key(std::uint8_t table, const SwarmId& swarm) {
+    Bytes key;
+    WireWriter out(key);
+    out.u8(table);
+    out.fixed(swarm);
+    return key;
+}
+
+Bytes path_key(const SwarmId& swarm, const Hash256& path_hash) {
+    Bytes key = swarm_key(kByPath, swarm);
+    WireWriter(key).fixed(path_hash);
+    return key;
+}
+
+Bytes content_key(const ContentKey& content) {
+    Bytes key;
+    WireWriter out(key);
+    out.u8(kByContent);
+    out.fixed(content.content.root);
+    out.u64(content.content.size);
+    out.fixed(content.swarm);
+    return key;
+}
+
+Bytes content_path_key(const ContentKey& content, const Hash256& path_hash) {
+    Bytes key = content_key(content);
+    WireWriter(key).fixed(path_hash);
+    return key;
+}
+
+ContentKey content_of_key(ByteSpan key) {
+    WireReader in(key.subspan(1));
+    ContentKey content;
+    content.content.root = in.fixed<Hash256>();
+    content.content.size = in.u64();
+    content.swarm = in.fixed<SwarmId>();
+    return content;
+}
+
+std::uint64_t swarm_count(const KeyValueReader& rows) {
+    const auto row = rows.get(as_bytes(kSwarmCount));
+    return row ? WireReader(*row).u64() : 0;
+}
+
+Result<> admit_swarm(KeyValueWriter& rows, const SwarmId& swarm) {
+    const Bytes key = swarm_key(kSwarms, swarm);
+    if (rows.get(key)) {
+        return done();
+    }
+    const std::uint64_t count = swarm_count(rows);
+    if (count >= kSwarmsMax) {
+        return disk_error(Code::no_space, "this tracker keeps as many swarms as it can");
+    }
+    rows.put(key, {});
+    Bytes value;
+    WireWriter(value).u64(count + 1);
+    rows.put(as_bytes(kSwarmCount), value);
+    return done();
+}
+
+// Keeps I and J in step with what the path shows now.
+void index_path(KeyValueWriter& rows, const SwarmId& swarm, const catalog::Replica& replica,
+                const std::string& path) {
+    const Hash256 path_hash = crypto::sha256(as_bytes(path));
+    const Bytes by_path = path_key(swarm, path_hash);
+    if (const auto before = rows.get(by_path)) {
+        WireReader in(*before);
+        ContentKey content;
+        content.content.root = in.fixed<Hash256>();
+        content.content.size = in.u64();
+        content.swarm = swarm;
+        rows.erase(content_path_key(content, path_hash));
+        rows.erase(by_path);
+    }
+    const auto shown = replica.find(path);
+    if (!shown || shown->entry.kind != catalog::EntryKind::file || shown->entry.content.size == 0) {
+        return;
+    }
+    Bytes value;
+    WireWriter out(value);
+    out.fixed(shown->entry.content.root);
+    out.u64(shown->entry.content.size);
+    rows.put(by_path, value);
+    rows.put(content_path_key({shown->entry.content, swarm}, path_hash), as_bytes(path));
+}
+
+Result<> take_one(catalog::Replica& replica, KeyValueWriter& rows, const SwarmId& swarm,
+                  ByteSpan message, std::uint64_t now_ms) {
+    switch (message.empty() ? 0 : message.front()) {
+        case kHeaderMessage: {
+            SWARM_TRY(const catalog::HeaderOutcome outcome, replica.apply_header(message, now_ms));
+            if (outcome == catalog::HeaderOutcome::alarm) {
+                return peer_error("its author has signed two histories; the other one is kept");
+            }
+            return done();
+        }
+        case kEntriesMessage: {
+            SWARM_TRY(const catalog::EntriesApplied applied, replica.apply_entries(message));
+            for (const std::string& path : applied.touched) {
+                index_path(rows, swarm, replica, path);
+            }
+            return done();
+        }
+        default: return peer_error("this is no catalog message");
+    }
+}
+
+}  // namespace
+
+Result<std::vector<Refused>> take_messages(KeyValueWriter& rows, const SwarmId& swarm,
+                                           const std::vector<Bytes>& messages,
+                                           std::uint64_t now_ms) {
+    PrefixedWriter replica_rows(rows, swarm_key(kReplicas, swarm));
+    catalog::Replica replica(replica_rows, swarm);
+    std::vector<Refused> refused;
+    bool admitted = false;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        const Result<> taken = take_one(replica, rows, swarm, messages[i], now_ms);
+        if (!taken.ok() && taken.error().whose == Whose::disk) {
+            return taken.error();
+        }
+        if (!taken.ok()) {
+            refused.push_back({i, taken.error().message});
+        } else if (!admitted) {
+            SWARM_CHECK(admit_swarm(rows, swarm));
+            admitted = true;
+        }
+    }
+    return refused;
+}
+
+Result<Advanced> advance(KeyValueWriter& rows, const SwarmId& swarm) {
+    PrefixedWriter replica_rows(rows, swarm_key(kReplicas, swarm));
+    catalog::Replica replica(replica_rows, swarm);
+    Advanced result;
+    for (std::uint64_t entries = 0; entries < kEntriesPerChange;) {
+        SWARM_TRY(const std::optional<catalog::Applied> applied, replica.advance());
+        if (!applied) {
+            return result;
+        }
+        result.anything = true;
+        entries += applied->last - applied->first + 1;
+        for (const std::string& path : applied->touched) {
+            index_path(rows, swarm, replica, path);
+        }
+    }
+    result.more = true;
+    return result;
+}
+
+Result<std::optional<SwarmId>> compact_next(KeyValueWriter& rows,
+                                            const std::optional<SwarmId>& after,
+                                            std::uint64_t now_ms) {
+    const Bytes table{kSwarms};
+    Bytes from = after ? swarm_key(kSwarms, *after) : table;
+    if (after) {
+        from.push_back(0);  // the smallest key behind it
+    }
+    std::optional<SwarmId> swarm;
+    rows.scan(table, from, [&](ByteSpan key, ByteSpan) {
+        swarm = SwarmId::from(key.subspan(1));
+        return false;
+    });
+    if (swarm) {
+        PrefixedWriter replica_rows(rows, swarm_key(kReplicas, *swarm));
+        (void)catalog::Replica(replica_rows, *swarm).compact(now_ms, kCompactedPerChange);
+    }
+    return swarm;
+}
+
+Bytes vector_of(const KeyValueReader& rows, const SwarmId& swarm) {
+    const PrefixedReader replica_rows(rows, swarm_key(kReplicas, swarm));
+    Bytes bytes;
+    WireWriter out(bytes);
+    catalog::write_vector(out, catalog::ReplicaReader(replica_rows).vector());
+    return bytes;
+}
+
+Result<> with_replica(const KeyValueReader& rows, const SwarmId& swarm,
+                      const std::function<Result<>(const catalog::ReplicaReader&)>& look) {
+    const PrefixedReader replica_rows(rows, swarm_key(kReplicas, swarm));
+    return look(catalog::ReplicaReader(replica_rows));
+}
+
+NamedPage list_named(const KeyValueReader& rows, const std::optional<ContentKey>& after,
+                     const std::optional<SwarmId>& swarm, std::size_t count) {
+    NamedPage page;
+    std::size_t looked_at = 0;
+    bool ended = true;
+    const Bytes table{kByContent};
+    Bytes from = table;
+    if (after) {
+        // Behind every path of that content: path hashes end below 33 bytes of 0xFF.
+        from = content_key(*after);
+        from.insert(from.end(), 33, 0xFF);
+    }
+    rows.scan(table, from, [&](ByteSpan key, ByteSpan path) {
+        const ContentKey content = content_of_key(key);
+        const bool another_path = page.looked_at == content;
+        if ((page.contents.size() == count && !another_path) || ++looked_at > kLookedAtMax) {
+            ended = false;
+            return false;
+        }
+        if (another_path) {
+            return true;
+        }
+        page.looked_at = content;
+        if (!swarm || content.swarm == *swarm) {
+            page.contents.push_back({content, std::string(as_text(path))});
+        }
+        return true;
+    });
+    if (ended) {
+        page.looked_at.reset();
+    }
+    return page;
+}
+
+std::vector<NamedContent> list_named_root(const KeyValueReader& rows, const Hash256& root) {
+    std::vector<NamedContent> contents;
+    Bytes prefix{kByContent};
+    WireWriter(prefix).fixed(root);
+    rows.scan(prefix, prefix, [&](ByteSpan key, ByteSpan path) {
+        const ContentKey content = content_of_key(key);
+        if (contents.empty() || contents.back().key != content) {
+            contents.push_back({content, std::string(as_text(path))});
+        }
+        return contents.size() < kNamedPerRootMax;
+    });
+    return contents;
+}
+
+}  // namespace swarmfs::tracker

@@ -1,0 +1,74 @@
+#pragma once
+// The catalogs of all swarms, each a replica as members have one (engine/catalog), and an index of
+// the contents they name. The tracker stores what verifies and hands it on: it can neither forge
+// nor reorder, and whoever holds the same publications can fill it again.
+//
+//   'C' swarm:32 …                                   the replica's rows
+//   'I' root:32 size:8 swarm:32 path_hash:32 = path  which paths show a content
+//   'J' swarm:32 path_hash:32 = root:32 size:8       what a path shows, so that I can follow it
+//   'S' swarm:32                                     a swarm this tracker keeps
+//
+// Thread: any; the calls that write run inside one Storage::write each.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/catalog/replica.hpp"
+#include "engine/core/clock.hpp"
+#include "engine/protocol/tracker_messages.hpp"
+#include "tracker/content_table.hpp"
+#include "tracker/storage.hpp"
+
+namespace swarmfs::tracker {
+
+// Anybody can make up a swarm; what all of them may take is bounded by storage_max, and their
+// number by this.
+inline constexpr std::size_t kSwarmsMax = 100'000;
+// Applying is cut into changes of about this many entries, so that memory stays small.
+inline constexpr std::uint64_t kEntriesPerChange = 20'000;
+
+using Refused = protocol::ChangesAnswer::Refused;
+
+// Takes in messages a member sent. What does not verify is refused, one by one; the rest counts.
+// Errors: disk errors; no_space when there are kSwarmsMax swarms.
+Result<std::vector<Refused>> take_messages(KeyValueWriter& rows, const SwarmId& swarm,
+                                           const std::vector<Bytes>& messages,
+                                           std::uint64_t now_ms);
+
+struct Advanced {
+    bool anything = false;  // a publication took its turn
+    bool more = false;      // call again, in a change of its own
+};
+// Applies publications that have become whole, up to about kEntriesPerChange entries.
+// Errors: disk errors.
+Result<Advanced> advance(KeyValueWriter& rows, const SwarmId& swarm);
+
+// Shrinks what was superseded long ago, of the swarm after `after` (the first when null).
+// Returns: that swarm; nothing when there is none.
+Result<std::optional<SwarmId>> compact_next(KeyValueWriter& rows,
+                                            const std::optional<SwarmId>& after,
+                                            std::uint64_t now_ms);
+
+// The canonical bytes of what the tracker has applied of a swarm.
+Bytes vector_of(const KeyValueReader& rows, const SwarmId& swarm);
+
+// Runs `look` on the swarm's replica.
+Result<> with_replica(const KeyValueReader& rows, const SwarmId& swarm,
+                      const std::function<Result<>(const catalog::ReplicaReader&)>& look);
+
+struct NamedContent {
+    ContentKey key;
+    std::string path;  // one of those that show it
+};
+struct NamedPage {
+    std::vector<NamedContent> contents;
+    std::optional<ContentKey> looked_at;  // set: more may follow after it
+};
+// Contents the catalogs show, in order of their keys, after `after`; of one swarm, or of all.
+NamedPage list_named(const KeyValueReader& rows, const std::optional<ContentKey>& after,
+                     const std::optional<SwarmId>& swarm, std::size_t count);
+// Those of one root; at most 64.
+std::vector<NamedContent> list_named_root(const KeyValueReader& rows, const Hash256& root);
+
+}  // namespace swarmfs::tracker

@@ -1,0 +1,119 @@
+#include "tracker/committer.hpp"
+
+#include "engine/core/log.hpp"
+
+namespace swarmfs::tracker {
+
+Committer::Committer(Storage& storage, const Clock& clock, Moved moved)
+    : storage_(storage), clock_(clock), moved_(std::move(moved)), thread_([this] { run(); }) {}
+
+Committer::~Committer() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+}
+
+Result<> Committer::submit(const SwarmId& swarm, std::vector<Bytes> messages, Done done) {
+    Job job{swarm, std::move(messages), 0, std::move(done), {}};
+    for (const Bytes& message : job.messages) {
+        job.bytes += message.size();
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        if (stopping_ || waiting_bytes_ + job.bytes > kWaitingBytesMax) {
+            return caller_error(Code::busy, "too much waits to be written; try again");
+        }
+        waiting_bytes_ += job.bytes;
+        waiting_.push_back(std::move(job));
+    }
+    changed_.notify_all();
+    return swarmfs::done();
+}
+
+std::vector<Committer::Job> Committer::take_batch() {
+    std::vector<Job> batch;
+    std::size_t bytes = 0;
+    std::unique_lock lock(mutex_);
+    (void)changed_.wait_for(lock, kCompactEvery, [this] { return stopping_ || !waiting_.empty(); });
+    while (!waiting_.empty() && bytes < kBatchBytesMax) {
+        bytes += waiting_.front().bytes;
+        waiting_bytes_ -= waiting_.front().bytes;
+        batch.push_back(std::move(waiting_.front()));
+        waiting_.pop_front();
+    }
+    return batch;
+}
+
+void Committer::run() {
+    TimePoint compact_at = clock_.now() + kCompactEvery;
+    while (true) {
+        std::vector<Job> batch = take_batch();
+        if (!batch.empty()) {
+            commit(std::move(batch));
+        } else {
+            const std::lock_guard lock(mutex_);
+            if (stopping_) {
+                return;
+            }
+        }
+        if (clock_.now() >= compact_at) {
+            compact();
+            compact_at = clock_.now() + kCompactEvery;
+        }
+    }
+}
+
+void Committer::commit(std::vector<Job> batch) {
+    std::set<SwarmId> swarms;
+    Result<> committed = storage_.write([&](KeyValueWriter& rows) -> Result<> {
+        for (Job& job : batch) {
+            SWARM_TRY(job.refused, take_messages(rows, job.swarm, job.messages, clock_.wall_ms()));
+            swarms.insert(job.swarm);
+        }
+        return done();
+    });
+    if (committed.ok()) {
+        committed = advance_all(swarms);
+    }
+    if (!committed.ok()) {
+        log_error("tracker", "changes could not be kept: " + committed.error().message);
+    }
+    for (Job& job : batch) {
+        if (committed.ok()) {
+            job.done(std::move(job.refused));
+        } else {
+            job.done(committed.error());
+        }
+    }
+}
+
+Result<> Committer::advance_all(const std::set<SwarmId>& swarms) {
+    for (const SwarmId& swarm : swarms) {
+        Advanced advanced;
+        do {
+            SWARM_CHECK(storage_.write([&](KeyValueWriter& rows) -> Result<> {
+                SWARM_TRY(advanced, advance(rows, swarm));
+                return done();
+            }));
+            if (advanced.anything) {
+                moved_(swarm);
+            }
+        } while (advanced.more);
+    }
+    return done();
+}
+
+void Committer::compact() {
+    const Result<> compacted = storage_.write([&](KeyValueWriter& rows) -> Result<> {
+        SWARM_TRY(compacted_, compact_next(rows, compacted_, clock_.wall_ms()));
+        return done();
+    });
+    if (!compacted.ok()) {
+        log_warning("tracker", "old entries could not be shrunk: " + compacted.error().message);
+    }
+}
+
+}  // namespace swarmfs::tracker
