@@ -1,5 +1,7 @@
 // Members over loopback TCP: every layer between two Swarms is real but the disk.
 
+#include <boost/asio/post.hpp>
+
 #include <doctest/doctest.h>
 
 #include "tests/swarm/memory_member.hpp"
@@ -42,4 +44,222 @@ TEST_CASE("contents of every shape arrive whole") {
         REQUIRE(reader.fill(id));
         CHECK(reader.contents.get(id)->holds(0, bytes));
     }
+}
+
+TEST_CASE("several sources share a download") {
+    MemoryMember reader(1);
+    std::vector<std::unique_ptr<MemoryMember>> holders;
+    const Bytes bytes = random_bytes(2, 32 << 20);
+    const ContentId id = id_of(bytes);
+    for (std::uint8_t rank = 2; rank < 5; ++rank) {
+        holders.push_back(std::make_unique<MemoryMember>(rank));
+        holders.back()->contents.publish(bytes);
+        reader.dial(*holders.back());
+    }
+    reader.wait_for_peers(3);
+    REQUIRE(reader.fill(id));
+    CHECK(reader.contents.get(id)->holds(0, bytes));
+    std::uint64_t received = 0;
+    for (const auto& source : reader.swarm->sources(id)) {
+        CHECK(source.bytes_received > bytes.size() / 20);
+        received += source.bytes_received;
+    }
+    CHECK(received >= bytes.size());
+    CHECK(received < bytes.size() + bytes.size() / 4);
+}
+
+TEST_CASE("a lying peer is dropped and banned, and the read succeeds from another") {
+    for (const Lie lie : {Lie::leaf, Lie::proof}) {
+        MemoryMember reader(1);
+        MemoryMember liar(2);
+        MemoryMember honest(3);
+        const Bytes bytes = random_bytes(3, 2 << 20);
+        const ContentId id = id_of(bytes);
+        liar.contents.publish(bytes)->lie = lie;
+        reader.dial(liar);
+        reader.wait_for_peers(1);
+        std::atomic<int> outcome{0};
+        swarm::ReadRequest request;
+        request.content = id;
+        request.length = bytes.size();
+        request.deadline = reader.clock.now() + std::chrono::seconds(20);
+        reader.swarm->read(request, [&](Result<> result) { outcome = result.ok() ? 1 : -1; });
+        CHECK(eventually([&] { return reader.swarm->banned(liar.node); }));
+        CHECK_FALSE(reader.swarm->connected_to(liar.node));
+        honest.contents.publish(bytes);
+        reader.dial(honest);
+        CHECK(eventually([&] { return outcome != 0; }));
+        CHECK(outcome == 1);
+        CHECK(reader.contents.get(id)->holds(0, bytes));
+        reader.dial(liar);  // it may not come back
+        CHECK(eventually([&] { return liar.listener_port.left >= 1; }));
+        CHECK_FALSE(reader.swarm->connected_to(liar.node));
+    }
+}
+
+TEST_CASE("two members that dial each other at once keep one session, and reads go on") {
+    for (int round = 0; round < 5; ++round) {
+        MemoryMember a(1);
+        MemoryMember b(2);
+        const Bytes bytes = random_bytes(4, 4 << 20);
+        const ContentId id = id_of(bytes);
+        b.contents.publish(bytes);
+        a.dial(b);
+        b.dial(a);
+        a.wait_for_peers(1);
+        CHECK(a.read(id, 0, bytes.size()).ok());
+        // The session dialled by the smaller node id stays.
+        CHECK(eventually([&] {
+            const auto at_a = a.swarm->peers();
+            const auto at_b = b.swarm->peers();
+            return at_a.size() == 1 && at_b.size() == 1 && at_a[0].dialled_by_us &&
+                   !at_b[0].dialled_by_us;
+        }));
+    }
+}
+
+TEST_CASE("a member serves what it has fetched, also to one that asked before it had it") {
+    MemoryMember origin(1);
+    MemoryMember middle(2);
+    MemoryMember last(3);
+    const Bytes bytes = random_bytes(5, 3 << 20);
+    const ContentId id = id_of(bytes);
+    last.dial(middle);
+    last.wait_for_peers(1);
+    std::atomic<bool> complete{false};
+    last.swarm->fill({id, swarm::FillOrder::rarest_first, std::nullopt},
+                     [&](const swarm::FillProgress& progress) { complete = progress.complete; });
+    CHECK(eventually([&] { return middle.swarm->peers()[0].bytes_sent == 0; }));
+    origin.contents.publish(bytes);
+    middle.dial(origin);
+    REQUIRE(middle.fill(id));
+    CHECK(eventually([&] { return complete.load(); }));
+    CHECK(last.contents.get(id)->holds(0, bytes));
+}
+
+TEST_CASE("content that arrives by other means is offered to those who asked for it") {
+    MemoryMember publisher(1);
+    MemoryMember reader(2);
+    reader.dial(publisher);
+    reader.wait_for_peers(1);
+    for (const std::size_t size : {std::size_t{1000}, std::size_t{1 << 20}}) {
+        const Bytes bytes = random_bytes(size, size);
+        const ContentId id = id_of(bytes);
+        std::atomic<bool> complete{false};
+        reader.swarm->fill({id, swarm::FillOrder::rarest_first, std::nullopt},
+                           [&](const swarm::FillProgress& p) { complete = p.complete; });
+        publisher.contents.publish(bytes);
+        publisher.swarm->content_arrived(id);
+        CHECK(eventually([&] { return complete.load(); }));
+    }
+}
+
+TEST_CASE("a full disk fails the read with no_space and blames nobody") {
+    MemoryMember reader(1);
+    MemoryMember holder(2);
+    const Bytes bytes = random_bytes(6, 1 << 20);
+    const ContentId id = id_of(bytes);
+    holder.contents.publish(bytes);
+    REQUIRE(reader.contents.open(id, swarm::Purpose::fetch).ok());
+    reader.contents.get(id)->full_disk = true;
+    reader.dial(holder);
+    reader.wait_for_peers(1);
+    const auto failed = reader.read(id, 0, bytes.size());
+    REQUIRE_FALSE(failed.ok());
+    CHECK(failed.error().code == Code::no_space);
+    reader.contents.get(id)->full_disk = false;
+    CHECK(reader.read(id, 0, bytes.size()).ok());
+    CHECK(reader.swarm->connected_to(holder.node));
+}
+
+TEST_CASE("a read that nobody can serve fails early, and one that is cancelled says so") {
+    swarm::SwarmOptions options;
+    options.grace = std::chrono::milliseconds(30);
+    MemoryMember alone(1, options);
+    const ContentId id = id_of(random_bytes(8, 5000));
+    const auto failed = alone.read(id, 0, 5000);
+    REQUIRE_FALSE(failed.ok());
+    CHECK(failed.error().code == Code::unavailable);
+    CHECK(alone.listener_port.wanted > 0);
+
+    alone.swarm->note_dialling(1);
+    std::atomic<int> code{-1};
+    swarm::ReadRequest request;
+    request.content = id;
+    request.length = 5000;
+    const auto read = alone.swarm->read(request, [&](Result<> outcome) {
+        code = outcome.ok() ? 0 : static_cast<int>(outcome.error().code);
+    });
+    alone.swarm->cancel_read(read);
+    CHECK(eventually([&] { return code == static_cast<int>(Code::cancelled); }));
+}
+
+TEST_CASE(
+    "catalog vectors are exchanged after hello, and the catalog's frames have back-pressure") {
+    MemoryMember a(1);
+    MemoryMember b(2);
+    for (std::uint64_t i = 0; i < 3000; ++i) {  // more than fit one frame
+        a.catalog.vector.push_back({AuthorId{a.node, i}, i});
+    }
+    b.dial(a);
+    a.wait_for_peers(1);
+    b.wait_for_peers(1);
+    CHECK(eventually([&] { return b.catalog.items_heard == 3000; }));
+    CHECK(b.catalog.vectors_heard == 1);
+
+    std::atomic<std::size_t> sent{0};
+    std::atomic<bool> filled{false};
+    boost::asio::post(a.threads.context(0), [&] {
+        while (a.swarm->send_catalog(
+            b.node, {swarm::CatalogFrame::Kind::header, Bytes(60'000, std::uint8_t{1})})) {
+            ++sent;
+        }
+        filled = true;
+    });
+    CHECK(eventually([&] { return filled.load(); }));
+    CHECK(sent < 30);
+    CHECK(eventually([&] { return b.catalog.headers_heard == sent; }));
+    CHECK(eventually([&] { return a.catalog.ready_heard == 1; }));
+    CHECK(b.catalog.bytes_heard == sent * 60'000);
+}
+
+TEST_CASE("a lie in the catalog bans its sender") {
+    MemoryMember a(1);
+    MemoryMember b(2);
+    b.catalog.refuse = true;
+    b.dial(a);
+    a.wait_for_peers(1);
+    b.wait_for_peers(1);
+    boost::asio::post(a.threads.context(0), [&] {
+        (void)a.swarm->send_catalog(b.node, {swarm::CatalogFrame::Kind::header, Bytes{1, 2, 3}});
+    });
+    CHECK(eventually([&] { return b.swarm->banned(a.node); }));
+    CHECK(eventually([&] { return a.swarm->peers().empty(); }));
+}
+
+TEST_CASE("a blocked node is turned away until it is unblocked") {
+    MemoryMember a(1);
+    MemoryMember b(2);
+    b.dial(a);
+    a.wait_for_peers(1);
+    a.swarm->block(b.node);
+    CHECK(eventually([&] { return a.swarm->peers().empty() && b.swarm->peers().empty(); }));
+    b.dial(a);
+    CHECK(eventually([&] { return b.listener_port.left == 2; }));
+    a.swarm->unblock(b.node);
+    b.dial(a);
+    a.wait_for_peers(1);
+}
+
+TEST_CASE("hints reach the other end, and a close is a goodbye") {
+    MemoryMember a(1);
+    auto b = std::make_unique<MemoryMember>(std::uint8_t{2});
+    b->dial(a);
+    a.wait_for_peers(1);
+    b->wait_for_peers(1);
+    b->swarm->send_hints(a.node, {{a.node, "192.0.2.1:6881"}, {b->node, "192.0.2.2:6881"}});
+    CHECK(eventually([&] { return a.listener_port.hinted == 2; }));
+    b.reset();
+    CHECK(eventually([&] { return a.listener_port.left == 1; }));
+    CHECK(a.listener_port.last_reason().message.find("goodbye") != std::string::npos);
 }

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <cstring>
 #include <future>
 #include <thread>
@@ -39,6 +38,7 @@ ContentId id_of(ByteSpan bytes) {
 
 MemoryContent::MemoryContent(const ContentId& id, bool whole, Bytes bytes, content::HashTree tree)
     : id_(id),
+      published_(whole),
       tree_(std::move(tree)),
       bytes_(std::move(bytes)),
       masks_(chunk_count(id.size)),
@@ -81,11 +81,36 @@ Result<std::size_t> MemoryContent::read_leaves(protocol::LeafRange range, Mutabl
 }
 
 Result<std::vector<Hash256>> MemoryContent::proof(ChunkIndex chunk, std::uint8_t known_level) {
-    auto hashes = content::make_chunk_proof(tree_, id_.size, chunk, known_level);
+    const std::lock_guard lock(mutex_);
+    const content::NodeSource& source =
+        published_ ? static_cast<const content::NodeSource&>(tree_) : *this;
+    auto hashes = content::make_chunk_proof(source, id_.size, chunk, known_level);
     if (hashes.ok() && lie.load() == Lie::proof && !hashes->empty()) {
         (*hashes)[0].bytes[0] ^= 1;
     }
     return hashes;
+}
+
+// What proofs have shown, for serving what was fetched.
+Result<> MemoryContent::read_nodes(unsigned level, std::uint64_t first,
+                                   std::span<Hash256> out) const {
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const std::uint64_t index = first + i;
+        if (level == 0) {
+            const auto chunk = proven_.find(index / kLeavesPerChunk);
+            if (chunk == proven_.end()) {
+                return disk_error(Code::not_found, "a leaf's hash is not known");
+            }
+            out[i] = chunk->second.leaf[index % kLeavesPerChunk];
+            continue;
+        }
+        const auto node = nodes_.find({level, index});
+        if (node == nodes_.end()) {
+            return disk_error(Code::not_found, "a node is not known");
+        }
+        out[i] = node->second;
+    }
+    return done();
 }
 
 swarm::KnownTree MemoryContent::known(ChunkIndex chunk) const {
@@ -107,6 +132,7 @@ Result<> MemoryContent::store(protocol::LeafRange range, std::span<const ByteSpa
     proven_.try_emplace(range.chunk.value, proven);
     for (const content::TreeNode& node : proven.nodes) {
         known_.learn(node);
+        nodes_[{node.level, node.index}] = node.hash;
     }
     bytes_.resize(id_.size);
     for (std::size_t i = 0; i < leaves.size(); ++i) {
@@ -256,8 +282,8 @@ MemoryMember::MemoryMember(std::uint8_t rank, swarm::SwarmOptions options)
     transport::ListenOptions listen;
     listen.listen = "127.0.0.1:0";
     auto opened = transport::Listener::open(links, listen, [this](auto link) {
-        const auto executor = link->executor();
-        boost::asio::co_spawn(executor, answer(this, std::move(link)), boost::asio::detached);
+        auto& group = handshakes[link->executor() == threads.executor(0) ? 0 : 1];
+        group.spawn(answer(this, std::move(link)));
     });
     SWARM_ASSERT(opened.ok());
     listener = std::move(opened).value();
@@ -265,13 +291,16 @@ MemoryMember::MemoryMember(std::uint8_t rank, swarm::SwarmOptions options)
 
 MemoryMember::~MemoryMember() {
     listener->close();
+    handshakes[0].stop_and_wait();
+    handshakes[1].stop_and_wait();
     std::promise<void> closed;
     swarm->close([&] { closed.set_value(); });
     closed.get_future().wait();
 }
 
 void MemoryMember::dial(const transport::Address& address) {
-    boost::asio::co_spawn(threads.executor(1), call(this, address), boost::asio::detached);
+    boost::asio::post(threads.executor(1),
+                      [this, address] { handshakes[1].spawn(call(this, address)); });
 }
 
 void MemoryMember::wait_for_peers(std::size_t count) {

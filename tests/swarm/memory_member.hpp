@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "engine/async/io_threads.hpp"
+#include "engine/async/task_group.hpp"
 #include "engine/content/hash_tree.hpp"
 #include "engine/content/partial_tree.hpp"
 #include "engine/core/dice.hpp"
@@ -26,7 +27,7 @@ content::HashTree tree_of(ByteSpan bytes);
 enum class Lie : std::uint8_t { none, leaf, proof };
 
 // A content in memory, stored wholly or in part. Thread: any.
-class MemoryContent final : public swarm::ContentPort {
+class MemoryContent final : public swarm::ContentPort, private content::NodeSource {
 public:
     MemoryContent(const ContentId& id, bool whole, Bytes bytes, content::HashTree tree);
 
@@ -46,14 +47,18 @@ public:
     std::atomic<std::uint64_t> leaves_stored{0};
 
 private:
+    Result<> read_nodes(unsigned level, std::uint64_t first, std::span<Hash256> out) const override;
+
     const ContentId id_;
-    const content::HashTree tree_;  // of a holder
+    const bool published_;
+    const content::HashTree tree_;  // of what was published
     mutable std::mutex mutex_;
     Bytes bytes_;
     std::vector<std::uint16_t> masks_;
     std::uint64_t missing_;
     content::PartialTree known_;
     std::map<std::uint64_t, content::ChunkHashes> proven_;
+    std::map<std::pair<unsigned, std::uint64_t>, Hash256> nodes_;
 };
 
 class MemoryContents final : public swarm::ContentPorts {
@@ -149,6 +154,9 @@ public:
     NamedMember member;
     CountingListener listener_port;
     async::IoThreads threads{2, "test"};  // 0: engine, 1: links
+    // Handshakes under way, on each of the threads.
+    async::TaskGroup handshakes[2] = {async::TaskGroup(threads.executor(0)),
+                                      async::TaskGroup(threads.executor(1))};
     std::shared_ptr<swarm::Swarm> swarm;
     std::unique_ptr<transport::Listener> listener;
 };

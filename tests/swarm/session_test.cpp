@@ -1,0 +1,285 @@
+// One end is real; the other says what the test wants.
+
+#include <doctest/doctest.h>
+
+#include "engine/protocol/peer_frames.hpp"
+#include "tests/swarm/scripted_peer.hpp"
+
+using namespace swarmfs;
+using namespace swarmfs::test;
+using protocol::HoldingKind;
+using protocol::Urgency;
+
+namespace {
+
+// A content of four chunks, and what an honest peer would say of it.
+struct Film {
+    Bytes bytes = random_bytes(5, 4 * kChunkBytes);
+    content::HashTree tree = tree_of(bytes);
+    ContentId id = tree.id();
+
+    ByteSpan leaf(std::uint64_t index) const {
+        return ByteSpan(bytes).subspan(index * kLeafBytes, kLeafBytes);
+    }
+    std::vector<Hash256> proof(std::uint64_t chunk, unsigned level) const {
+        return *content::make_chunk_proof(tree, id.size, ChunkIndex(chunk), level);
+    }
+};
+
+// Joined: hello has been exchanged both ways.
+void join(ScriptedPeer& peer, MemoryMember& member, std::size_t peers = 1) {
+    REQUIRE(peer.dial(member));
+    peer.hello();
+    REQUIRE(peer.hear_a<protocol::Hello>());
+    member.wait_for_peers(peers);
+}
+
+// A read that ends somehow; the future keeps the member's call alive.
+std::shared_ptr<std::atomic<int>> start_read(MemoryMember& member, const ContentId& id,
+                                             std::uint64_t length = 1000) {
+    auto state = std::make_shared<std::atomic<int>>(0);
+    swarm::ReadRequest request;
+    request.content = id;
+    request.length = length;
+    request.deadline = member.clock.now() + std::chrono::seconds(20);
+    member.swarm->read(request, [state](Result<> outcome) { *state = outcome.ok() ? 1 : -1; });
+    return state;
+}
+
+}  // namespace
+
+TEST_CASE("frames that are wrong for the state end the session, and an honest member is unharmed") {
+    const Film film;
+    MemoryMember member(1);
+    MemoryMember honest(2);
+    honest.contents.publish(film.bytes);
+    honest.dial(member);
+    member.wait_for_peers(1);
+
+    using Say = std::function<void(ScriptedPeer&)>;
+    const protocol::Open open{9, film.id};
+    const std::vector<std::pair<const char*, Say>> before_hello = {
+        {"ping before hello", [](auto& p) { p.say(protocol::Ping{1}); }},
+        {"open before hello", [&](auto& p) { p.say(open); }},
+        {"a type that is none",
+         [](auto& p) {
+             p.say_bytes({0xEE, 0, 0});
+         }},
+        {"a frame cut short",
+         [](auto& p) {
+             p.say_bytes({0x02, 0, 8, 1});
+         }},
+    };
+    const std::vector<std::pair<const char*, Say>> after_hello = {
+        {"a second hello", [](auto& p) { p.hello(); }},
+        {"a leaf of a handle never given",
+         [&](auto& p) {
+             p.say(protocol::Leaf{77, ChunkIndex(0), 0, film.leaf(0)});
+         }},
+        {"a proof of a handle never given",
+         [](auto& p) {
+             p.say(protocol::Proof{77, ChunkIndex(0), 4, {}});
+         }},
+        {"holdings of a handle never given",
+         [](auto& p) {
+             p.say(protocol::Holding{77, HoldingKind::all, {}, {}});
+         }},
+        {"a have of a handle never given",
+         [](auto& p) {
+             p.say(protocol::Have{77, {ChunkIndex(0)}});
+         }},
+        {"a refusal of a handle never given",
+         [](auto& p) {
+             p.say(protocol::Refuse{77, {ChunkIndex(0), 0, 1}, protocol::RefuseReason::busy});
+         }},
+        {"a handle used twice", [&](auto& p) { p.say(open, open); }},
+        {"a close of what is not open", [](auto& p) { p.say(protocol::Close{9}); }},
+        {"a request beyond the end",
+         [&](auto& p) {
+             p.say(open, protocol::Request{9, {ChunkIndex(4), 0, 1}, Urgency::fill, 0});
+         }},
+        {"a request for a proof from a level that the tree does not have",
+         [&](auto& p) {
+             p.say(open, protocol::Request{9, {ChunkIndex(0), 0, 1}, Urgency::fill, 30});
+         }},
+        {"an open of a content that cannot be",
+         [](auto& p) {
+             p.say(protocol::Open{9, ContentId{{}, 1}});
+         }},
+        {"an open of a content beyond the limit",
+         [&](auto& p) {
+             p.say(protocol::Open{9, ContentId{film.id.root, kContentBytesMax + 1}});
+         }},
+    };
+    std::uint8_t rank = 10;
+    for (const auto& [what, say] : before_hello) {
+        CAPTURE(what);
+        ScriptedPeer peer(rank++);
+        REQUIRE(peer.dial(member));
+        say(peer);
+        peer.hear_the_end();
+    }
+    for (const auto& [what, say] : after_hello) {
+        CAPTURE(what);
+        ScriptedPeer peer(rank++);
+        join(peer, member, 2);
+        say(peer);
+        peer.hear_the_end();
+        member.wait_for_peers(1);
+    }
+    CHECK(member.read(film.id, 0, film.bytes.size()).ok());
+    CHECK(member.swarm->connected_to(honest.node));
+}
+
+TEST_CASE(
+    "leaves that were not asked for, come before their proof, or have the wrong length end it") {
+    const Film film;
+    for (int fault = 0; fault < 4; ++fault) {
+        CAPTURE(fault);
+        MemoryMember member(1);
+        ScriptedPeer peer(9);
+        join(peer, member);
+        const auto read = start_read(member, film.id);
+        const auto open = peer.hear_a<protocol::Open>();
+        const auto request = peer.hear_a<protocol::Request>();
+        REQUIRE(open);
+        REQUIRE(request);
+        CHECK(request->urgency == Urgency::urgent);
+        const auto hashes = film.proof(0, request->known_level);
+        const protocol::Proof proof{open->handle, ChunkIndex(0), request->known_level,
+                                    content::bytes_of(hashes)};
+        const ByteSpan leaf = film.leaf(0);
+        switch (fault) {
+            case 0:  // before its proof
+                peer.say(protocol::Leaf{open->handle, ChunkIndex(0), 0, leaf});
+                break;
+            case 1:  // another leaf
+                peer.say(proof, protocol::Leaf{open->handle, ChunkIndex(0), 7, leaf});
+                break;
+            case 2:  // too short
+                peer.say(proof, protocol::Leaf{open->handle, ChunkIndex(0), 0, leaf.first(100)});
+                break;
+            default:  // a proof of the wrong length
+                peer.say(protocol::Proof{open->handle, ChunkIndex(0), request->known_level,
+                                         content::bytes_of(hashes).first(32)});
+        }
+        peer.hear_the_end();
+        CHECK(eventually([&] { return member.listener_port.left == 1; }));
+        CHECK(member.listener_port.last_reason().whose == Whose::peer);
+        NodeId node;
+        node.bytes.fill(9);
+        CHECK_FALSE(member.swarm->banned(node));
+        CHECK(member.contents.get(film.id)->leaves_stored == 0);
+    }
+}
+
+TEST_CASE("a peer that offers a content and never answers is replaced") {
+    const Film film;
+    MemoryMember member(3);
+    ScriptedPeer silent(2);
+    join(silent, member);
+    const auto read = start_read(member, film.id, 100'000);
+    const auto open = silent.hear_a<protocol::Open>();
+    REQUIRE(open);
+    silent.say(protocol::Holding{open->handle, HoldingKind::all, {}, {}});
+    REQUIRE(silent.hear_a<protocol::Request>());
+    MemoryMember honest(4);
+    honest.contents.publish(film.bytes);
+    honest.dial(member);
+    CHECK(eventually([&] { return *read == 1; }));
+}
+
+TEST_CASE("urgent leaves overtake a queue of others at the sender") {
+    MemoryMember member(1);
+    const Bytes bytes = random_bytes(6, 64 * kChunkBytes);
+    member.contents.publish(bytes);
+    const ContentId id = id_of(bytes);
+    ScriptedPeer peer(9);
+    join(peer, member);
+    peer.say(protocol::Open{1, id});
+    REQUIRE(peer.hear_a<protocol::Holding>()->kind == HoldingKind::all);
+    Bytes record;
+    for (std::uint64_t chunk = 0; chunk < 60; ++chunk) {
+        protocol::encode(protocol::Request{1, {ChunkIndex(chunk), 0, 16}, Urgency::fill, 10},
+                         record);
+    }
+    protocol::encode(protocol::Request{1, {ChunkIndex(63), 5, 1}, Urgency::urgent, 10}, record);
+    peer.say_bytes(record);
+    const auto first = peer.hear_a<protocol::Leaf>();
+    REQUIRE(first);
+    CHECK(first->chunk == ChunkIndex(63));
+    CHECK(first->leaf == 5);
+    CHECK(std::equal(first->bytes.begin(), first->bytes.end(),
+                     bytes.begin() + 63 * kChunkBytes + 5 * kLeafBytes));
+}
+
+TEST_CASE("what is not held is refused, and what is asked beyond all measure is busy") {
+    MemoryMember member(1);
+    const Bytes bytes = random_bytes(7, 400 * kChunkBytes);
+    member.contents.publish(bytes);
+    const Film unknown;
+    ScriptedPeer peer(9);
+    join(peer, member);
+    peer.say(protocol::Open{1, unknown.id});
+    CHECK(peer.hear_a<protocol::Holding>()->kind == HoldingKind::none);
+    peer.say(protocol::Request{1, {ChunkIndex(0), 0, 1}, Urgency::urgent, 0});
+    CHECK(peer.hear_a<protocol::Refuse>()->reason == protocol::RefuseReason::not_held);
+    peer.say(protocol::Request{5, {ChunkIndex(0), 0, 1}, Urgency::urgent, 0});
+    CHECK(peer.hear_a<protocol::Refuse>()->reason == protocol::RefuseReason::unknown_handle);
+    Bytes record;
+    protocol::encode(protocol::Open{2, id_of(bytes)}, record);
+    for (std::uint64_t chunk = 0; chunk < 400; ++chunk) {
+        protocol::encode(protocol::Request{2, {ChunkIndex(chunk), 0, 16}, Urgency::fill, 0},
+                         record);
+    }
+    peer.say_bytes(record);
+    CHECK(peer.hear_a<protocol::Refuse>()->reason == protocol::RefuseReason::busy);
+}
+
+TEST_CASE("a silent stranger is dropped at the hello deadline") {
+    swarm::SwarmOptions options;
+    options.hello_deadline = std::chrono::milliseconds(50);
+    MemoryMember member(1, options);
+    ScriptedPeer peer(9);
+    REQUIRE(peer.dial(member));
+    peer.hear_the_end();
+    CHECK(member.swarm->peers().empty());
+}
+
+TEST_CASE("a peer that falls silent is noticed and dropped") {
+    swarm::SwarmOptions options;
+    options.ping_every = std::chrono::milliseconds(50);
+    options.dead_after = std::chrono::milliseconds(200);
+    MemoryMember member(1, options);
+    ScriptedPeer peer(9);
+    join(peer, member);
+    CHECK(peer.hear_a<protocol::Ping>());
+    CHECK(eventually([&] { return member.listener_port.left == 1; }));
+    CHECK(member.listener_port.last_reason().code == Code::timed_out);
+}
+
+TEST_CASE("a ping is answered with its own number") {
+    MemoryMember member(1);
+    ScriptedPeer peer(9);
+    join(peer, member);
+    peer.say(protocol::Ping{12345});
+    const auto pong = peer.hear_a<protocol::Pong>();
+    REQUIRE(pong);
+    CHECK(pong->nonce == 12345);
+}
+
+TEST_CASE("a peer that asks and never reads the answers is dropped or held back, not fed") {
+    MemoryMember member(1);
+    ScriptedPeer peer(9);
+    join(peer, member);
+    // Each ping weighs 11 bytes and makes a pong; none of them is read.
+    Bytes record;
+    while (record.size() + 11 <= protocol::kRecordPlaintextMax) {
+        protocol::encode(protocol::Ping{1}, record);
+    }
+    for (int i = 0; i < 400 && member.listener_port.left == 0; ++i) {
+        peer.say_bytes(record);
+    }
+    CHECK(eventually([&] { return member.listener_port.left == 1; }));
+    CHECK(member.listener_port.last_reason().whose == Whose::peer);
+}
