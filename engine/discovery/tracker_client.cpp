@@ -1,0 +1,73 @@
+#include "engine/discovery/tracker_client.hpp"
+
+#include <algorithm>
+
+#include "engine/async/deadline.hpp"
+#include "engine/async/task_group.hpp"
+#include "engine/discovery/tracker_session.hpp"
+
+namespace swarmfs::discovery {
+
+struct TrackerClient::State {
+    State(const Parts& parts_in, TrackerOptions options_in)
+        : parts(parts_in), options(std::move(options_in)), tasks(parts_in.executor) {
+        options.urls.resize(std::min(options.urls.size(), kTrackersMax));
+        for (TrackerNumber number = 0; number < options.urls.size(); ++number) {
+            sessions.push_back(std::make_unique<TrackerSession>(parts, options, number));
+        }
+    }
+
+    const Parts parts;
+    TrackerOptions options;
+    async::TaskGroup tasks;
+    std::vector<std::unique_ptr<TrackerSession>> sessions;
+};
+
+TrackerClient::TrackerClient(Parts parts, TrackerOptions options)
+    : state_(std::make_unique<State>(parts, std::move(options))) {}
+
+TrackerClient::~TrackerClient() = default;
+
+void TrackerClient::start() {
+    for (const auto& session : state_->sessions) {
+        state_->tasks.spawn(session->run());
+    }
+}
+
+async::Task<> TrackerClient::stop(Duration patience) {
+    co_await async::uninterrupted();
+    state_->tasks.cancel();
+    co_await state_->tasks.join();
+    for (const auto& session : state_->sessions) {
+        (void)co_await async::run_within(patience / static_cast<int>(state_->sessions.size()),
+                                         session->leave());
+    }
+}
+
+void TrackerClient::announce(std::vector<protocol::AnnouncedContent> contents) {
+    for (const auto& session : state_->sessions) {
+        session->announce(contents);
+    }
+}
+
+void TrackerClient::catalog_changed() {
+    for (const auto& session : state_->sessions) {
+        session->catalog_changed();
+    }
+}
+
+void TrackerClient::hurry() {
+    for (const auto& session : state_->sessions) {
+        session->hurry();
+    }
+}
+
+std::vector<TrackerReport> TrackerClient::report() const {
+    std::vector<TrackerReport> reports;
+    for (const auto& session : state_->sessions) {
+        reports.push_back(session->report());
+    }
+    return reports;
+}
+
+}  // namespace swarmfs::discovery

@@ -1,0 +1,85 @@
+#pragma once
+// The conversation with one tracker (tracker_client.hpp). Inside the room only.
+//
+//   connecting ──registered──► online ──failed──► unreachable ──after a while──► connecting
+//                                └── "unknown_peer": the tracker forgot us ──────────► connecting
+//
+// Online, it does what is due in this order: heartbeat, new contents, a first part of the full
+// announce, the catalog, the rest of the announce, peers.
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/async/event.hpp"
+#include "engine/discovery/tracker_client.hpp"
+#include "engine/http/message.hpp"
+
+namespace swarmfs::discovery {
+
+class TrackerSession {
+public:
+    TrackerSession(const TrackerClient::Parts& parts, const TrackerOptions& options,
+                   TrackerNumber number);
+
+    // Until cancelled.
+    async::Task<> run();
+    // Tells the tracker that we leave, if it knows us. Requires: run() has ended.
+    async::Task<> leave();
+
+    void announce(const std::vector<protocol::AnnouncedContent>& contents);
+    void catalog_changed();
+    void hurry();
+    TrackerReport report() const;
+
+private:
+    using Headers = std::vector<http::HeaderField>;
+
+    async::Task<Result<>> enter();
+    async::Task<Result<>> do_what_is_due();
+    async::Task<Result<>> heartbeat_if_due();
+    async::Task<Result<>> announce_waiting();
+    async::Task<Result<>> announce_page();
+    async::Task<Result<>> send_announce(std::vector<protocol::AnnouncedContent> contents);
+    async::Task<Result<>> sync();
+    async::Task<Result<>> ask_for_peers();
+    async::Task<> back_off();
+    // Returns: the body of a good answer.   Errors: what went wrong, in the tracker's words.
+    async::Task<Result<std::string>> call(http::Method method, std::string path, std::string body);
+
+    std::vector<Bytes> collect_outgoing(const Bytes& their_vector, bool first);
+    void became_known(const protocol::Registered& registered);
+    void failed(const Error& error);
+    void note_changes(std::uint64_t changes);
+    Duration jittered(Duration length, unsigned percent);
+    std::uint64_t statement_time();
+
+    const TrackerClient::Parts parts_;
+    const TrackerOptions& options_;
+    const TrackerNumber number_;
+    const std::string base_;  // the URL without a slash at its end
+
+    std::string state_ = "connecting";
+    std::string detail_;
+    std::string seen_as_;
+    unsigned failures_ = 0;
+    Duration retry_after_{};  // what the tracker asked for; zero: nothing
+    bool forgotten_ = false;  // the tracker does not know our token
+    bool hurried_ = false;
+    TimePoint hurried_at_{};
+    std::uint64_t statement_ms_ = 0;
+
+    std::optional<protocol::PeerToken> token_;
+    Duration heartbeat_every_{};
+    TimePoint heartbeat_at_{};
+    TimePoint peers_at_{};
+    std::optional<std::uint64_t> changes_;
+    bool sync_due_ = true;
+    std::deque<protocol::AnnouncedContent> waiting_;
+    bool announcing_all_ = true;
+    std::optional<ContentId> announced_to_;  // of the full announce
+    async::Signal wake_;
+};
+
+}  // namespace swarmfs::discovery
