@@ -147,7 +147,9 @@ Result<> FetchSide::on_leaf(const protocol::Leaf& leaf) {
         return peer_error("a leaf that was never asked for");
     }
     Chunk& chunk = found->second;
-    const bool expected = (chunk.expected & bit) != 0;
+    // One that was cancelled and asked for anew may come twice; before the new proof it is the old.
+    const bool old = (chunk.cancelled & bit) != 0 && !chunk.proven;
+    const bool expected = (chunk.expected & bit) != 0 && !old;
     LeafMask& owed = expected ? chunk.expected : chunk.cancelled;
     owed = static_cast<LeafMask>(owed & ~bit);
     const std::uint64_t size = leaf_bytes(content->id.size, first_leaf(leaf.chunk) + leaf.leaf);

@@ -129,7 +129,7 @@ TEST_CASE("a member serves what it has fetched, also to one that asked before it
     std::atomic<bool> complete{false};
     last.swarm->fill({id, swarm::FillOrder::rarest_first, std::nullopt},
                      [&](const swarm::FillProgress& progress) { complete = progress.complete; });
-    CHECK(eventually([&] { return middle.swarm->peers()[0].bytes_sent == 0; }));
+    middle.wait_for_peers(1);
     origin.contents.publish(bytes);
     middle.dial(origin);
     REQUIRE(middle.fill(id));
