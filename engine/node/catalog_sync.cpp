@@ -29,7 +29,8 @@ CatalogSync::CatalogSync(boost::asio::io_context& engine, Tree& tree)
 std::vector<protocol::VectorItem> CatalogSync::our_vector() {
     std::vector<protocol::VectorItem> items;
     const TreeView view = tree_.view();
-    for (const auto& [author, sequence] : view.catalog.vector().numbers()) {
+    const catalog::VersionVector vector = view.catalog.vector();
+    for (const auto& [author, sequence] : vector.numbers()) {
         items.push_back({author, sequence});
     }
     return items;
