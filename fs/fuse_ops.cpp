@@ -210,7 +210,12 @@ void op_setattr(fuse_req_t request, fuse_ino_t inode, struct stat* wanted, int s
     } else if ((set & FUSE_SET_ATTR_MTIME) != 0) {
         change.mtime_ns = nanoseconds_of(wanted->st_mtim);
     }
-    reply_status(request, files_of(request).change_status(inode, change));
+    const auto changed = files_of(request).change_status(inode, change);
+    if (!changed.ok() && changed.error().code == Code::permission) {
+        reply_refusal(request, Refusal::foreign_owner);
+        return;
+    }
+    reply_status(request, changed);
 }
 
 void op_readlink(fuse_req_t request, fuse_ino_t inode) {

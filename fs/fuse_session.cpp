@@ -16,6 +16,7 @@
 #include "engine/core/log.hpp"
 #include "fs/fuse_api.hpp"
 #include "fs/fuse_ops.hpp"
+#include "fs/mount_point.hpp"
 
 namespace swarmfs::fs {
 namespace {
@@ -81,14 +82,15 @@ struct Capability {
     const char* name;
 };
 
-// What is asked for, where the kernel has it. Not asked for: AUTO_INVAL_DATA (it beats
-// EXPLICIT_INVAL_DATA and drops pages of files that did not change), WRITEBACK_CACHE and SPLICE_*
-// (measured elsewhere as a loss for sequential work), READDIRPLUS_AUTO (`ls -l` and `find` of a
-// large directory would ask for each name alone), POSIX_ACL (there are no xattrs to hold them),
-// locks (kept by the kernel).
+// What is asked for, where the kernel has it. Not asked for:
+//   ASYNC_DIO         a direct read would wait uninterruptibly, beyond the reach even of SIGKILL;
+//   AUTO_INVAL_DATA   beats EXPLICIT_INVAL_DATA and drops pages of files that did not change;
+//   WRITEBACK_CACHE, SPLICE_*   measured elsewhere as a loss for sequential work;
+//   READDIRPLUS_AUTO  `ls -l` and `find` of a large directory would ask for each name alone;
+//   POSIX_ACL         there are no xattrs to hold them;
+//   locks             the kernel keeps them, per mount.
 constexpr Capability kWanted[] = {
     {FUSE_CAP_ASYNC_READ, "async_read"},
-    {FUSE_CAP_ASYNC_DIO, "async_dio"},
     {FUSE_CAP_ATOMIC_O_TRUNC, "atomic_o_trunc"},
     {FUSE_CAP_READDIRPLUS, "readdirplus"},
     {FUSE_CAP_PARALLEL_DIROPS, "parallel_dirops"},
@@ -144,8 +146,10 @@ Result<> FuseSession::start(const std::string& directory) {
         return done();
     }
     lock.unlock();
+    const auto detached = detach(directory, Detach::at_once);
     stop();
-    return disk_error(Code::io, "the kernel did not begin to talk about " + directory);
+    return disk_error(Code::io, "the kernel did not begin to talk about " + directory +
+                                    (detached.ok() ? "" : ": " + detached.error().message));
 }
 
 void FuseSession::negotiate(fuse_conn_info& connection) {

@@ -1,0 +1,91 @@
+#include "fs/mount.hpp"
+
+#include "engine/core/log.hpp"
+
+namespace swarmfs::fs {
+namespace {
+
+// What the kernel asks for in one request when a file is read from front to back, at most (its own
+// limit is 1 MiB a request); twice that keeps two of them on their way.
+constexpr unsigned kReadAheadKibibytes = 2048;
+
+std::vector<std::string> words_for_libfuse(const MountOptions& options) {
+    // Modes are always checked, by the kernel: with allow_other nothing else would.
+    std::vector<std::string> words = {"default_permissions"};
+    if (options.read_only) {
+        words.emplace_back("ro");
+    }
+    if (options.allow_other) {
+        words.emplace_back("allow_other");
+    }
+    return words;
+}
+
+}  // namespace
+
+Mount::Mount(Plan plan, const Clock& clock)
+    : directory_(std::move(plan.directory)),
+      volume_(std::move(plan.volume)),
+      swarm_(volume_->name()),
+      session_(std::make_shared<FuseSession>(
+          FuseSession::Options{swarm_, words_for_libfuse(plan.options), std::move(plan.on_end)})),
+      notifier_(*session_),
+      files_(std::make_unique<FileSystem>(volume_, plan.options.files, clock, notifier_,
+                                          std::move(plan.own_changes))) {
+    session_->attach(*files_);
+}
+
+Result<std::unique_ptr<Mount>> Mount::start(Plan plan, const Clock& clock) {
+    if (plan.volume->read_only()) {
+        plan.options.read_only = true;  // so that programs see "ro" before they try
+    }
+    std::unique_ptr<Mount> mount(new Mount(std::move(plan), clock));
+    SWARM_CHECK(mount->session_->start(mount->directory_));
+    mount->notifier_.start(*mount->files_);
+    if (const auto mounted = find_mount(mount->directory_)) {
+        mount->connection_ = mounted->minor;
+        if (!set_read_ahead(*mounted, kReadAheadKibibytes)) {
+            log_debug("fs", "only root may raise the read-ahead of " + mount->directory_);
+        }
+    }
+    log_info("fs", "swarm " + mount->swarm_ + " is mounted on " + mount->directory_);
+    return mount;
+}
+
+Mount::~Mount() {
+    stop();
+}
+
+bool Mount::in_sight() const {
+    const auto mounted = find_mount(directory_);
+    return mounted && mounted->type == kMountType && mounted->minor == connection_;
+}
+
+Result<> Mount::unmount(Detach how) {
+    if (!in_sight()) {
+        return caller_error(Code::not_found, "swarm " + swarm_ + " is not what is mounted on " +
+                                                 directory_ + " now");
+    }
+    return detach(directory_, how);
+}
+
+void Mount::stop() {
+    if (std::exchange(stopped_, true)) {
+        return;
+    }
+    notifier_.stop();
+    // Out of sight first, so that nobody walks into a mount that is about to die.
+    if (!ended() && (!in_sight() || !detach(directory_, Detach::when_unused).ok())) {
+        if (in_sight()) {
+            const auto detached = detach(directory_, Detach::at_once);
+            if (!detached.ok()) {
+                log_warning("fs", detached.error().message);
+            }
+        }
+        abort_connection(connection_);
+    }
+    session_->stop();
+    files_->release_all();
+}
+
+}  // namespace swarmfs::fs

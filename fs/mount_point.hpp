@@ -1,0 +1,57 @@
+#pragma once
+// The directory a swarm is mounted on: what is there before, and how it is taken away again.
+// Everything here is blocking system calls for the control thread; nothing waits for a mount that
+// does not answer. Thread: any.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/core/result.hpp"
+
+namespace swarmfs::fs {
+
+inline constexpr const char* kMountType = "fuse.swarmfs";
+
+// A line of /proc/self/mountinfo.
+struct MountedDirectory {
+    unsigned major = 0;
+    unsigned minor = 0;  // for FUSE also the number of the connection
+    std::string directory;
+    std::string type;
+    std::string source;
+};
+
+// Pure. Lines that are not understood are left out.
+std::vector<MountedDirectory> parse_mount_table(const std::string& text);
+std::vector<MountedDirectory> read_mount_table();
+// The uppermost mount on exactly this directory.
+std::optional<MountedDirectory> find_mount(const std::string& directory);
+
+enum class Contents : std::uint8_t { must_be_empty, may_be_there };
+
+// Says whether a swarm may be mounted on `directory`, and detaches what a swarmfsd that died left
+// mounted there. `home` is the node's.
+// Returns: the directory's canonical path.
+// Errors: not_found, not_directory, not_empty, busy (mounted already), invalid (inside the home, or
+// the home inside it), permission.
+Result<std::string> prepare_mount_point(const std::string& directory, const std::string& home,
+                                        Contents contents);
+
+enum class Detach : std::uint8_t {
+    when_unused,  // busy when a file or a working directory is in use
+    at_once,      // out of sight now; gone when the last user is
+};
+
+// As root by system call, else through fusermount3.
+// Errors: busy, naming who uses it; not_found; permission; io.
+Result<> detach(const std::string& directory, Detach how);
+
+// Ends a FUSE connection by its number (fusectl), which wakes everything that waits for it.
+// Returns: false where the kernel's control files are not to be had.
+bool abort_connection(unsigned connection);
+
+// How much the kernel reads ahead of a sequential reader of this mount. Needs root.
+bool set_read_ahead(const MountedDirectory& mount, unsigned kibibytes);
+
+}  // namespace swarmfs::fs
