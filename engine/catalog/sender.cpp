@@ -42,6 +42,12 @@ void Sender::learn(const VersionVector& theirs) {
     next_of_author_.clear();
 }
 
+void Sender::start_over(const VersionVector& theirs) {
+    sent_ = theirs;
+    next_of_author_.clear();
+    current_.reset();
+}
+
 void Sender::repeat(const std::vector<Dot>& versions) {
     repeats_.insert(repeats_.end(), versions.begin(), versions.end());
 }

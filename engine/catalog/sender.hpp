@@ -28,6 +28,10 @@ public:
     // The other side's vector arrived.
     void learn(const VersionVector& theirs);
 
+    // The other side may have dropped what was sent (it was busy, or thought our clock ahead): goes
+    // by its vector alone from here on. For when it still lacks something long after it was sent.
+    void start_over(const VersionVector& theirs);
+
     // Hands messages to `visit` until about `bytes_max` have been handed over.
     // Returns: whether the other side has been sent everything.
     // Errors: disk errors.
