@@ -135,6 +135,7 @@ Bytes encode(const PendingFiles& pending) {
     WireWriter out(bytes);
     out.u8(kVersion);
     out.text16(pending.data);
+    out.u64(pending.data_inode);
     out.text16(pending.tree);
     return bytes;
 }
@@ -144,6 +145,7 @@ std::optional<PendingFiles> decode_pending(ByteSpan bytes) {
     const std::uint8_t version = in.u8();
     PendingFiles pending;
     pending.data = in.text16();
+    pending.data_inode = in.u64();
     pending.tree = in.text16();
     return version == kVersion && in.finished() ? std::optional(std::move(pending)) : std::nullopt;
 }

@@ -54,6 +54,7 @@ struct ContentRecord {
 
 struct PendingFiles {
     std::string data;
+    std::uint64_t data_inode = 0;  // another file of that name is none of ours
     std::string tree;
 
     bool operator==(const PendingFiles&) const = default;

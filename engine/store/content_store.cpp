@@ -186,8 +186,12 @@ Result<> ContentStore::record(KeyValueWriter& batch, NewContent& fresh) {
         const auto relative = [&](const Path& path) {
             return path.empty() ? std::string() : path.lexically_relative(shared.home()).string();
         };
-        batch.put(pending_key(fresh.id_),
-                  encode(PendingFiles{relative(fresh.data_), relative(fresh.tree_)}));
+        PendingFiles pending{relative(fresh.data_), 0, relative(fresh.tree_)};
+        if (!fresh.data_.empty()) {
+            SWARM_TRY(const FileStatus status, shared.disk().status(fresh.data_));
+            pending.data_inode = status.inode;
+        }
+        batch.put(pending_key(fresh.id_), encode(pending));
         std::vector<Bytes> old_pages;
         batch.scan(masks_prefix(fresh.id_), {}, [&](ByteSpan key, ByteSpan) {
             old_pages.push_back(to_bytes(key));
@@ -212,6 +216,9 @@ Result<std::shared_ptr<StoredContent>> ContentStore::place(NewContent fresh) {
         SWARM_TRY(fresh.content_, core_->open(fresh.id_));
     }
     StoredContent& content = *fresh.content_;
+    if (fresh.sync_promised_) {  // the files must not leave their names before the batch is safe
+        SWARM_CHECK(shared.database().sync());
+    }
     {
         const std::lock_guard lock(content.mutex_);  // a twin of the same batch may have been first
         fresh.known_ = fresh.known_ || (content.masks_.complete() && content.places_.empty());
@@ -240,8 +247,8 @@ Result<std::shared_ptr<StoredContent>> ContentStore::place(NewContent fresh) {
     }
     content.note_change();
     for (const Path& file : {fresh.data_, fresh.tree_}) {
-        if (!file.empty()) {
-            SWARM_CHECK(shared.disk().remove(file));
+        if (!file.empty()) {  // moved already, or not needed
+            [[maybe_unused]] const auto removed = shared.disk().remove(file);
         }
     }
     return fresh.content_;

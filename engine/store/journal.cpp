@@ -194,16 +194,30 @@ Result<std::uint64_t> Journal::append(ByteSpan body) {
     const Bytes record = encode_record(current_->use, sequence, body);
     auto written = current_->file->write_at(current_->end, record);
     if (!written) {
-        auto taken_back = current_->file->write_at(current_->end, Bytes(kSegmentEndBytes));
-        if (!taken_back || written.error().code != Code::no_space) {
+        begun_ = true;
+        [[maybe_unused]] const auto taken_back = take_back();
+        if (written.error().code != Code::no_space) {
             broken_ = written.error();
         }
         return std::move(written).error();
     }
+    begun_ = false;
     last_sequence_ = sequence;
     current_->end += record.size() - kSegmentEndBytes;
     current_->synced = false;
     return sequence;
+}
+
+Result<> Journal::take_back() {
+    if (!begun_) {
+        return done();
+    }
+    auto written = current_->file->write_at(current_->end, Bytes(kSegmentEndBytes));
+    if (!written && written.error().code != Code::no_space) {
+        broken_ = written.error();
+    }
+    begun_ = !written;
+    return written;
 }
 
 Result<> Journal::sync_to(std::uint64_t sequence) {
@@ -259,6 +273,7 @@ Result<std::shared_ptr<Journal::Segment>> Journal::close_segment() {
     if (broken_) {
         return *broken_;
     }
+    SWARM_CHECK(take_back());
     SWARM_TRY(auto next, next_segment());
     auto ended = std::exchange(current_, std::move(next));
     closed_.push_back(ended);

@@ -9,8 +9,9 @@
 //   1. append returns when the record is in the kernel: it survives kill -9.
 //   2. sync_to(n) returns when every record up to n is on the disk: it survives power loss. Callers
 //      that come while a sync runs share the next one ("group commit").
-//   3. A failed append is taken back (its head overwritten with zeros); when even that fails, or a
-//      sync fails, the journal is broken for good and says so to everyone after.
+//   3. A failed append is taken back: its head is overwritten with zeros, at once or before the
+//      segment ends. Where the failure is not a full disk, and when a sync fails, the journal is
+//      broken for good and says so to everyone after.
 //   4. Room is reserved ahead, so that small records (an erase) fit on a full disk.
 //   5. After a crash, records count up to the first one that is missing or torn. Nothing later was
 //      ever acknowledged as surviving power loss, because a sync covers all segments in order.
@@ -89,6 +90,7 @@ private:
     Result<std::shared_ptr<Segment>> next_segment();
     Result<std::shared_ptr<Segment>> create_segment();
     Result<> write_header(Segment& segment);
+    Result<> take_back();
 
     // Fixed at construction.
     Disk& disk_;
@@ -100,6 +102,7 @@ private:
     std::shared_ptr<Segment> current_;
     std::vector<std::shared_ptr<Segment>> closed_;
     std::vector<std::shared_ptr<Segment>> spare_;
+    bool begun_ = false;  // a failed append may have left a record at the current segment's end
     std::uint64_t last_sequence_ = 0;
     std::uint64_t applied_ = 0;
     std::uint64_t next_file_ = 0;

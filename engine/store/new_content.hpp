@@ -50,6 +50,7 @@ private:
     std::optional<Place> place_;  // shared in place instead
     Bytes small_;
     std::shared_ptr<StoredContent> content_;  // since record()
+    bool sync_promised_ = false;              // the bytes were said to survive power loss
     bool known_ = false;                      // nothing to be recorded: it is stored as it is
 };
 

@@ -103,6 +103,14 @@ void Publication::need_leaf(std::uint64_t leaf, std::vector<Range>& missing) {
 // ---- making it ----
 
 Result<NewContent> Publication::prepare() {
+    auto fresh = prepare_content();
+    if (fresh) {
+        fresh->sync_promised_ = staged_.sync_promised();
+    }
+    return fresh;
+}
+
+Result<NewContent> Publication::prepare_content() {
     const bool same = size_ == base_->id().size && changed_.count() == 0;
     if (same || size_ == 0) {
         NewContent fresh(same ? base_->id() : content::kEmptyContent);
@@ -181,20 +189,9 @@ Result<ContentId> Publication::write_tree(File& tree) {
     const content::TreeShape before(base_->id().size);
     const content::TreeShape after(size_);
     TreeFileSink sink(tree, size_);
-    if (before.leaves() == 1) {
-        SWARM_CHECK(sink.write_nodes(0, 0, {&base_->id().root, 1}));
-    } else {
-        SWARM_TRY(const auto old_tree, base_->tree_file(Open::read));
-        SWARM_TRY(const FileStatus status, old_tree->status());
-        for (unsigned level = 0; level < std::min(before.depth(), after.depth() + 1); ++level) {
-            const std::uint64_t from = before.node_offset(level, 0);
-            const std::uint64_t bytes =
-                std::min(before.nodes(level), after.nodes(level)) * content::kHashBytes;
-            if (from < status.size) {
-                SWARM_CHECK(tree.copy_from(*old_tree, from, after.node_offset(level, 0),
-                                           std::min(bytes, status.size - from)));
-            }
-        }
+    SWARM_CHECK(copy_tree(tree));
+    if (before.depth() < after.depth()) {  // the old root is an inner node now
+        SWARM_CHECK(sink.write_nodes(before.depth(), 0, {&base_->id().root, 1}));
     }
     content::ChangedLeaves leaves;
     Bytes buffer;
@@ -213,6 +210,26 @@ Result<ContentId> Publication::write_tree(File& tree) {
         }
     }
     return content::change_tree(base_->nodes(), before.size(), size_, leaves, sink);
+}
+
+Result<> Publication::copy_tree(File& tree) {
+    const content::TreeShape before(base_->id().size);
+    const content::TreeShape after(size_);
+    const auto old_tree = base_->tree_file(Open::read);
+    if (!old_tree) {
+        return old_tree.error().code == Code::not_found ? done() : Result<>(old_tree.error());
+    }
+    SWARM_TRY(const FileStatus status, (*old_tree)->status());
+    for (unsigned level = 0; level < std::min(before.depth(), after.depth() + 1); ++level) {
+        const std::uint64_t from = before.node_offset(level, 0);
+        const std::uint64_t bytes =
+            std::min(before.nodes(level), after.nodes(level)) * content::kHashBytes;
+        if (from < status.size) {
+            SWARM_CHECK(tree.copy_from(**old_tree, from, after.node_offset(level, 0),
+                                       std::min(bytes, status.size - from)));
+        }
+    }
+    return done();
 }
 
 // The staged file becomes the content's: the base's parts of changed leaves are filled in, and its

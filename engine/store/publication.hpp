@@ -33,10 +33,12 @@ private:
     void need_leaf(std::uint64_t leaf, std::vector<Range>& missing);
 
     Result<> read(std::uint64_t offset, MutableByteSpan out) const;
+    Result<NewContent> prepare_content();
     Result<NewContent> prepare_small();
     Result<NewContent> prepare_whole();
     Result<NewContent> prepare_over_base();
     Result<ContentId> write_tree(File& tree);
+    Result<> copy_tree(File& tree);
     Result<> copy_unchanged(NewContent& fresh);
     Result<> copy_range(File& target, const File* source, std::uint64_t offset,
                         std::uint64_t length);

@@ -85,7 +85,7 @@ Result<std::unique_ptr<StagedFile>> StagedFile::create(Disk& disk, const Path& f
     row.base_limit = row.size = opened.content.size;
     row.mtime_ns = opened.mtime_ns;
     return std::unique_ptr<StagedFile>(
-        new StagedFile(file_of(folder, number), std::move(file), std::move(row)));
+        new StagedFile(disk, file_of(folder, number), std::move(file), std::move(row)));
 }
 
 Result<std::unique_ptr<StagedFile>> StagedFile::recover(Disk& disk, const Path& folder,
@@ -93,10 +93,11 @@ Result<std::unique_ptr<StagedFile>> StagedFile::recover(Disk& disk, const Path& 
     const Path path = file_of(folder, row.number);
     SWARM_TRY(auto file, disk.open(path, Open::write));
     const std::vector<Range> extents = std::move(row.extents);
-    std::unique_ptr<StagedFile> staged(new StagedFile(path, std::move(file), std::move(row)));
+    std::unique_ptr<StagedFile> staged(new StagedFile(disk, path, std::move(file), std::move(row)));
     for (const Range& range : extents) {
         staged->extents_.add(range.offset, range.length);
     }
+    staged->sync_promised_ = true;  // it cannot be known, so it counts as promised
     return staged;
 }
 
@@ -163,6 +164,16 @@ Result<> StagedFile::read(std::uint64_t offset, MutableByteSpan out) const {
 Result<> StagedFile::fill(std::uint64_t offset, ByteSpan bytes) {
     SWARM_CHECK(file_->write_at(offset, bytes));
     extents_.add(offset, bytes.size());
+    return done();
+}
+
+Result<> StagedFile::sync() {
+    SWARM_CHECK(file_->sync());
+    if (!name_synced_) {
+        SWARM_CHECK(disk_.sync_folder(path_.parent_path()));
+        name_synced_ = true;
+    }
+    sync_promised_ = true;
     return done();
 }
 

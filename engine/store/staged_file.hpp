@@ -74,20 +74,26 @@ public:
 
     // Copies bytes of the base to their place: reading them no longer needs the base.
     Result<> fill(std::uint64_t offset, ByteSpan bytes);
-    Result<> sync() { return file_->sync(); }
+    // What is written survives power loss, once its row does.
+    Result<> sync();
+    // Somebody was told so, perhaps before a crash: publishing must not put it at risk.
+    bool sync_promised() const { return sync_promised_; }
     // The row that describes what is written now, for the Database.
     Bytes encoded_row() const;
     // The file has exactly size() bytes, for hashing it whole.
     Result<> extend() { return file_->truncate(row_.size); }
 
 private:
-    StagedFile(Path path, std::unique_ptr<File> file, StagingRow row)
-        : path_(std::move(path)), file_(std::move(file)), row_(std::move(row)) {}
+    StagedFile(Disk& disk, Path path, std::unique_ptr<File> file, StagingRow row)
+        : disk_(disk), path_(std::move(path)), file_(std::move(file)), row_(std::move(row)) {}
 
+    Disk& disk_;
     const Path path_;
     const std::unique_ptr<File> file_;
     StagingRow row_;  // its extents are kept in extents_
     Extents extents_;
+    bool name_synced_ = false;
+    bool sync_promised_ = false;
 };
 
 }  // namespace swarmfs::store

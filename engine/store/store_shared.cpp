@@ -11,6 +11,10 @@ namespace {
 // Lines of repair kept for the report; the log has them all.
 constexpr std::size_t kRepairsMax = 1000;
 
+Result<FileStatus> not_pending() {
+    return disk_error(Code::not_found, "there is no file to move");
+}
+
 }  // namespace
 
 Path StoreShared::folder_of(const ContentId& id) const {
@@ -33,14 +37,15 @@ Result<> StoreShared::finish_pending(const ContentId& id) {
         return done();
     }
     SWARM_CHECK(disk_.make_folder(folder_of(id)));
-    const auto move = [&](const std::string& from, const Path& to) -> Result<> {
-        if (from.empty() || disk_.status(home_ / from).ok() == false) {
-            return done();  // moved before
-        }
-        return disk_.rename(home_ / from, to);
-    };
-    SWARM_CHECK(move(pending->tree, tree_path(id)));
-    SWARM_CHECK(move(pending->data, data_path(id)));
+    const Path tree = home_ / pending->tree;
+    if (!pending->tree.empty() && disk_.status(tree)) {  // else it was moved before
+        SWARM_CHECK(disk_.rename(tree, tree_path(id)));
+    }
+    const Path data = home_ / pending->data;
+    const auto status = pending->data.empty() ? not_pending() : disk_.status(data);
+    if (status && status->inode == pending->data_inode) {
+        SWARM_CHECK(disk_.rename(data, data_path(id)));
+    }
     const std::lock_guard lock(mutex_);
     placed_.push_back(id);
     return done();

@@ -122,7 +122,7 @@ struct Home {
     }
 
     store::Disk& disk;
-    ScratchFolder folder;
+    ScratchFolder folder{Medium::memory};
     store::DatabaseOptions database_options;
     store::ContentStoreOptions store_options;
     std::unique_ptr<store::Database> database;

@@ -11,6 +11,7 @@
 
 #include "engine/core/dice.hpp"
 #include "engine/store/disk.hpp"
+#include "tests/support/scratch_folder.hpp"
 
 namespace swarmfs::test {
 
@@ -26,20 +27,27 @@ public:
 
     void lose_power(Dice& dice) {
         for (const auto& [path, inode] : names_) {
-            const bool kept = durable_names_.count(path) != 0 && durable_names_[path] == inode;
-            if (!kept && dice.below(2) == 0) {
-                durable_names_[path] = inode;  // written back by itself
+            const auto durable = durable_names_.find(path);
+            if ((durable == durable_names_.end() || durable->second != inode) &&
+                dice.below(2) == 0) {  // written back by itself: a rename is one step
+                std::erase_if(durable_names_, [&](const auto& n) { return n.second == inode; });
+                durable_names_[path] = inode;
             }
             SWARM_ASSERT(under_.remove(path).ok());
         }
         names_.clear();
         for (const auto& [path, inode] : durable_names_) {
             const Bytes bytes = after_crash(*images_.at(inode), dice);
-            auto file = under_.open(path, store::Open::create_new);
-            SWARM_ASSERT(file.ok() && (*file)->write_at(0, bytes).ok());
+            std::filesystem::create_hard_link(shadow_of(inode), path);
+            auto file = under_.open(path, store::Open::write);
+            SWARM_ASSERT(file.ok() && (*file)->truncate(0).ok() &&
+                         (*file)->write_at(0, bytes).ok());
         }
         durable_names_.clear();
         images_.clear();
+        for (const auto& entry : std::filesystem::directory_iterator(shadow_.path())) {
+            std::filesystem::remove(entry.path());
+        }
         stopped_ = false;
         ++boots_;
     }
@@ -119,6 +127,9 @@ private:
         }
     };
 
+    // A second name for every file, so that its inode is there when its first name comes back.
+    store::Path shadow_of(std::uint64_t inode) const { return shadow_ / std::to_string(inode); }
+
     Result<> alive() const {
         return stopped_ ? Result<>(disk_error(Code::io, "the machine is gone")) : done();
     }
@@ -141,6 +152,7 @@ private:
     }
 
     store::SystemDisk under_;
+    ScratchFolder shadow_{Medium::memory};
     Syncs syncs_;
     bool stopped_ = false;
     int boots_ = 0;
@@ -205,6 +217,7 @@ inline Result<std::unique_ptr<store::File>> CrashDisk::open(const store::Path& p
     if (!image) {
         image = std::make_shared<Image>();
         SWARM_TRY(image->file, under_.open(path, store::Open::read));
+        std::filesystem::create_hard_link(path, shadow_of(status.inode));
         if (there) {  // from before this disk was watched
             image->synced = image->current();
             durable_names_[path] = status.inode;

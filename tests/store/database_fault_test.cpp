@@ -64,7 +64,7 @@ TEST_CASE(
           Manner{Fault::short_write, true}}) {
         bool met = true;
         for (std::uint64_t nth = 0; met; ++nth) {
-            const ScratchFolder folder;
+            const ScratchFolder folder(Medium::memory);
             FaultyDisk disk;
             disk.fail_at(nth, manner.fault, manner.lasting);
             std::vector<std::uint64_t> acknowledged;
@@ -109,7 +109,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a failed sync is never retried into success") {
-    const ScratchFolder folder;
+    const ScratchFolder folder(Medium::memory);
     FaultyDisk disk;
     auto database = std::move(Database::open(disk, folder / "db", by_hand())).value();
     REQUIRE(database->commit(numbered(1), kPower).ok());
@@ -131,7 +131,7 @@ TEST_CASE("a failed sync is never retried into success") {
 }
 
 TEST_CASE("a disk too full for LMDB leaves changes in the journal until there is room") {
-    const ScratchFolder folder;
+    const ScratchFolder folder(Medium::memory);
     FaultyDisk disk;
     DatabaseOptions options = by_hand();
     options.unwritten_bytes_max = 64 << 10;
@@ -156,7 +156,7 @@ TEST_CASE("a disk too full for LMDB leaves changes in the journal until there is
 }
 
 TEST_CASE("one sync serves everyone who waits for one") {
-    const ScratchFolder folder;
+    const ScratchFolder folder(Medium::memory);
     FaultyDisk disk;
     const auto database = std::move(Database::open(disk, folder / "db", by_hand())).value();
     constexpr std::uint64_t kWriters = 8;
@@ -189,7 +189,7 @@ struct Survival {
 Survival survive_power_losses(Syncs syncs) {
     Survival survival;
     for (std::uint64_t seed = 0; seed < 60; ++seed) {
-        const ScratchFolder folder;
+        const ScratchFolder folder(Medium::memory);
         CrashDisk disk(syncs);
         SeededDice dice(seed);
         std::uint64_t n = 0;
@@ -248,7 +248,7 @@ TEST_CASE("the power loss test bites: with syncs ignored, acknowledged batches a
 }
 
 TEST_CASE("a torn end of the journal is cut off and reported") {
-    const ScratchFolder folder;
+    const ScratchFolder folder(Medium::memory);
     CrashDisk disk(Syncs::work);
     {
         auto database = std::move(Database::open(disk, folder / "db", by_hand())).value();
@@ -271,7 +271,7 @@ TEST_CASE("a torn end of the journal is cut off and reported") {
 }
 
 TEST_CASE("a table file that was removed or replaced is noticed, not taken for an empty one") {
-    const ScratchFolder folder;
+    const ScratchFolder folder(Medium::memory);
     SystemDisk disk;
     const Path main = folder / "db" / "tables.mdb";
     const Path aside = folder / "db" / "small.mdb";

@@ -9,10 +9,20 @@
 
 namespace swarmfs::test {
 
+enum class Medium {
+    disk,    // where temporary files go
+    memory,  // where syncs cost nothing, if the machine has such a place
+};
+
 class ScratchFolder {
 public:
-    ScratchFolder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "swarmfs-XXXXXX").string();
+    explicit ScratchFolder(Medium medium = Medium::disk) {
+        const std::filesystem::path memory = "/dev/shm";
+        std::error_code ignored;
+        const bool in_memory =
+            medium == Medium::memory && std::filesystem::is_directory(memory, ignored);
+        const auto parent = in_memory ? memory : std::filesystem::temp_directory_path();
+        std::string pattern = (parent / "swarmfs-XXXXXX").string();
         SWARM_ASSERT(::mkdtemp(pattern.data()) != nullptr);
         path_ = pattern;
     }

@@ -1,0 +1,200 @@
+// Staged files becoming contents: against a plain vector of bytes.
+
+#include <doctest/doctest.h>
+
+#include "tests/store/content_fixture.hpp"
+#include "tests/store/faulty_disk.hpp"
+
+using namespace swarmfs;
+using namespace swarmfs::store;
+using namespace swarmfs::test;
+
+namespace {
+
+struct Editing {
+    Editing(Home& with, const ContentId& base, const Bytes& bytes) : home(with), twin(bytes) {
+        REQUIRE(home.disk.make_folder(home.folder / "staging").ok());
+        InodeRecord opened;
+        opened.content = base;
+        auto made = StagedFile::create(home.disk, home.folder / "staging", ++number, {}, opened);
+        REQUIRE(made.ok());
+        staged = std::move(*made);
+    }
+
+    void write(std::uint64_t offset, ByteSpan bytes) {
+        REQUIRE(staged->write(offset, bytes, 1).ok());
+        twin.resize(std::max<std::size_t>(twin.size(), offset + bytes.size()));
+        std::copy(bytes.begin(), bytes.end(), twin.begin() + static_cast<std::ptrdiff_t>(offset));
+    }
+    void truncate(std::uint64_t size) {
+        REQUIRE(staged->truncate(size, 1).ok());
+        twin.resize(size);
+    }
+
+    // Fetches what is missing, and no more. Returns: the bytes fetched.
+    std::uint64_t fetch_missing(const Source& base) {
+        std::uint64_t fetched = 0;
+        for (int round = 0;; ++round) {
+            REQUIRE(round < 3);
+            const auto missing = home.contents->missing_for(*staged);
+            REQUIRE(missing.ok());
+            if (missing->empty()) {
+                return fetched;
+            }
+            CHECK(home.contents->prepare_staged(*staged).error().code == Code::unavailable);
+            const auto content = home.get(base.id());
+            for (const Range& range : *missing) {
+                CHECK_FALSE(content->has(range.offset, range.length));
+                const LeafIndex leaf = leaf_at(range.offset);
+                REQUIRE(base.give(*content, chunk_of(leaf),
+                                  static_cast<unsigned>(leaf.value % kLeavesPerChunk), 1)
+                            .ok());
+                fetched += range.length;
+            }
+        }
+    }
+
+    ContentId publish() {
+        auto fresh = home.contents->prepare_staged(*staged);
+        REQUIRE_MESSAGE(fresh.ok(), (fresh ? "" : fresh.error().message));
+        const Path path = staged->path();
+        const auto id = home.contents->keep(std::move(*fresh));
+        REQUIRE_MESSAGE(id.ok(), (id ? "" : id.error().message));
+        CHECK_FALSE(std::filesystem::exists(path));
+        return *id;
+    }
+
+    Home& home;
+    Bytes twin;
+    std::unique_ptr<StagedFile> staged;
+    static inline std::uint64_t number = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a new version is named as its bytes are, whatever was written, cut and left unfetched") {
+    FaultyDisk disk;  // whose sync of everything costs nothing
+    SeededDice dice(77);
+    for (int round = 0; round < 150; ++round) {
+        CAPTURE(round);
+        Home home(disk);
+        home.open();
+        constexpr std::uint64_t kSizes[] = {0,         100,
+                                            4096,      5000,
+                                            16'384,    20'000,
+                                            262'144,   5 * kChunkBytes,
+                                            1'500'000, 40 * kLeafBytes};
+        const std::uint64_t base_size =
+            dice.below(3) == 0 ? dice.below(1'500'000) : kSizes[dice.below(std::size(kSizes))];
+        const Source base(random_bytes(base_size, 1000 + static_cast<std::uint64_t>(round)));
+        if (base_size > 0) {  // some of it is here, or none, or all
+            const std::uint64_t share = dice.below(4);
+            for (std::uint64_t leaf = 0; leaf < leaf_count(base_size); ++leaf) {
+                if (share == 3 || (share > 0 && dice.below(8 / share) == 0)) {
+                    REQUIRE(base.give(*home.get(base.id()), chunk_of(LeafIndex(leaf)),
+                                      static_cast<unsigned>(leaf % kLeavesPerChunk), 1)
+                                .ok());
+                }
+            }
+        }
+        Editing editing(home, base.id(), base.bytes());
+        for (std::uint64_t edit = dice.below(6); edit > 0; --edit) {
+            if (dice.below(3) == 0) {
+                editing.truncate(dice.below(2'000'000));
+                continue;
+            }
+            std::uint64_t offset = dice.below(editing.twin.size() + 300'000);
+            std::uint64_t length = 1 + dice.below(dice.below(2) == 0 ? 100 : 400'000);
+            if (dice.below(2) == 0) {
+                offset -= offset % kLeafBytes;
+                length = (length / kLeafBytes + 1) * kLeafBytes;
+            }
+            editing.write(offset, random_bytes(length, dice.u64()));
+        }
+        editing.fetch_missing(base);
+        const std::uint64_t base_stored = home.get(base.id())->stored_bytes();
+        const ContentId id = editing.publish();
+        const Source now(editing.twin);
+        REQUIRE(id == now.id());
+        if (id.size == 0) {
+            continue;
+        }
+        for (int opening = 0; opening < 2; ++opening) {
+            const auto content = home.get(id);
+            CHECK(readable_bytes(*content, now.bytes()) == content->stored_bytes());
+            CHECK((content->complete() || base_stored < base_size));
+            for (std::uint64_t chunk = 0; chunk < chunk_count(id.size); ++chunk) {
+                if (content->leaf_mask(ChunkIndex(chunk)) != 0) {
+                    const auto proof = content->chunk_proof(ChunkIndex(chunk),
+                                                            content::TreeShape(id.size).depth());
+                    CHECK_MESSAGE(proof.ok(), (proof ? "" : proof.error().message));
+                }
+            }
+            home.open();
+        }
+        // What is not here is fetched under the new name, like any content.
+        now.give_all(*home.get(id));
+        CHECK(holds(*home.get(id), now.bytes()));
+    }
+}
+
+TEST_CASE("overwriting a file that is not here fetches at most the leaves at the edges") {
+    SystemDisk disk;
+    Home home(disk);
+    home.open();
+    const Source base(random_bytes(64 * kChunkBytes, 1));
+    Editing whole(home, base.id(), base.bytes());
+    whole.write(0, random_bytes(base.size(), 2));
+    CHECK(whole.fetch_missing(base) == 0);
+    CHECK(home.get(whole.publish())->complete());
+
+    Editing shorter(home, base.id(), base.bytes());
+    shorter.truncate(0);
+    shorter.write(0, random_bytes(100'000, 3));
+    CHECK(shorter.fetch_missing(base) == 0);
+    shorter.publish();
+
+    Editing inside(home, base.id(), base.bytes());
+    inside.write(10 * kChunkBytes + 5, random_bytes(100, 4));
+    CHECK(inside.fetch_missing(base) == kLeafBytes);
+    const auto content = home.get(inside.publish());
+    CHECK(content->stored_bytes() == kLeafBytes);
+}
+
+TEST_CASE("a version that changed nothing is the version it was") {
+    SystemDisk disk;
+    Home home(disk);
+    home.open();
+    const Bytes bytes = random_bytes(300'000, 5);
+    const ContentId id = home.write(bytes);
+    Editing editing(home, id, bytes);
+    CHECK(editing.publish() == id);
+    CHECK(holds(*home.get(id), bytes));
+    Editing same_bytes(home, id, bytes);
+    same_bytes.write(1000, ByteSpan(bytes).subspan(1000, 50'000));
+    CHECK(same_bytes.publish() == id);
+    home.open();
+    CHECK(holds(*home.get(id), bytes));
+}
+
+TEST_CASE("a version over a file shared in place lives in the store and leaves the file alone") {
+    SystemDisk disk;
+    Home home(disk);
+    home.open();
+    const Bytes bytes = random_bytes(700'000, 6);
+    const Path path = home.folder / "shared";
+    {
+        auto file = disk.open(path, Open::create);
+        REQUIRE((*file)->write_at(0, bytes).ok());
+    }
+    const auto base = home.contents->keep(std::move(*home.contents->prepare_in_place(path)));
+    REQUIRE(base.ok());
+    Editing editing(home, *base, bytes);
+    editing.write(300'000, random_bytes(10, 7));
+    const ContentId id = editing.publish();
+    CHECK(id == tree_of(editing.twin).id());
+    std::filesystem::remove(path);
+    home.open();
+    CHECK(home.get(id)->complete());
+    CHECK(holds(*home.get(id), editing.twin));
+}
