@@ -7,11 +7,31 @@
 #include "engine/discovery/tracker_session.hpp"
 
 namespace swarmfs::discovery {
+namespace {
+
+std::vector<std::string> distinct(const std::vector<std::string>& urls) {
+    std::vector<std::string> kept;
+    for (std::string url : urls) {
+        while (!url.empty() && url.back() == '/') {
+            url.pop_back();
+        }
+        if (kept.size() < kTrackersMax && std::find(kept.begin(), kept.end(), url) == kept.end()) {
+            kept.push_back(std::move(url));
+        }
+    }
+    return kept;
+}
+
+async::Task<> leave_within(Duration patience, TrackerSession* session) {
+    (void)co_await async::run_within(patience, session->leave());
+}
+
+}  // namespace
 
 struct TrackerClient::State {
     State(const Parts& parts_in, TrackerOptions options_in)
         : parts(parts_in), options(std::move(options_in)), tasks(parts_in.executor) {
-        options.urls.resize(std::min(options.urls.size(), kTrackersMax));
+        options.urls = distinct(options.urls);
         for (TrackerNumber number = 0; number < options.urls.size(); ++number) {
             sessions.push_back(std::make_unique<TrackerSession>(parts, options, number));
         }
@@ -38,10 +58,11 @@ async::Task<> TrackerClient::stop(Duration patience) {
     co_await async::uninterrupted();
     state_->tasks.cancel();
     co_await state_->tasks.join();
+    async::TaskGroup leaving(state_->parts.executor);
     for (const auto& session : state_->sessions) {
-        (void)co_await async::run_within(patience / static_cast<int>(state_->sessions.size()),
-                                         session->leave());
+        leaving.spawn(leave_within(patience, session.get()));
     }
+    co_await leaving.join();
 }
 
 void TrackerClient::announce(std::vector<protocol::AnnouncedContent> contents) {

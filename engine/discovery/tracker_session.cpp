@@ -5,7 +5,6 @@
 
 #include "engine/core/log.hpp"
 #include "engine/http/client.hpp"
-#include "engine/http/url.hpp"
 #include "engine/protocol/problem.hpp"
 
 namespace swarmfs::discovery {
@@ -14,31 +13,9 @@ using http::Method;
 
 namespace {
 
-// What the tracker says of its heartbeat is a hint as well.
-constexpr std::uint64_t kHeartbeatSecondsMin = 1;
-constexpr std::uint64_t kHeartbeatSecondsMax = 300;
 constexpr Duration kRetryAfterMax = std::chrono::minutes(5);
-// Rounds trips of one sync: a terabyte of catalog would take fewer.
-constexpr int kSyncTurnsMax = 1'000'000;
-// Before the catalog goes out, so many pages of contents do (rule 3), and not all of a large store.
+// Before the catalog goes out, so many pages of contents do (rule 4), and not all of a large store.
 constexpr int kPagesBeforeSync = 64;
-// Contents asked for at once: each may come with 512 KiB of chunk hashes.
-constexpr std::size_t kContentsPerPage = 32;
-constexpr std::size_t kAnnounceBytesAim = 1024 * 1024;
-constexpr std::size_t kCatalogPieceBytes = 16 * 1024;
-constexpr std::size_t kPeersAsked = 50;
-
-// About what a content takes as JSON: 64 digits and quotes for each hash.
-std::size_t json_bytes(const protocol::AnnouncedContent& content) {
-    return 256 + content.name.size() * 2 + content.chunk_hashes.size() * 67;
-}
-
-std::string without_slash(std::string url) {
-    while (!url.empty() && url.back() == '/') {
-        url.pop_back();
-    }
-    return url;
-}
 
 Duration retry_after_of(const http::Answer& answer) {
     const auto text = answer.header("Retry-After");
@@ -51,12 +28,20 @@ Duration retry_after_of(const http::Answer& answer) {
 
 }  // namespace
 
+Duration shortened(Duration length, unsigned percent, Dice& dice) {
+    const std::uint64_t thousandths = dice.below(percent * 10 + 1);
+    return length - length * static_cast<Duration::rep>(thousandths) / 1000;
+}
+
+Duration tracker_retry_after(unsigned failures, Dice& dice) {
+    const Duration plain =
+        std::min<Duration>(kTrackerRetryFirst * (1 << std::min(failures, 16U)), kTrackerRetryMax);
+    return shortened(plain * 5 / 4, 40, dice);
+}
+
 TrackerSession::TrackerSession(const TrackerClient::Parts& parts, const TrackerOptions& options,
                                TrackerNumber number)
-    : parts_(parts),
-      options_(options),
-      number_(number),
-      base_(without_slash(options.urls[number])) {}
+    : parts_(parts), options_(options), number_(number), base_(options.urls[number]) {}
 
 async::Task<> TrackerSession::run() {
     while (true) {
@@ -68,18 +53,30 @@ async::Task<> TrackerSession::run() {
             result = co_await do_what_is_due();
         }
         if (result.ok()) {
+            state_ = "online";
+            detail_.clear();
+            failures_ = 0;
             (void)co_await wake_.wait(std::min(heartbeat_at_, peers_at_));
-        } else if (forgotten_ && failures_ == 0) {
-            ++failures_;  // register again at once, but not for ever
-        } else {
+            continue;
+        }
+        const bool forgotten = std::exchange(forgotten_, false);
+        if (forgotten) {
+            token_.reset();
+        }
+        if (!forgotten || forgets_too_often()) {
             failed(result.error());
             co_await back_off();
         }
-        if (forgotten_) {
-            forgotten_ = false;
-            token_.reset();
-        }
     }
+}
+
+bool TrackerSession::forgets_too_often() {
+    if (parts_.clock.now() - registered_at_ >= kRememberedMin) {
+        forgettings_ = 0;
+        return false;
+    }
+    failures_ = std::max(failures_, forgettings_++);
+    return true;
 }
 
 async::Task<Result<>> TrackerSession::enter() {
@@ -110,25 +107,21 @@ async::Task<Result<>> TrackerSession::enter() {
 
 void TrackerSession::became_known(const protocol::Registered& registered) {
     token_ = registered.token;
-    seen_as_ = registered.address;
-    heartbeat_every_ = std::chrono::seconds(
-        std::clamp(registered.heartbeat_seconds, kHeartbeatSecondsMin, kHeartbeatSecondsMax));
+    seen_as_ = printable(registered.address);
+    const auto wanted = std::clamp<std::uint64_t>(registered.heartbeat_seconds, 1, 60);
+    heartbeat_every_ = std::min<Duration>(std::chrono::seconds(wanted), kPollEvery);
     const TimePoint now = parts_.clock.now();
-    heartbeat_at_ = now + jittered(heartbeat_every_, 20);
+    registered_at_ = now;
+    heartbeat_at_ = now + shortened(heartbeat_every_, 20, parts_.dice);
     peers_at_ = now;
     changes_ = registered.changes;
     sync_due_ = true;
-    // It may have lost what it knew: tell it everything.
-    announcing_all_ = true;
-    announced_to_.reset();
     waiting_.clear();
+    announce_anew();  // it may have lost what it knew
 }
 
 async::Task<Result<>> TrackerSession::do_what_is_due() {
-    Result<> result = co_await heartbeat_if_due();
-    if (result.ok()) {
-        result = co_await announce_waiting();
-    }
+    Result<> result = co_await keep_up();
     for (int page = 0; result.ok() && announcing_all_ && page < kPagesBeforeSync; ++page) {
         result = co_await announce_page();
     }
@@ -141,21 +134,24 @@ async::Task<Result<>> TrackerSession::do_what_is_due() {
         result = co_await announce_page();
         wake_.notify();  // the next page, after whatever has become more urgent
     }
+    co_return result;
+}
+
+async::Task<Result<>> TrackerSession::keep_up() {
+    Result<> result = done();
+    if (parts_.clock.now() >= heartbeat_at_) {
+        result = co_await heartbeat();
+    }
     if (result.ok() && parts_.clock.now() >= peers_at_) {
         result = co_await ask_for_peers();
     }
     if (result.ok()) {
-        state_ = "online";
-        detail_.clear();
-        failures_ = 0;
+        result = co_await announce_waiting();
     }
     co_return result;
 }
 
-async::Task<Result<>> TrackerSession::heartbeat_if_due() {
-    if (parts_.clock.now() < heartbeat_at_) {
-        co_return done();
-    }
+async::Task<Result<>> TrackerSession::heartbeat() {
     std::string body = protocol::encode(protocol::Heartbeat{options_.node, *token_});
     const Result<std::string> answer =
         co_await call(Method::post, "/api/peers/heartbeat", std::move(body));
@@ -166,159 +162,9 @@ async::Task<Result<>> TrackerSession::heartbeat_if_due() {
     if (!heard.ok()) {
         co_return heard.error();
     }
-    heartbeat_at_ = parts_.clock.now() + jittered(heartbeat_every_, 20);
-    note_changes(heard->changes);
-    co_return done();
-}
-
-void TrackerSession::note_changes(std::uint64_t changes) {
-    sync_due_ = sync_due_ || changes_ != changes;
-    changes_ = changes;
-}
-
-async::Task<Result<>> TrackerSession::announce_waiting() {
-    while (!waiting_.empty()) {
-        std::vector<protocol::AnnouncedContent> contents;
-        std::size_t bytes = 0;
-        for (const protocol::AnnouncedContent& content : waiting_) {
-            bytes += json_bytes(content);
-            if (contents.size() == kAnnounceBatch ||
-                (bytes > kAnnounceBytesAim && !contents.empty())) {
-                break;
-            }
-            contents.push_back(content);
-        }
-        const std::size_t count = contents.size();
-        const Result<> sent = co_await send_announce(std::move(contents));
-        if (!sent.ok()) {
-            co_return sent;
-        }
-        waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(count));
-    }
-    co_return done();
-}
-
-async::Task<Result<>> TrackerSession::announce_page() {
-    std::vector<protocol::AnnouncedContent> batch;
-    std::size_t bytes = 0;
-    bool all = false;
-    std::optional<ContentId> to = announced_to_;
-    while (!all && bytes < kAnnounceBytesAim / 2 && batch.size() < kAnnounceBatch) {
-        std::vector<protocol::AnnouncedContent> page =
-            parts_.port.contents_after(to, kContentsPerPage);
-        all = page.empty();
-        for (protocol::AnnouncedContent& content : page) {
-            bytes += json_bytes(content);
-            to = content.content;
-            batch.push_back(std::move(content));
-            if (bytes > kAnnounceBytesAim) {
-                break;  // the rest of the page comes again, after `to`
-            }
-        }
-    }
-    if (!batch.empty()) {
-        const Result<> sent = co_await send_announce(std::move(batch));
-        if (!sent.ok()) {
-            co_return sent;
-        }
-    }
-    announced_to_ = to;
-    announcing_all_ = !all;
-    co_return co_await heartbeat_if_due();
-}
-
-async::Task<Result<>> TrackerSession::send_announce(
-    std::vector<protocol::AnnouncedContent> contents) {
-    for (protocol::AnnouncedContent& content : contents) {
-        if (content.name.empty()) {
-            content.name = content.content.root.hex();  // the catalog knows a better one
-        }
-    }
-    std::string body = protocol::encode(contents);
-    const Result<std::string> answer =
-        co_await call(Method::post, "/api/files/announce", std::move(body));
-    if (!answer.ok()) {
-        co_return answer.error();
-    }
-    co_return done();
-}
-
-async::Task<Result<>> TrackerSession::sync() {
-    const std::string path = "/api/swarms/" + options_.swarm.hex() + "/changes";
-    protocol::ChangesRequest request;
-    bool first = true;
-    for (int turn = 0; turn < kSyncTurnsMax; ++turn) {
-        request.vector = parts_.port.catalog_vector();
-        std::string body = protocol::encode(request);
-        const Result<std::string> text = co_await call(Method::post, path, std::move(body));
-        if (!text.ok()) {
-            co_return text.error();
-        }
-        const Result<protocol::ChangesAnswer> answer = protocol::decode_changes_answer(*text);
-        if (!answer.ok()) {
-            co_return answer.error();
-        }
-        if (!answer->messages.empty()) {
-            const Result<> taken = parts_.port.catalog_from(number_, answer->messages);
-            if (!taken.ok()) {
-                co_return taken;
-            }
-        }
-        if (!answer->refused.empty()) {
-            log_warning("discovery", base_ + " refused a part of the catalog: " +
-                                         printable(answer->refused.front().detail));
-        }
-        request.cursor = answer->cursor;
-        request.messages = collect_outgoing(answer->vector, first);
-        first = false;
-        if (request.cursor.empty() && request.messages.empty()) {
-            break;
-        }
-        const Result<> beating = co_await heartbeat_if_due();
-        if (!beating.ok()) {
-            co_return beating;
-        }
-    }
-    co_return done();
-}
-
-std::vector<Bytes> TrackerSession::collect_outgoing(const Bytes& their_vector, bool first) {
-    std::vector<Bytes> outgoing;
-    std::size_t bytes = 0;
-    while (bytes < protocol::kChangesBytesAim && outgoing.size() < protocol::kChangesMessagesAim) {
-        std::vector<Bytes> piece =
-            parts_.port.catalog_for(number_, their_vector, first, kCatalogPieceBytes);
-        first = false;
-        if (piece.empty()) {
-            break;
-        }
-        for (Bytes& message : piece) {
-            bytes += message.size();
-            outgoing.push_back(std::move(message));
-        }
-    }
-    return outgoing;
-}
-
-async::Task<Result<>> TrackerSession::ask_for_peers() {
-    const std::string path =
-        "/api/swarms/" + options_.swarm.hex() + "/peers?limit=" + std::to_string(kPeersAsked);
-    const Result<std::string> answer = co_await call(Method::get, path, "");
-    if (!answer.ok()) {
-        co_return answer.error();
-    }
-    Result<std::vector<protocol::TrackerPeer>> peers = protocol::decode_peers(*answer);
-    if (!peers.ok()) {
-        co_return peers.error();
-    }
-    peers_at_ = parts_.clock.now() + jittered(kPeersEvery, 20);
-    std::erase_if(*peers,
-                  [this](const protocol::TrackerPeer& peer) { return peer.peer == options_.node; });
-    const Result<http::Url> url = http::parse_url(base_);
-    const bool local = url.ok() && parts_.http.last_was_loopback(url->origin());
-    parts_.port.on_tracker_peers(
-        number_, *peers,
-        local ? transport::TellerPlace::on_loopback : transport::TellerPlace::elsewhere);
+    heartbeat_at_ = parts_.clock.now() + shortened(heartbeat_every_, 20, parts_.dice);
+    sync_due_ = sync_due_ || changes_ != heard->changes;
+    changes_ = heard->changes;
     co_return done();
 }
 
@@ -335,15 +181,19 @@ async::Task<Result<std::string>> TrackerSession::call(Method method, std::string
         headers.emplace_back(protocol::kPeerTokenHeader, token_->hex());
     }
     std::string url = base_ + path;
+    refused_with_ = 0;
+    retry_after_ = {};
     Result<http::Answer> answer = co_await parts_.http.request(
         method, std::move(url), std::move(headers), std::move(body), kTrackerAnswerWithin);
     if (!answer.ok()) {
         co_return answer.error();
     }
     if (answer->success()) {
+        last_ok_ms_ = parts_.clock.wall_ms();
         co_return std::move(answer->body);
     }
     const protocol::Problem problem = protocol::decode_problem(answer->status, answer->body);
+    refused_with_ = answer->status;
     retry_after_ = retry_after_of(*answer);
     forgotten_ = problem.code == "unknown_peer";
     co_return network_error(Code::unavailable, base_ + " refused " + path.substr(0, 60) + ": " +
@@ -359,14 +209,15 @@ void TrackerSession::failed(const Error& error) {
 }
 
 async::Task<> TrackerSession::back_off() {
-    const Duration base =
-        std::min<Duration>(kTrackerRetryFirst * (1 << std::min(failures_, 16U)), kTrackerRetryMax);
-    ++failures_;
+    const TimePoint now = parts_.clock.now();
+    const TimePoint not_before = now + std::exchange(retry_after_, {});
     const TimePoint until =
-        parts_.clock.now() + std::max(jittered(base * 5 / 4, 40), std::exchange(retry_after_, {}));
+        std::max(not_before, now + tracker_retry_after(failures_++, parts_.dice));
     hurried_ = false;
-    while (!hurried_ && parts_.clock.now() < until) {
-        (void)co_await wake_.wait(until);
+    TimePoint end = until;
+    while (parts_.clock.now() < end) {
+        (void)co_await wake_.wait(end);
+        end = hurried_ ? not_before : until;
     }
 }
 
@@ -386,20 +237,6 @@ async::Task<> TrackerSession::leave() {
     token_.reset();
 }
 
-void TrackerSession::announce(const std::vector<protocol::AnnouncedContent>& contents) {
-    if (!token_) {
-        return;  // the full announce will tell of them
-    }
-    if (waiting_.size() + contents.size() > kAnnounceWaitingMax) {
-        waiting_.clear();
-        announcing_all_ = true;
-        announced_to_.reset();
-    } else {
-        waiting_.insert(waiting_.end(), contents.begin(), contents.end());
-    }
-    wake_.notify();
-}
-
 void TrackerSession::catalog_changed() {
     sync_due_ = true;
     wake_.notify();
@@ -407,23 +244,17 @@ void TrackerSession::catalog_changed() {
 
 void TrackerSession::hurry() {
     const TimePoint now = parts_.clock.now();
-    if (now - hurried_at_ < kHurryEvery) {
+    if (now < hurry_from_) {
         return;
     }
-    hurried_at_ = now;
+    hurry_from_ = now + kHurryEvery;
     hurried_ = true;
     peers_at_ = now;
     wake_.notify();
 }
 
 TrackerReport TrackerSession::report() const {
-    return {options_.urls[number_], state_, detail_, seen_as_};
-}
-
-// `length` less up to `percent` of it.
-Duration TrackerSession::jittered(Duration length, unsigned percent) {
-    const std::uint64_t thousandths = parts_.dice.below(percent * 10 + 1);
-    return length - length * static_cast<Duration::rep>(thousandths) / 1000;
+    return {base_, state_, detail_, seen_as_, last_ok_ms_};
 }
 
 // A tracker counts a statement only when it is later than the last one.
