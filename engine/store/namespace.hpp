@@ -107,6 +107,7 @@ private:
     void show_directory(const std::string& path);
     void hide(const std::string& path);
     void drop(const InodeRecord& record);
+    void prune(Inode directory);
     Result<InodeRecord> ensure_parents(std::string_view path);
     InodeRecord insert(InodeRecord record);
     void write(const InodeRecord& record);
@@ -117,13 +118,17 @@ private:
     Result<InodeRecord> vacant(Inode parent, std::string_view name) const;
     Result<catalog::Entry> entry_of(const InodeRecord& record, const std::string& path) const;
     Result<InodeRecord> append_and_show(const catalog::Entry& entry);
-    Result<> append_removal(const InodeRecord& record, const std::string& path);
+    using Dots = std::vector<catalog::Dot>;
+    std::optional<Dots> base_over(const std::string& path, const Dots& over) const;
+    Result<> append_removal(const InodeRecord& record, const std::string& path, const Dots& moving);
     Result<> settle_conflict(const InodeRecord& record, const std::string& path);
+    Result<std::string> path_to_publish(const InodeRecord& record) const;
     Result<> append(const catalog::Entry& entry);
     FileId new_file_id();
 
     // namespace_rename.cpp
     struct Moved;
+    Result<> check_not_below(Inode directory, const InodeRecord& moved) const;
     Result<> check_rename(const InodeRecord& source, const std::optional<InodeRecord>& target,
                           Inode new_parent, Renaming rule) const;
     Result<> gather(const InodeRecord& record, const std::string& path, const std::string& new_path,

@@ -118,11 +118,51 @@ Result<Entry> Namespace::entry_of(const InodeRecord& record, const std::string& 
     return entry;
 }
 
+// The path of an open file; when the directory it was opened in is gone, where its version was.
+Result<std::string> Namespace::path_to_publish(const InodeRecord& record) const {
+    auto path = path_of(record);
+    if (path.ok() || !record.dot) {
+        return path;
+    }
+    const auto version = replica_.version(*record.dot);
+    return version ? Result<std::string>(version->entry.path) : path;
+}
+
+// What an entry at `path` must name as replaced so that it replaces `over` and nothing else that
+// is shown. Returns: nothing when that is all there is, the usual case.
+std::optional<Namespace::Dots> Namespace::base_over(const std::string& path,
+                                                    const Dots& over) const {
+    const catalog::View view = replica_.view(path);
+    Dots kept;
+    for (const catalog::ConflictCopy& copy : view.beside) {
+        kept.push_back(copy.version.dot);
+    }
+    if (view.main) {
+        kept.push_back(view.main->dot);
+    }
+    std::erase_if(kept, [&](const catalog::Dot& dot) {
+        return std::find(over.begin(), over.end(), dot) != over.end();
+    });
+    if (kept.empty()) {
+        return std::nullopt;
+    }
+    Dots base;
+    for (const catalog::Version& head : replica_.heads(path).versions) {
+        if (std::find(kept.begin(), kept.end(), head.dot) == kept.end()) {
+            base.push_back(head.dot);
+        }
+    }
+    std::sort(base.begin(), base.end());
+    // What is left out stays a version of the path: shown once more, never lost.
+    base.resize(std::min(base.size(), catalog::kBaseDotsMax));
+    return base;
+}
+
 Result<InodeRecord> Namespace::publish_file(const InodeRecord& opened, const ContentId& content,
                                             std::int64_t mtime_ns) {
     const auto current = find(opened.inode);
     InodeRecord record = current.ok() ? *current : opened;
-    SWARM_TRY(const std::string path, path_of(record));
+    SWARM_TRY(const std::string path, path_to_publish(record));
     record.content = content;
     record.mtime_ns = mtime_ns;
     record.ctime_ns = now_.ns();
@@ -130,38 +170,31 @@ Result<InodeRecord> Namespace::publish_file(const InodeRecord& opened, const Con
     if (entry.file.is_zero()) {
         entry.file = new_file_id();
     }
-    // What it was written over; a version of somebody else that came meanwhile must not vanish.
-    std::vector<catalog::Dot> over;
+    // A version of somebody else that came meanwhile must not vanish.
+    Dots over;
     for (const auto& dot : {opened.dot, record.dot}) {
         if (dot) {
             over.push_back(*dot);
         }
     }
-    std::sort(over.begin(), over.end());
-    over.erase(std::unique(over.begin(), over.end()), over.end());
-    for (const catalog::Version& head : replica_.heads(path).versions) {
-        const bool known = std::binary_search(over.begin(), over.end(), head.dot);
-        if (!known && head.entry.kind != EntryKind::deleted) {
-            entry.base = over;
-        }
-    }
+    entry.base = base_over(path, over);
     const InodeRecord before = record;
     SWARM_TRY(const catalog::Dot dot, replica_.append_local(entry, now_.wall_ms));
     SWARM_CHECK(settle_conflict(before, path));
     record.dot = dot;
     rows_.erase(unpublished_key(record.inode));
-    place(record, record.parent, record.name);
+    SWARM_TRY(const InodeRecord parent, ensure_parents(path));
+    place(record, parent.inode, catalog::name_of_path(path));
+    record.parent = parent.inode;
     update(replica_.take_touched());
     return record;
 }
 
 // Where `record` is a conflict copy, whose version belongs to another path, that version is
-// replaced there: by what wins there anyway.
+// replaced there, by a deletion: it shows nothing, and contradicts nobody who goes on with what
+// stands beside it.
 Result<> Namespace::settle_conflict(const InodeRecord& record, const std::string& path) {
-    if (!record.dot) {
-        return done();
-    }
-    const auto version = replica_.version(*record.dot);
+    const auto version = record.dot ? replica_.version(*record.dot) : std::nullopt;
     if (!version || version->entry.path == path) {
         return done();
     }
@@ -169,20 +202,22 @@ Result<> Namespace::settle_conflict(const InodeRecord& record, const std::string
     settled.kind = EntryKind::deleted;
     settled.path = version->entry.path;
     settled.base = {*record.dot};
-    if (const auto winner = replica_.find(version->entry.path)) {
-        settled = winner->entry;
-        settled.base = {std::min(*record.dot, winner->dot), std::max(*record.dot, winner->dot)};
-    }
     return append(settled);
 }
 
-Result<> Namespace::append_removal(const InodeRecord& record, const std::string& path) {
+// `moving` are versions that find another place by themselves.
+Result<> Namespace::append_removal(const InodeRecord& record, const std::string& path,
+                                   const Dots& moving) {
     const auto version = record.dot ? replica_.version(*record.dot) : std::nullopt;
     if (version && version->entry.path != path) {
         return settle_conflict(record, path);
     }
     // Copies that stand beside it in a conflict stay, as files of their own.
-    for (const catalog::ConflictCopy& copy : replica_.view(path).beside) {
+    const catalog::View view = replica_.view(path);
+    for (const catalog::ConflictCopy& copy : view.beside) {
+        if (std::find(moving.begin(), moving.end(), copy.version.dot) != moving.end()) {
+            continue;
+        }
         Entry kept = copy.version.entry;
         kept.path = catalog::join_path(catalog::parent_path(path), copy.name);
         kept.base.reset();
@@ -205,6 +240,10 @@ Result<InodeRecord> Namespace::put_path(const Entry& entry) {
     if (fresh.file.is_zero()) {
         fresh.file = new_file_id();
     }
+    if (existing.ok() && existing->dot) {
+        fresh.base = base_over(entry.path, {*existing->dot});
+        SWARM_CHECK(settle_conflict(*existing, entry.path));
+    }
     return append_and_show(fresh);
 }
 
@@ -215,10 +254,11 @@ Result<> Namespace::remove_file(Inode parent, std::string_view name) {
     }
     if (!record.dot) {
         drop(record);
+        prune(parent);
         return done();
     }
     SWARM_TRY(const std::string path, path_of(record));
-    SWARM_CHECK(append_removal(record, path));
+    SWARM_CHECK(append_removal(record, path, {}));
     update(replica_.take_touched());
     return done();
 }
@@ -236,7 +276,7 @@ Result<> Namespace::remove_directory(Inode parent, std::string_view name) {
         return done();
     }
     SWARM_TRY(const std::string path, path_of(record));
-    SWARM_CHECK(append_removal(record, path));
+    SWARM_CHECK(append_removal(record, path, {}));
     update(replica_.take_touched());
     return done();
 }
@@ -255,6 +295,7 @@ Result<InodeRecord> Namespace::set_attributes(Inode inode, std::optional<std::ui
         if (entry.file.is_zero()) {
             entry.file = new_file_id();
         }
+        entry.base = base_over(path, before.dot ? Dots{*before.dot} : Dots{});
         SWARM_TRY(record.dot, replica_.append_local(entry, now_.wall_ms));
         SWARM_CHECK(settle_conflict(before, path));
     }

@@ -1,6 +1,6 @@
 // Renaming: inodes move at once, and the catalog is told of every path below them.
 
-#include <map>
+#include <set>
 
 #include "engine/core/wire.hpp"
 #include "engine/store/namespace.hpp"
@@ -14,6 +14,17 @@ struct Namespace::Moved {
     std::string to;
 };
 
+Result<> Namespace::check_not_below(Inode directory, const InodeRecord& moved) const {
+    for (Inode at = directory; moved.kind == InodeKind::directory && at != kRootInode;) {
+        if (at == moved.inode) {
+            return caller_error(Code::invalid, "a directory cannot move into itself");
+        }
+        SWARM_TRY(const InodeRecord above, find(at));
+        at = above.parent;
+    }
+    return done();
+}
+
 Result<> Namespace::check_rename(const InodeRecord& source,
                                  const std::optional<InodeRecord>& target, Inode new_parent,
                                  Renaming rule) const {
@@ -23,12 +34,9 @@ Result<> Namespace::check_rename(const InodeRecord& source,
     if (rule == Renaming::exchange && !target) {
         return caller_error(Code::not_found, "there is nothing to exchange with");
     }
-    for (Inode at = new_parent; source.kind == InodeKind::directory && at != kRootInode;) {
-        if (at == source.inode) {
-            return caller_error(Code::invalid, "a directory cannot move into itself");
-        }
-        SWARM_TRY(const InodeRecord above, find(at));
-        at = above.parent;
+    SWARM_CHECK(check_not_below(new_parent, source));
+    if (rule == Renaming::exchange) {
+        SWARM_CHECK(check_not_below(source.parent, *target));
     }
     if (!target || rule == Renaming::exchange) {
         return done();
@@ -127,14 +135,19 @@ Result<> Namespace::rename(Inode parent, std::string_view name, Inode new_parent
     if (rule == Renaming::exchange) {
         SWARM_CHECK(gather(*target, to, from, moved));
     }
-    std::map<std::string, const Moved*> arriving;
+    std::set<std::string> arriving;
+    Dots moving;
     for (const Moved& one : moved) {
-        arriving.emplace(one.to, &one);
+        arriving.insert(one.to);
+        if (one.record.dot) {
+            moving.push_back(*one.record.dot);
+        }
     }
-    // A replaced file that nobody writes over any more is told of; one that is written over need
-    // not.
-    if (target && rule == Renaming::replace && target->dot && !arriving.contains(to)) {
-        SWARM_CHECK(append_removal(*target, to));
+    // A replaced file that nothing is written over is told of; one that is written over need not.
+    if (target && rule == Renaming::replace && target->dot) {
+        SWARM_CHECK(arriving.contains(to) ? settle_conflict(*target, to)
+                                          : append_removal(*target, to, {}));
+        moving.push_back(*target->dot);
     }
 
     if (rule == Renaming::exchange) {
@@ -152,13 +165,17 @@ Result<> Namespace::rename(Inode parent, std::string_view name, Inode new_parent
             entry.file = new_file_id();
         }
         SWARM_TRY(InodeRecord now, find(one.record.inode));
+        entry.base = base_over(one.to, moving);
         SWARM_TRY(now.dot, replica_.append_local(entry, now_.wall_ms));
+        moving.push_back(*now.dot);
         write(now);
-        if (one.record.dot && !arriving.contains(one.from)) {
-            SWARM_CHECK(append_removal(one.record, one.from));
+        if (one.record.dot) {
+            SWARM_CHECK(arriving.contains(one.from) ? settle_conflict(one.record, one.from)
+                                                    : append_removal(one.record, one.from, moving));
         }
     }
     update(replica_.take_touched());
+    prune(parent);
     return done();
 }
 

@@ -43,23 +43,37 @@ Bytes u64_row(std::uint64_t value) {
 }  // namespace
 
 void Namespace::update(const std::vector<std::string>& touched) {
-    std::vector<std::string> hidden;
+    std::vector<std::pair<const std::string*, std::optional<catalog::Dot>>> shown;
+    std::vector<const std::string*> hidden;
     for (const std::string& path : touched) {
-        if (!replica_.view(path).settled) {
+        const catalog::View view = replica_.view(path);
+        if (!view.settled) {
             continue;
         }
-        if (const auto version = replica_.find(path)) {
-            show(path, *version);
-        } else if (replica_.has_children(path)) {
-            show_directory(path);
+        if (view.shows == catalog::Shows::implicit_directory) {
+            shown.emplace_back(&path, std::nullopt);
+        } else if (view.main) {
+            shown.emplace_back(&path, view.main->dot);
+        } else if (const auto copy = replica_.find(path)) {
+            shown.emplace_back(&path, copy->dot);
         } else {
-            hidden.push_back(path);
+            hidden.push_back(&path);
         }
     }
-    // Deepest first: a directory can only go once its children have.
-    std::sort(hidden.begin(), hidden.end(), std::greater<>());
-    for (const std::string& path : hidden) {
-        hide(path);
+    // What goes makes room first: a file may take the place of a directory whose children go too.
+    // Deepest first, since a directory can only go once its children have.
+    std::sort(hidden.begin(), hidden.end(),
+              [](const std::string* left, const std::string* right) { return *left > *right; });
+    for (const std::string* path : hidden) {
+        hide(*path);
+    }
+    for (const auto& [path, dot] : shown) {
+        const auto version = dot ? replica_.version(*dot) : std::nullopt;
+        if (version) {
+            show(*path, *version);
+        } else if (!dot) {
+            show_directory(*path);
+        }
     }
 }
 
@@ -130,12 +144,19 @@ void Namespace::hide(const std::string& path) {
         return;
     }
     drop(*record);
-    // A directory that was there only for what lived in it goes with the last of it.
-    const std::string above(catalog::parent_path(path));
-    auto parent = find(record->parent);
-    if (!above.empty() && parent.ok() && !parent->dot && !has_children(parent->inode) &&
-        !replica_.has_children(above)) {
-        hide(above);
+    prune(record->parent);
+}
+
+// A directory that was there only for what lived in it goes with the last of it.
+void Namespace::prune(Inode directory) {
+    while (directory != kRootInode && !has_children(directory)) {
+        const auto record = find(directory);
+        const auto path = record.ok() ? path_of(*record) : Result<std::string>(record.error());
+        if (!path.ok() || record->dot || replica_.has_children(*path)) {
+            return;
+        }
+        drop(*record);
+        directory = record->parent;
     }
 }
 
