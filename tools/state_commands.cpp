@@ -1,9 +1,13 @@
+#include <poll.h>
+#include <sys/syscall.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
 #include "engine/core/log.hpp"
 #include "tools/commands.hpp"
+#include "tools/descriptor.hpp"
 #include "tools/printing.hpp"
 
 namespace swarmfs::tools {
@@ -102,12 +106,25 @@ Result<> run_peers(NodeClient& node, const Context& context, const std::string& 
     return done();
 }
 
+// The node publishes, says goodbye and unmounts before it ends; who asked wants to see that done.
+Result<> wait_until_ended(int process) {
+    constexpr int kPatienceMs = 60'000;
+    const Descriptor watched(static_cast<int>(::syscall(SYS_pidfd_open, process, 0)));
+    pollfd ended{watched.get(), POLLIN, 0};
+    if (watched.get() >= 0 && ::poll(&ended, 1, kPatienceMs) == 0) {
+        return caller_error(Code::timed_out, "swarmfsd (process " + std::to_string(process) +
+                                                 ") is still stopping after a minute");
+    }
+    return done();
+}
+
 Result<> run_stop(NodeClient& node, const Context& context) {
     if (!node.is_running()) {
         std::fprintf(stderr, "No swarmfsd runs on %s.\n", printable(node.home()).c_str());
         return done();
     }
     SWARM_TRY(const json answer, node.call("stop", json::object()));
+    SWARM_CHECK(wait_until_ended(answer.at("pid").get<int>()));
     if (context.json) {
         print_json(answer);
     }

@@ -204,6 +204,18 @@ Result<> run_join(NodeClient& node, const Context& context, JoinOptions options)
 
 Result<> run_leave(NodeClient& node, const Context& context, const std::string& name) {
     SWARM_CHECK(node.ensure_running());
+    SWARM_TRY(const json status, node.call("status", json::object()));
+    for (const json& swarm : status.at("swarms")) {
+        if (swarm.at("name") != name) {
+            continue;
+        }
+        for (const json& directory : swarm.at("mounts")) {
+            auto unmounted = node.call("unmount", {{"directory", directory}});
+            if (!unmounted.ok()) {
+                return unmounted.error();
+            }
+        }
+    }
     SWARM_TRY(const json left, node.call("leave", {{"name", name}}));
     if (context.json) {
         print_json(left);

@@ -58,7 +58,8 @@ bool ContentTable::hold(PeerSlot peer, const SwarmId& swarm,
         content.holders.insert(place, Holder{peer, announced.complete});
         holdings_[peer].push_back(&found->first);
     }
-    if (content.name != announced.name) {
+    // Who fetched it by its hash alone has no name for it.
+    if (!announced.name.empty() && content.name != announced.name) {
         content.name = std::move(announced.name);
     }
     if (!announced.chunk_hashes.empty() && !content.chunk_hashes) {

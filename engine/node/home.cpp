@@ -62,9 +62,9 @@ Result<int> take_lock(const std::string& path) {
         return cannot_use(path, errno);
     }
     if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        return caller_error(Code::busy, "another swarmfsd runs on " + path +
-                                            "; ask it with `swarmfs --home " + path +
-                                            " status`, or choose another home");
+        return caller_error(Code::try_again, "another swarmfsd runs on " + path +
+                                                 "; ask it with `swarmfs --home " + path +
+                                                 " status`, or choose another home");
     }
     return lock.release();
 }

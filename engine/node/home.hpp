@@ -23,8 +23,8 @@ namespace swarmfs::node {
 class Home {
 public:
     // Makes what is missing and takes the lock.
-    // Errors: busy (another node runs here), permission, no_space, io, configuration (a key file
-    // that is damaged or readable by others).
+    // Errors: try_again (another node runs here), permission, no_space, io, configuration (a key
+    // file that is damaged or readable by others).
     static Result<std::unique_ptr<Home>> open(const std::string& path, Dice& dice);
     ~Home();
     Home(const Home&) = delete;

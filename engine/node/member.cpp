@@ -25,7 +25,7 @@ Member::Member(const Common& common, Membership membership)
                 common.clock),
       channel_key_(crypto::X25519KeyPair::generate(common.dice)),
       tree_(common.database, identity_, membership_.swarm, common.clock, common.dice),
-      ports_(common.contents, [this](const ContentId& content) { on_complete(content); }),
+      ports_(common.contents, [this](const ContentId& content) { on_complete(content, ""); }),
       sync_(common.engine.context(0), tree_),
       seal_timer_(common.engine.context(0)),
       dial_timer_(common.engine.context(0)),
@@ -37,7 +37,9 @@ Member::Member(const Common& common, Membership membership)
     publisher_ = std::make_unique<Publisher>(
         Publisher::Parts{tree_, membership_.swarm, common_.database, common_.contents, common_.disk,
                          store::Path(common_.home.file("staging")), common_.workers, *swarm_,
-                         [this](const ContentId& content) { content_arrived(content); }},
+                         [this](const ContentId& content, const std::string& name) {
+                             content_arrived(content, name);
+                         }},
         [this](const std::shared_ptr<OpenFile>& file) { volume_->published(file); });
     volume_ = std::make_shared<TreeVolume>(
         TreeVolume::Parts{membership_.name, common_.home.path(), identity_, tree_, common_.database,
@@ -140,16 +142,16 @@ std::uint64_t Member::stored_bytes() const {
     return stored_below(tree_.view().names, common_.contents, store::kRootInode);
 }
 
-void Member::content_arrived(const ContentId& content) {
+void Member::content_arrived(const ContentId& content, const std::string& name) {
     swarm_->content_arrived(content);
-    on_complete(content);
+    on_complete(content, name);
 }
 
 // Thread: any.
-void Member::on_complete(const ContentId& content) {
-    boost::asio::post(common_.engine.context(0), [this, content] {
+void Member::on_complete(const ContentId& content, const std::string& name) {
+    boost::asio::post(common_.engine.context(0), [this, content, name] {
         if (!stopping_ && tracker_line_) {
-            tracker_line_->content_held(content);
+            tracker_line_->content_held(content, name);
         }
     });
 }

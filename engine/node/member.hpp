@@ -71,7 +71,7 @@ public:
     channel::ChannelSecrets channel_secrets() const;
 
     // A content was published or shared here: peers and trackers are told. Thread: any.
-    void content_arrived(const ContentId& content);
+    void content_arrived(const ContentId& content, const std::string& name);
 
     // A link somebody dialled, with its handshake done. Thread: the link's.
     void accept(std::unique_ptr<transport::SecureLink> link);
@@ -97,7 +97,7 @@ public:
 private:
     friend class TrackerLine;
     void on_unsealed();
-    void on_complete(const ContentId& content);
+    void on_complete(const ContentId& content, const std::string& name);
     void seal();
     void consider_dialling();
     async::Task<> dial(discovery::Address address);

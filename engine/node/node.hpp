@@ -1,7 +1,8 @@
 #pragma once
 // One running member: identity, store, swarms and the control socket of one home directory.
 //
-//   open   locks the home (a second node on it leaves with Code::busy), repairs what a crash left,
+//   open   locks the home (a second node on it leaves with Code::try_again), repairs what a crash
+//   left,
 //          and loads the swarms joined;
 //   start  listens, dials, syncs, and opens the control socket; returns once all of them stand;
 //   stop   says goodbye to peers, publishes what is staged, flushes, and joins every thread.
@@ -24,12 +25,13 @@ namespace swarmfs::node {
 
 class Node {
 public:
-    // Errors: configuration, busy (another node runs on this home), corrupt, io, permission.
+    // Errors: configuration, try_again (another node runs on this home), busy (the port is in
+    // use), corrupt, io, permission.
     static Result<std::unique_ptr<Node>> open(Settings settings, Clock& clock, Dice& dice);
     virtual ~Node() = default;
 
     // `extra` joins the node's own control methods.
-    // Errors: busy (port in use), unavailable.
+    // Errors: those of opening the control socket.
     virtual Result<> start(ControlMethods extra) = 0;
     virtual void stop() = 0;
 

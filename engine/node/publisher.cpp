@@ -31,7 +31,7 @@ Result<> Publisher::stage(OpenFile& file) {
 }
 
 Result<> Publisher::keep_row(OpenFile& file, store::Durability durability) {
-    if (!file.staged || (!file.changed_since_row && durability != store::Durability::power_loss)) {
+    if (!file.staged || file.unlinked || (!file.changed_since_row && durability != store::Durability::power_loss)) {
         return done();
     }
     store::Changes row;
@@ -41,19 +41,26 @@ Result<> Publisher::keep_row(OpenFile& file, store::Durability durability) {
     return done();
 }
 
-void Publisher::discard(OpenFile& file) {
+void Publisher::forget_row(OpenFile& file) {
     if (!file.staged) {
         return;
     }
     store::Changes row;
     row[store::staging_key(file.staged->row().number)] = std::nullopt;
-    const store::Path path = file.staged->path();
-    file.staged.reset();
     if (auto erased = parts_.database.commit(std::move(row), store::Durability::process_crash);
         !erased.ok()) {
+        // Without its file it counts as published when the node starts again.
         log_error("node", "a staging row stays: " + erased.error().message);
+    }
+}
+
+void Publisher::discard(OpenFile& file) {
+    if (!file.staged) {
         return;
     }
+    forget_row(file);
+    const store::Path path = file.staged->path();
+    file.staged.reset();
     (void)parts_.disk.remove(path)
         .ok();  // a file without a row is removed at its number's next use
 }
@@ -72,7 +79,9 @@ void Publisher::publish(std::shared_ptr<OpenFile> file) {
 void Publisher::run(const std::shared_ptr<OpenFile>& file) {
     const std::unique_lock lock(file->mutex());
     if (file->unlinked) {
-        discard(*file);
+        if (file->handles == 0) {  // else the last one to close it discards it
+            discard(*file);
+        }
     } else if (file->staged) {
         auto complete = base_is_here(file);
         if (complete.ok() && !*complete) {
@@ -192,7 +201,7 @@ Result<> Publisher::commit(OpenFile& file) {
     file.stored = std::move(stored);
     file.record_changed();
     if (content.size > 0) {
-        parts_.arrived(content);
+        parts_.arrived(content, published.name);
     }
     return done();
 }

@@ -5,8 +5,9 @@
 //                ─> hashed ─> one commit: the content is stored, an entry names it, nothing is
 //                staged
 //
-// A file whose base cannot be fetched now stays staged and is tried again when a peer joins; its
-// row in the Database brings it back after a restart. Thread: any.
+// A file that cannot be published now, since its base cannot be fetched or the disk is full, stays
+// staged and is tried again when a peer joins and every few seconds; its row in the Database brings
+// it back after a restart. Thread: any.
 
 #include <memory>
 #include <mutex>
@@ -30,7 +31,8 @@ public:
         store::Path folder;  // of staging files
         Workers& workers;
         swarm::Swarm& swarm;
-        std::function<void(const ContentId&)> arrived;  // a content is stored here since now
+        // A content is stored here since now, under that name.
+        std::function<void(const ContentId&, const std::string&)> arrived;
     };
     using Published = std::function<void(const std::shared_ptr<OpenFile>&)>;
 
@@ -39,14 +41,16 @@ public:
 
     // Begins staging. Requires: file.mutex() is held, nothing is staged.
     Result<> stage(OpenFile& file);
-    // Requires: file.mutex() is held.
+    // Requires, for the three: file.mutex() is held.
     Result<> keep_row(OpenFile& file, store::Durability durability);
+    // An unlinked file does not come back after a restart, though somebody has it open.
+    void forget_row(OpenFile& file);
     void discard(OpenFile& file);
 
     // Publishes what is staged, or the empty file that was created. One job at most runs for a
     // file.
     void publish(std::shared_ptr<OpenFile> file);
-    // Tries those again that had to wait for somebody who has their base.
+    // Tries those again that had to wait: for somebody who has their base, or for room on the disk.
     void retry_waiting();
     std::size_t waiting() const;
 

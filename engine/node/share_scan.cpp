@@ -188,7 +188,7 @@ Result<> ShareScan::flush() {
         const ContentId id = item.content->id();
         SWARM_TRY(const auto placed, member_.contents().place(*std::move(item.content)));
         (void)placed;
-        member_.content_arrived(id);
+        member_.content_arrived(id, std::string(catalog::name_of_path(item.row.path)));
     }
     return committed;
 }

@@ -113,8 +113,9 @@ std::optional<protocol::AnnouncedContent> TrackerLine::describe(const ContentId&
     return announced;
 }
 
-void TrackerLine::content_held(const ContentId& content) {
+void TrackerLine::content_held(const ContentId& content, const std::string& name) {
     if (auto announced = describe(content)) {
+        announced->name = name;
         client_.announce({*std::move(announced)});
     }
 }

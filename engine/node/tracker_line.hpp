@@ -23,7 +23,8 @@ public:
     // Says goodbye; at most about a second. Thread: not the engine's.
     void stop();
     void catalog_changed() { client_.catalog_changed(); }
-    void content_held(const ContentId& content);
+    // `name` may be empty: the tracker keeps the one it knows.
+    void content_held(const ContentId& content, const std::string& name);
     void hurry() { client_.hurry(); }
     // Waits for the engine thread. Thread: any; the engine runs.
     std::vector<Member::TrackerReport> report();

@@ -140,8 +140,12 @@ Result<Attributes> TreeVolume::make_symlink(Inode parent, std::string_view name,
 // The inode has lost its name by this node's doing: what is written to it is nobody's any more.
 void TreeVolume::unlinked(store::Inode inode) {
     if (const auto file = opened(inode)) {
-        const std::lock_guard lock(file->mutex());
-        file->unlinked = true;
+        {
+            const std::lock_guard lock(file->mutex());
+            file->unlinked = true;
+            parts_.publisher.forget_row(*file);
+        }
+        close_if_idle(file);  // one that waited to be published is nobody's now
     }
 }
 

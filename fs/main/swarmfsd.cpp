@@ -25,7 +25,8 @@ int exit_code_of(const Error& error) {
     switch (error.code) {
         case Code::configuration: return EX_CONFIG;
         case Code::permission: return EX_NOPERM;
-        case Code::busy: return error.whose == Whose::caller ? EX_TEMPFAIL : EX_UNAVAILABLE;
+        case Code::try_again: return EX_TEMPFAIL;
+        case Code::busy:
         case Code::unavailable: return EX_UNAVAILABLE;
         default: return EX_IOERR;
     }

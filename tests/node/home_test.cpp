@@ -39,7 +39,7 @@ TEST_CASE("a second node on one home leaves with a clear message") {
     REQUIRE(home.ok());
     auto second = Home::open(directory.file("home"), dice);
     REQUIRE_FALSE(second.ok());
-    CHECK(second.error().code == Code::busy);
+    CHECK(second.error().code == Code::try_again);
 }
 
 TEST_CASE("a key that others may read, or that is damaged, is refused") {
