@@ -15,6 +15,8 @@ namespace {
 // Operations that follow one another closely are signed together.
 constexpr auto kSealDelay = std::chrono::milliseconds(4);
 constexpr Duration kDialLimit = std::chrono::seconds(5);
+// A full disk does not say when it has room again.
+constexpr auto kPublishAgainEvery = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -29,6 +31,7 @@ Member::Member(const Common& common, Membership membership)
       sync_(common.engine.context(0), tree_),
       seal_timer_(common.engine.context(0)),
       dial_timer_(common.engine.context(0)),
+      publish_timer_(common.engine.context(0)),
       candidates_(common.dice) {
     swarm_ = swarm::Swarm::create(
         {common_.engine.context(0), common_.clock, common_.dice, ports_, sync_, identity_, *this},
@@ -65,6 +68,7 @@ void Member::start() {
         tracker_line_->start();
         on_unsealed();  // what an earlier run left unsigned
         consider_dialling();
+        publish_again_later();
     });
 }
 
@@ -76,6 +80,7 @@ void Member::stop() {
         stopping_ = true;
         seal_timer_.cancel();
         dial_timer_.cancel();
+        publish_timer_.cancel();
         seal();
         sync_.stop();
         swarm_->close([&closed] { closed.set_value(); });
@@ -183,6 +188,23 @@ void Member::seal() {
     }
 }
 
+void Member::publish_again_later() {
+    publish_timer_.expires_after(kPublishAgainEvery);
+    publish_timer_.async_wait([this](const boost::system::error_code& failed) {
+        if (!failed && !stopping_) {
+            publish_waiting();
+            publish_again_later();
+        }
+    });
+}
+
+// On a worker: a file may be busy with its bytes.
+void Member::publish_waiting() {
+    if (publisher_->waiting() > 0) {
+        common_.workers.post([this] { publisher_->retry_waiting(); });
+    }
+}
+
 // ---- finding and dialling peers ----
 
 void Member::learn(const std::string& text, discovery::AddressSource source,
@@ -269,7 +291,7 @@ void Member::on_peer_joined(const NodeId& peer, const std::vector<std::string>& 
     for (const std::string& address : addresses) {
         learn(address, discovery::AddressSource::peer_exchange, teller, peer);
     }
-    publisher_->retry_waiting();
+    publish_waiting();
 }
 
 void Member::on_peer_left(const NodeId& peer, const Error&) {

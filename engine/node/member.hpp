@@ -99,6 +99,8 @@ private:
     void on_unsealed();
     void on_complete(const ContentId& content, const std::string& name);
     void seal();
+    void publish_again_later();
+    void publish_waiting();
     void consider_dialling();
     async::Task<> dial(discovery::Address address);
     void learn(const std::string& address, discovery::AddressSource source,
@@ -124,6 +126,7 @@ private:
     // engine thread
     boost::asio::steady_timer seal_timer_;
     boost::asio::steady_timer dial_timer_;
+    boost::asio::steady_timer publish_timer_;
     discovery::CandidateBook candidates_;
     std::unique_ptr<async::TaskGroup> dials_;
     bool stopping_ = false;

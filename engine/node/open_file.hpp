@@ -53,6 +53,7 @@ public:
     bool changed_since_row = false;                // the staging row lags behind
     bool unlinked = false;                         // nobody will ever open it again
     bool publishing = false;                       // a worker has it
+    bool delayed = false;                          // the log says why it is not published yet
     std::size_t handles = 0;
     std::size_t writers = 0;
     void staged_changed();  // after writing: brings size and times up to date

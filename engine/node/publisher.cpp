@@ -1,6 +1,7 @@
 #include "engine/node/publisher.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/core/log.hpp"
 #include "engine/core/units.hpp"
@@ -31,7 +32,8 @@ Result<> Publisher::stage(OpenFile& file) {
 }
 
 Result<> Publisher::keep_row(OpenFile& file, store::Durability durability) {
-    if (!file.staged || file.unlinked || (!file.changed_since_row && durability != store::Durability::power_loss)) {
+    if (!file.staged || file.unlinked ||
+        (!file.changed_since_row && durability != store::Durability::power_loss)) {
         return done();
     }
     store::Changes row;
@@ -89,11 +91,14 @@ void Publisher::run(const std::shared_ptr<OpenFile>& file) {
         }
         auto committed = complete.ok() ? commit(*file) : Result<>(complete.error());
         if (!committed.ok()) {
-            log_error("node", "\"" + printable(file->record.name) +
-                                  "\" cannot be published yet: " + committed.error().message);
+            if (!std::exchange(file->delayed, true)) {
+                log_error("node", "\"" + printable(file->record.name) +
+                                      "\" cannot be published yet: " + committed.error().message);
+            }
             put_off(file);
             return;
         }
+        file->delayed = false;
     } else if (!file->record.dot) {
         if (auto committed = commit(*file); !committed.ok()) {
             log_error("node", "\"" + printable(file->record.name) +
@@ -104,13 +109,30 @@ void Publisher::run(const std::shared_ptr<OpenFile>& file) {
     finished(file);
 }
 
-// Returns: false when a part of the base has to come from others first; `run` is called again then.
+// The new version shows every byte of its base that was not written over, and nobody but this node
+// can serve it under its new name: so all of them are here before it is published.
+// Returns: false when a part has to come from others first; `run` is called again then.
 Result<bool> Publisher::base_is_here(const std::shared_ptr<OpenFile>& file) {
-    SWARM_TRY(const std::vector<store::Range> missing, parts_.contents.missing_for(*file->staged));
+    constexpr std::uint64_t kFetchAtOnce = 8 << 20;  // a whole base at once would crowd out readers
+    store::StagedFile& staged = *file->staged;
+    for (const store::Segment& segment : staged.segments(0, staged.size())) {
+        if (segment.from != store::SegmentFrom::base) {
+            continue;
+        }
+        for (std::uint64_t at = segment.range.offset; at < segment.range.end();) {
+            const std::uint64_t length = std::min(kFetchAtOnce, segment.range.end() - at);
+            if (!file->stored->has(at, length)) {
+                fetch_base(file, {file->stored->id(), {at, length}});
+                return false;
+            }
+            at += length;
+        }
+    }
+    SWARM_TRY(const std::vector<store::Range> missing, parts_.contents.missing_for(staged));
     if (missing.empty()) {
         return true;
     }
-    fetch_base(file, {file->staged->row().base, missing.front()});
+    fetch_base(file, {staged.row().base, missing.front()});
     return false;
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 // Turns what was written into contents and entries: on a worker, without making anyone wait.
 //
-//   staged bytes ─> the leaves of the base they share are fetched, where they are not here
+//   staged bytes ─> what still shows of the base is fetched, where it is not here
 //                ─> hashed ─> one commit: the content is stored, an entry names it, nothing is
 //                staged
 //

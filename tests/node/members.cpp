@@ -1,0 +1,122 @@
+#include "tests/node/members.hpp"
+
+#include <doctest/doctest.h>
+
+#include <future>
+
+namespace swarmfs::test {
+namespace {
+
+using nlohmann::json;
+
+class QuietCall final : public node::ControlCall {
+public:
+    void progress(const json&) override {}
+    bool abandoned() const override { return false; }
+};
+
+}  // namespace
+
+void TestNode::start() {
+    node::Settings settings;
+    settings.home = (scratch_ / "home").string();
+    settings.listen = listen_;
+    auto opened = node::RunningNode::open(settings, surroundings_.clock(), surroundings_.dice());
+    REQUIRE_MESSAGE(opened.ok(), (opened.ok() ? "" : opened.error().message));
+    node_ = *std::move(opened);
+    listen_ = node_->listen_address();  // others find it there again
+    node::add_control_methods(*node_, methods_);
+    REQUIRE(node_->start({}).ok());
+}
+
+void TestNode::stop() {
+    methods_.clear();
+    node_.reset();
+}
+
+Result<json> TestNode::call(const std::string& method, const json& params) {
+    QuietCall quiet;
+    return methods_.at(method)(params, quiet);
+}
+
+json TestNode::ask(const std::string& method, const json& params) {
+    auto answer = call(method, params);
+    REQUIRE_MESSAGE(answer.ok(), (answer.ok() ? "" : answer.error().message));
+    return *std::move(answer);
+}
+
+std::shared_ptr<node::Volume> TestNode::volume(const std::string& name) {
+    auto found = node_->volume(name);
+    REQUIRE(found.ok());
+    return *found;
+}
+
+void TestNode::write(const std::string& name, const std::string& text) {
+    const auto tree = volume();
+    node::FileHandle handle = 0;
+    if (const auto there = tree->lookup(node::kRootInode, name); there.ok()) {
+        handle = tree->open(there->inode, node::Access::write).value();
+        node::AttributeChanges cut;
+        cut.size = 0;
+        REQUIRE(tree->set_attributes(there->inode, cut).ok());
+    } else {
+        handle = tree->create(node::kRootInode, name, 0644).value().handle;
+    }
+    REQUIRE(tree->write(handle, 0, as_bytes(text)).ok());
+    REQUIRE(tree->close_write(handle).ok());
+    tree->release(handle);
+}
+
+Result<std::string> TestNode::read(const std::string& name, Duration deadline) {
+    const auto tree = volume();
+    SWARM_TRY(const auto file, tree->lookup(node::kRootInode, name));
+    SWARM_TRY(const auto handle, tree->open(file.inode, node::Access::read));
+    std::string text;
+    Error failed;
+    while (text.size() < file.size) {
+        std::promise<Result<std::string>> answer;
+        tree->read(handle, text.size(), 128 * 1024, deadline, [&](Result<ByteSpan> bytes) {
+            answer.set_value(bytes.ok() ? Result<std::string>(std::string(as_text(*bytes)))
+                                        : Result<std::string>(bytes.error()));
+        });
+        auto piece = answer.get_future().get();
+        if (!piece.ok()) {
+            tree->release(handle);
+            return piece;
+        }
+        text += *piece;
+    }
+    tree->release(handle);
+    return text;
+}
+
+bool TestNode::eventually(const std::function<bool()>& condition) {
+    std::mutex mutex;
+    std::condition_variable changed;
+    const auto tree = volume();
+    const std::uint64_t listener = tree->add_change_listener([&](const std::vector<node::Change>&) {
+        const std::lock_guard lock(mutex);
+        changed.notify_all();
+    });
+    bool holds = false;
+    constexpr int kTurns = 600;
+    for (int turn = 0; turn < kTurns && !holds; ++turn) {
+        holds = condition();
+        std::unique_lock lock(mutex);
+        if (!holds) {
+            changed.wait_for(lock, std::chrono::milliseconds(50));
+        }
+    }
+    tree->remove_change_listener(listener);
+    return holds;
+}
+
+void join_all(TestNode& first, const std::vector<TestNode*>& others, const std::string& role) {
+    first.ask("create", {{"name", "team"}, {"trackers", json::array()}});
+    for (TestNode* other : others) {
+        const json invite = first.ask("invite", {{"name", "team"}, {"role", role}});
+        other->ask("join", {{"invite", invite.at("invite")}});
+    }
+}
+
+}  // namespace swarmfs::test
