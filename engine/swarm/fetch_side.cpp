@@ -140,6 +140,12 @@ Result<> FetchSide::on_leaf(const protocol::Leaf& leaf) {
     if (content == nullptr) {
         return done();
     }
+    const bool goes_on = !run_.leaves.empty() && run_.handle == leaf.handle &&
+                         run_.range.chunk == leaf.chunk &&
+                         run_.range.first + run_.range.count == leaf.leaf;
+    if (!goes_on) {
+        flush();  // while this leaf is still owed: it keeps the chunk, and its hashes, alive
+    }
     const auto found = content->chunks.find(leaf.chunk.value);
     const auto bit = static_cast<LeafMask>(leaf.leaf < kLeavesPerChunk ? 1U << leaf.leaf : 0U);
     if (found == content->chunks.end() ||
@@ -166,11 +172,7 @@ Result<> FetchSide::on_leaf(const protocol::Leaf& leaf) {
     if (!content::leaf_matches(*chunk.proven, leaf.leaf, leaf.bytes)) {
         return peer_error("a leaf that does not match its proof", Code::corrupt);
     }
-    const bool goes_on = !run_.leaves.empty() && run_.handle == leaf.handle &&
-                         run_.range.chunk == leaf.chunk &&
-                         run_.range.first + run_.range.count == leaf.leaf;
     if (!goes_on) {
-        flush();
         run_.handle = leaf.handle;
         run_.range = {leaf.chunk, leaf.leaf, 0};
     }

@@ -91,6 +91,7 @@ private:
 
     void on_events(PeerNumber number, std::vector<SessionEvent>& events, std::uint64_t weight);
     void on_event(PeerNumber number, SessionEvent& event);
+    void note_store_failure(ContentNumber content, const Error& why, TimePoint now);
     void admit(PeerNumber number, const HelloHeard& hello);
     bool outranks(const Peer& newcomer, const Peer& present) const;
     void on_catalog(PeerNumber number, const CatalogFrame& frame);
@@ -118,6 +119,7 @@ private:
     std::unordered_map<FillId, FillProgressed> fills_;
     std::map<PeerNumber, std::vector<SessionCommand>> outbox_;
     std::unordered_map<ContentId, std::vector<ChunkIndex>> whole_;
+    std::map<ContentNumber, TimePoint> store_failures_;  // logged, within the last minute
     TimePoint announce_at_ = TimePoint::max();
     async::Signal work_;
     async::Signal gone_;  // a session ended

@@ -57,7 +57,7 @@ void SwarmShell::on_event(PeerNumber number, SessionEvent& event) {
     } else if (const auto* refused = std::get_if<RefuseHeard>(&event)) {
         core_.refused(number, refused->content, refused->range, refused->reason, now);
     } else if (const auto* failed = std::get_if<StoreFailed>(&event)) {
-        log_error("swarm", "storing what arrived failed: " + failed->error.message);
+        note_store_failure(failed->content, failed->error, now);
         core_.store_failed(failed->content, failed->error, now);
     } else if (const auto* trip = std::get_if<RoundTrip>(&event)) {
         core_.round_trip(number, trip->time);
@@ -69,6 +69,15 @@ void SwarmShell::on_event(PeerNumber number, SessionEvent& event) {
         on_catalog_sent(number, catalog_sent->bytes);
     } else if (const auto* hints = std::get_if<HintsHeard>(&event)) {
         parts_.listener.on_hints(hints->hints);
+    }
+}
+
+// Every leaf that was under way fails alike: one line says it.
+void SwarmShell::note_store_failure(ContentNumber content, const Error& why, TimePoint now) {
+    std::erase_if(store_failures_,
+                  [now](const auto& said) { return now - said.second >= std::chrono::minutes(1); });
+    if (store_failures_.emplace(content, now).second) {
+        log_error("swarm", "storing what arrived failed: " + why.message);
     }
 }
 
