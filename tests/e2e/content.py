@@ -1,5 +1,6 @@
 """Real and random content for scenarios, and how copies of it are compared."""
 
+import concurrent.futures
 import hashlib
 import os
 import pathlib
@@ -57,6 +58,17 @@ def description(root, folder_times=True):
     return found
 
 
+def read_all(root, readers=8):
+    """Reads every file under `root`, several at once: one after the other, each would wait for its own fetch."""
+    def read(path):
+        with open(path, "rb", buffering=0) as file:
+            while file.read(1 << 20):
+                pass
+    paths = [os.path.join(folder, name) for folder, _, names in os.walk(os.fsencode(root)) for name in names]
+    with concurrent.futures.ThreadPoolExecutor(readers) as pool:
+        list(pool.map(read, (path for path in paths if stat.S_ISREG(os.lstat(path).st_mode))))
+
+
 def assert_same_tree(test, expected, actual, folder_times=True):
     """Names, kinds, permissions, sizes, times and link targets agree, and every byte does (`diff -r`).
 
@@ -66,4 +78,5 @@ def assert_same_tree(test, expected, actual, folder_times=True):
     different = [(path, wanted.get(path), got.get(path)) for path in sorted(wanted.keys() | got.keys())
                  if wanted.get(path) != got.get(path)]
     test.assertEqual(different[:10], [], f"{len(different)} of {len(wanted)} entries differ (expected, actual)")
+    read_all(actual)
     run("diff", "-r", "--no-dereference", "--", expected, actual, seconds=600)

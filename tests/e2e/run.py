@@ -12,12 +12,25 @@ import os
 import signal
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import cleanup  # noqa: E402  found through the line above
 import harness  # noqa: E402
+
+
+class TimedResult(unittest.TextTestResult):
+    """Says of each test how long it took: what is slow should be seen."""
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.began = time.monotonic()
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        self.stream.writeln(f"    {time.monotonic() - self.began:.1f} s")
 
 
 def run_scenario(options):
@@ -27,7 +40,8 @@ def run_scenario(options):
     scenario = importlib.util.module_from_spec(spec)
     sys.modules["scenario"] = scenario
     spec.loader.exec_module(scenario)
-    unittest.main(module=scenario, argv=["scenario", *options.rest], verbosity=2)
+    unittest.main(module=scenario, argv=["scenario", *options.rest],
+                  testRunner=unittest.TextTestRunner(verbosity=2, resultclass=TimedResult))
 
 
 def supervise(child, limit, root):
