@@ -69,8 +69,8 @@ def read_all(root, readers=8):
         list(pool.map(read, (path for path in paths if stat.S_ISREG(os.lstat(path).st_mode))))
 
 
-def assert_same_tree(test, expected, actual, folder_times=True):
-    """Names, kinds, permissions, sizes, times and link targets agree, and every byte does (`diff -r`).
+def assert_same_entries(test, expected, actual, folder_times=True):
+    """Names, kinds, permissions, sizes, times and link targets agree.
 
     Without `folder_times`, those of folders may differ: two unpackings make them at two times.
     """
@@ -78,5 +78,10 @@ def assert_same_tree(test, expected, actual, folder_times=True):
     different = [(path, wanted.get(path), got.get(path)) for path in sorted(wanted.keys() | got.keys())
                  if wanted.get(path) != got.get(path)]
     test.assertEqual(different[:10], [], f"{len(different)} of {len(wanted)} entries differ (expected, actual)")
+
+
+def assert_same_tree(test, expected, actual, folder_times=True):
+    """The entries agree, and every byte does (`diff -r`)."""
+    assert_same_entries(test, expected, actual, folder_times)
     read_all(actual)
     run("diff", "-r", "--no-dereference", "--", expected, actual, seconds=600)
