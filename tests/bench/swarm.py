@@ -121,7 +121,7 @@ def wait_until(condition, seconds, what):
     while not condition():
         if time.monotonic() > end:
             raise RuntimeError(f"waited {seconds} s in vain until {what}")
-        time.sleep(0.02)
+        time.sleep(0.02)  # tidy: sleep because a condition is polled with a bound
 
 
 def random_file(path, size):

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <boost/asio/post.hpp>
+#include <condition_variable>
 #include <cstring>
 #include <future>
-#include <thread>
+#include <mutex>
 
 #include "engine/core/assert.hpp"
 #include "engine/crypto/hash.hpp"
@@ -345,11 +346,13 @@ const swarm::PeerStatistics* MemoryMember::find(const std::vector<swarm::PeerSta
 
 bool eventually(const std::function<bool()>& holds) {
     // A poll of a fact that no call announces to the test; bounded, and it ends with the fact.
+    std::mutex mutex;
+    std::condition_variable never;
+    std::unique_lock lock(mutex);
     for (int tries = 0; tries < 20'000; ++tries) {
-        if (holds()) {
+        if (never.wait_for(lock, std::chrono::milliseconds(1), holds)) {
             return true;
         }
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
     return false;
 }
