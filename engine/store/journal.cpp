@@ -142,6 +142,15 @@ Result<std::unique_ptr<Journal>> Journal::start(Disk& disk, const Path& folder,
         journal->spare_.push_back(std::move(segment));
     }
     SWARM_TRY(journal->current_, journal->next_segment());
+    if (journal->spare_.empty()) {
+        // Reserved now: when the disk is full, the journal must still take what makes room on it.
+        auto spare = journal->create_segment();
+        if (spare) {
+            journal->spare_.push_back(*std::move(spare));
+        } else if (spare.error().code != Code::no_space) {
+            return std::move(spare).error();
+        }
+    }
     return journal;
 }
 
