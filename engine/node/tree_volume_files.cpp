@@ -308,8 +308,8 @@ void TreeVolume::release(FileHandle handle) {
         const std::lock_guard lock(file->mutex());
         --file->handles;
         file->writers -= writes ? 1 : 0;
-        const bool unpublished = !file->record.dot && !file->unlinked;
-        publish = writes && file->writers == 0 && (file->staged || unpublished);
+        const bool unpublished = file->staged || !file->record.dot;
+        publish = writes && file->writers == 0 && unpublished && !file->unlinked;
     }
     if (publish) {
         parts_.publisher.publish(file);
