@@ -377,6 +377,11 @@ std::uint64_t RequestLedger::room(PeerNumber peer, TimePoint now) const {
     return known->second.budget - known->second.outstanding;
 }
 
+bool RequestLedger::paused(PeerNumber peer, TimePoint now) const {
+    const auto known = peers_.find(peer);
+    return known != peers_.end() && known->second.paused_until > now;
+}
+
 double RequestLedger::rate(PeerNumber peer, TimePoint now) const {
     const auto known = peers_.find(peer);
     if (known == peers_.end()) {

@@ -99,6 +99,7 @@ public:
     std::uint64_t budget(PeerNumber peer) const;
     // What may be asked of it now; 0 while it is paused.
     std::uint64_t room(PeerNumber peer, TimePoint now) const;
+    bool paused(PeerNumber peer, TimePoint now) const;
     double rate(PeerNumber peer, TimePoint now) const;  // bytes a second, lately
     bool silent(PeerNumber peer) const;
     bool measured(PeerNumber peer) const;  // it has answered before

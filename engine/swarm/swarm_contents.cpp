@@ -10,6 +10,7 @@ namespace {
 
 // Beyond 1 TiB, a peer that lost one chunk is not worth a bitmap of the others.
 constexpr std::uint64_t kExceptionChunksMax = std::uint64_t{1} << 22;
+constexpr std::size_t kStarvedFillsMax = 2048;
 // Contents whose sources are remembered for people who ask.
 constexpr std::size_t kRememberedMax = 4096;
 
@@ -111,15 +112,36 @@ void SwarmCore::settle(WantedContent& content, TimePoint now) {
     }
     if (content.fill) {
         // Fills that nobody could serve make room for others.
-        const bool hopeful =
-            content.starved.empty() && (is_tiny(content.id) || !content.sources.empty());
+        const bool somebody =
+            std::any_of(content.sources.begin(), content.sources.end(),
+                        [](const auto& s) { return !s.second.answered || !s.second.held.none(); });
+        const bool hopeful = is_tiny(content.id) ? content.starved.empty() : somebody;
         auto& running = is_tiny(content.id) ? tiny_fills_ : large_fills_;
         if (hopeful) {
             running.insert(content.number);
-        } else if (is_tiny(content.id) || content.holders() == 0) {
+            starved_fills_.erase(content.number);
+        } else {
             running.erase(content.number);
+            if (is_tiny(content.id)) {
+                park(content);
+            }
         }
     }
+}
+
+// Rule 7, for a tiny fill without a source.
+void SwarmCore::park(WantedContent& content) {
+    const bool may_listen =
+        starved_fills_.contains(content.number) || starved_fills_.size() < kStarvedFillsMax;
+    if (!content.reads.empty() || (may_listen && !peers_.empty())) {
+        starved_fills_.insert(content.number);
+        return;
+    }
+    for (const FillId id : content.fill->ids) {
+        parked_fills_.push_back({id, {content.id, FillOrder::rarest_first, content.likely}});
+    }
+    end_fill(content);
+    forget(content);
 }
 
 void SwarmCore::fail(WantedContent& content, const Error& error, TimePoint now) {

@@ -17,6 +17,9 @@ void SwarmCore::peer_joined(PeerNumber peer, const NodeId& node, TimePoint now) 
     state.node = node;
     state.last_word = now;
     ledger_.add_peer(peer, now);
+    auto& line = waiting_fills_[1];
+    line.insert(line.end(), parked_fills_.begin(), parked_fills_.end());
+    parked_fills_.clear();
     for (auto& [number, content] : contents_) {
         queue_starved(*content);
         if (content->wanted() && !is_tiny(content->id)) {
@@ -253,14 +256,20 @@ void SwarmCore::end_reading(const ContentId& id, TimePoint now) {
 }
 
 void SwarmCore::fill(FillId id, const FillRequest& request, TimePoint) {
+    if (request.content.size == 0) {
+        FillProgress progress;
+        progress.complete = true;
+        actions_.push_back(FillMoved{id, progress});
+        return;
+    }
     waiting_fills_[is_tiny(request.content) ? 1 : 0].push_back({id, request});
 }
 
 void SwarmCore::cancel_fill(FillId id, TimePoint now) {
     const auto running = fills_.find(id);
     if (running == fills_.end()) {
-        for (auto& line : waiting_fills_) {
-            std::erase_if(line, [id](const WaitingFill& waiting) { return waiting.id == id; });
+        for (auto* line : {&waiting_fills_[0], &waiting_fills_[1], &parked_fills_}) {
+            std::erase_if(*line, [id](const WaitingFill& waiting) { return waiting.id == id; });
         }
         return;
     }
@@ -282,8 +291,14 @@ void SwarmCore::cancel_fill(FillId id, TimePoint now) {
 
 void SwarmCore::cancel_all(TimePoint now) {
     const Error error = caller_error(Code::cancelled, "the swarm is closing");
-    for (auto& line : waiting_fills_) {
-        line.clear();
+    for (auto* line : {&waiting_fills_[0], &waiting_fills_[1], &parked_fills_}) {
+        for (const WaitingFill& waiting : *line) {
+            FillProgress progress;
+            progress.total_bytes = waiting.request.content.size;
+            progress.error = error;
+            actions_.push_back(FillMoved{waiting.id, progress});
+        }
+        line->clear();
     }
     for (auto& [number, content] : contents_) {
         fail(*content, error, now);

@@ -18,7 +18,8 @@
 //   6. A late ask is duplicated once: urgent and ahead at once, fill only in endgame (nothing
 //      unasked is left and the other peer owes nothing).
 //   7. Fills take turns by chunk. At most 8 large and 512 tiny ones run at a time; those without
-//      any source do not count.
+//      any source do not count: 2,048 tiny ones listen for news, more are parked until a peer
+//      joins.
 //   8. A read that nobody can be asked for fails as unavailable after the grace time (three times
 //      that while dialling); otherwise it waits for its deadline.
 //   9. A peer that lied is dropped and banned.
@@ -100,17 +101,6 @@ private:
         TimePoint last_word{};
         double score = 0.5;  // as of scored_at_
     };
-    struct Ready {  // a chunk with leaves to ask for
-        protocol::Urgency urgency{};
-        TimePoint due{};
-        ContentNumber content{};
-        std::uint64_t chunk = 0;
-        auto operator<=>(const Ready&) const = default;
-    };
-    struct WaitingFill {
-        FillId id = 0;
-        FillRequest request;
-    };
     // Chosen by us: what a reader that pauses may come back to, without its handles at peers.
     static constexpr Duration kIdleMax = std::chrono::seconds(60);
 
@@ -121,6 +111,7 @@ private:
                                   TimePoint now);
     void forget(WantedContent& content);
     void close_everywhere(WantedContent& content);
+    void park(WantedContent& content);
     void settle(WantedContent& content, TimePoint now);
     void fail(WantedContent& content, const Error& error, TimePoint now);
     void lose_source(WantedContent& content, PeerNumber peer);
@@ -185,7 +176,9 @@ private:
     std::unordered_map<ContentNumber, std::unordered_map<std::uint64_t, Ready>> ready_at_;
     std::set<ContentNumber> large_fills_;
     std::set<ContentNumber> tiny_fills_;
-    std::set<ContentNumber> changed_;  // contents to look at in decide()
+    std::set<ContentNumber> starved_fills_;  // tiny ones, open at peers that may get them
+    std::deque<WaitingFill> parked_fills_;   // tiny ones, until another peer joins
+    std::set<ContentNumber> changed_;        // contents to look at in decide()
     std::set<std::pair<TimePoint, ContentNumber>> idle_;
     std::set<std::pair<TimePoint, ReadId>> deadlines_;
     std::set<std::pair<TimePoint, ContentNumber>> graces_;  // when to judge its reads again

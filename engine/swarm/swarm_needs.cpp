@@ -256,6 +256,7 @@ void SwarmCore::end_fill(WantedContent& content) {
     }
     content.fill.reset();
     tiny_fills_.erase(content.number);
+    starved_fills_.erase(content.number);
     large_fills_.erase(content.number);
 }
 

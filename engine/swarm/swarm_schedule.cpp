@@ -43,6 +43,10 @@ std::vector<Action> SwarmCore::decide(TimePoint now) {
 }
 
 TimePoint SwarmCore::next_wake(TimePoint now) const {
+    if ((!waiting_fills_[0].empty() && large_fills_.size() < kLargeFillsMax) ||
+        (!waiting_fills_[1].empty() && tiny_fills_.size() < kTinyFillsMax)) {
+        return now;
+    }
     TimePoint next = ledger_.next_event(now);
     if (!deadlines_.empty()) {
         next = std::min(next, deadlines_.begin()->first);
@@ -209,7 +213,7 @@ std::optional<PeerNumber> SwarmCore::best_source(const WantedContent& content, C
         }
         *exists = true;
         const bool room = ledger_.room(peer, now) > 0 ||
-                          (urgency == protocol::Urgency::urgent &&
+                          (urgency == protocol::Urgency::urgent && !ledger_.paused(peer, now) &&
                            ledger_.outstanding(peer) < ledger_.budget(peer) + kUrgentExtra);
         if (!room) {
             continue;
@@ -302,7 +306,8 @@ void SwarmCore::start_fills(TimePoint now) {
     for (const bool tiny : {true, false}) {
         auto& line = waiting_fills_[tiny ? 1 : 0];
         const auto& running = tiny ? tiny_fills_ : large_fills_;
-        while (!line.empty() && running.size() < (tiny ? kTinyFillsMax : kLargeFillsMax)) {
+        const std::size_t most = tiny ? kTinyFillsMax : kLargeFillsMax;
+        for (std::size_t i = 0; i < most && !line.empty() && running.size() < most; ++i) {
             const WaitingFill waiting = std::move(line.front());
             line.pop_front();
             const auto obtained = obtain(waiting.request.content, waiting.request.likely, now);
@@ -342,7 +347,7 @@ void SwarmCore::begin_fill(WantedContent& content, const WaitingFill& waiting, T
         const ChunkIndex only;
         const auto lacking =
             static_cast<LeafMask>(leaves_of(content.id, only) & ~content.port->leaf_mask(only));
-        if (chunks > 0 && lacking != 0) {
+        if (lacking != 0) {
             WantedContent::Need& need = content.needs[only.value];
             need.fill = lacking;
             need.fill_due = now;

@@ -107,4 +107,19 @@ struct WantedContent {
     }
 };
 
+// A chunk with leaves to ask for, in the order of asking.
+struct Ready {
+    protocol::Urgency urgency{};
+    TimePoint due{};
+    ContentNumber content{};
+    std::uint64_t chunk = 0;
+    auto operator<=>(const Ready&) const = default;
+};
+
+// A fill that does not run yet.
+struct WaitingFill {
+    FillId id = 0;
+    FillRequest request;
+};
+
 }  // namespace swarmfs::swarm

@@ -1,0 +1,424 @@
+// SwarmCore's rules one by one: events in, actions out, no network.
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+
+#include "tests/sim/simulated_swarm.hpp"
+
+using namespace swarmfs;
+using namespace swarmfs::sim;
+using namespace swarmfs::swarm;
+using protocol::HoldingKind;
+using protocol::LeafRange;
+using protocol::RefuseReason;
+using protocol::Urgency;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr std::uint64_t kMiB = 1 << 20;
+
+NodeId node(std::uint8_t n) {
+    NodeId id;
+    id.bytes.fill(n);
+    return id;
+}
+
+ContentId named(std::uint8_t n, std::uint64_t size) {
+    ContentId id;
+    id.root.bytes.fill(n);
+    id.size = size;
+    return id;
+}
+
+// A core, what it said last, and peers by number that are also their node's rank.
+struct Bench {
+    Member disks;
+    SwarmOptions options;
+    SwarmCore core{disks, options, 1};
+    TimePoint now{std::chrono::hours(1)};
+    std::vector<Action> said;
+
+    void decide() { said = core.decide(now); }
+    void join(std::uint8_t n) {
+        core.peer_joined(PeerNumber{n}, node(n), now);
+        decide();
+    }
+    ReadId next_read = 1;
+    ReadId read(const ContentId& id, std::uint64_t offset, std::uint64_t length,
+                std::optional<NodeId> likely = std::nullopt) {
+        core.read(next_read, {id, offset, length, now + seconds(30), likely}, now);
+        decide();
+        return next_read++;
+    }
+    void holds_all(std::uint8_t n, const ContentId& id) {
+        core.holding(PeerNumber{n}, *core.number_of(id), HoldingKind::all, ChunkIndex(0), {}, now);
+        decide();
+    }
+    // The peer's leaves come and are stored.
+    void deliver(std::uint8_t n, const ContentId& id, std::uint64_t chunk, LeafMask leaves) {
+        disks.disks.at(id)->put(ChunkIndex(chunk), leaves);
+        core.leaves_stored(PeerNumber{n}, *core.number_of(id), ChunkIndex(chunk), leaves,
+                           static_cast<std::uint64_t>(std::popcount(leaves)) * kLeafBytes, now);
+        decide();
+    }
+    template <class Kind>
+    std::vector<Kind> all() const {
+        std::vector<Kind> found;
+        for (const Action& action : said) {
+            if (const auto* one = std::get_if<Kind>(&action)) {
+                found.push_back(*one);
+            }
+        }
+        return found;
+    }
+    // Leaves asked of a peer in the last actions.
+    std::size_t asked(std::uint8_t n) const {
+        std::size_t leaves = 0;
+        for (const AskLeaves& ask : all<AskLeaves>()) {
+            leaves += ask.peer == PeerNumber{n} ? ask.range.count : 0;
+        }
+        return leaves;
+    }
+    bool answered(ReadId id, Code code) const {
+        const auto ended = all<ReadEnded>();
+        return std::any_of(ended.begin(), ended.end(), [&](const ReadEnded& end) {
+            return end.read == id && !end.outcome.ok() && end.outcome.error().code == code;
+        });
+    }
+    bool answered(ReadId id) const {
+        const auto ended = all<ReadEnded>();
+        return std::any_of(ended.begin(), ended.end(), [&](const ReadEnded& end) {
+            return end.read == id && end.outcome.ok();
+        });
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a first read opens the content widely and asks the likely holder in the same breath") {
+    Bench bench;
+    for (std::uint8_t n = 1; n <= 5; ++n) {
+        bench.join(n);
+    }
+    bench.read(named(1, 100 * kMiB), 50 * kMiB, 100'000, node(3));
+    CHECK(bench.all<OpenContent>().size() == 5);
+    CHECK(bench.asked(3) == 7);
+    CHECK(bench.all<AskLeaves>().size() == 1);
+    CHECK(bench.all<AskLeaves>()[0].urgency == Urgency::urgent);
+}
+
+TEST_CASE("without a likely holder the two best peers are asked, and the first answer wins") {
+    Bench bench;
+    for (std::uint8_t n = 1; n <= 5; ++n) {
+        bench.join(n);
+    }
+    const ContentId film = named(1, 100 * kMiB);
+    const ReadId read = bench.read(film, 0, 1);
+    const auto asks = bench.all<AskLeaves>();
+    REQUIRE(asks.size() == 2);
+    CHECK(asks[0].peer != asks[1].peer);
+    bench.deliver(static_cast<std::uint8_t>(asks[1].peer), film, 0, 1);
+    CHECK(bench.answered(read));
+    const auto cancels = bench.all<CancelLeaves>();
+    REQUIRE(cancels.size() == 1);
+    CHECK(cancels[0].peer == asks[0].peer);
+}
+
+TEST_CASE("a tiny content is opened at its likely holder only, then at others as they are needed") {
+    Bench bench;
+    for (std::uint8_t n = 1; n <= 9; ++n) {
+        bench.join(n);
+    }
+    const ContentId note = named(1, 5000);
+    bench.read(note, 0, 5000, node(4));
+    REQUIRE(bench.all<OpenContent>().size() == 1);
+    CHECK(bench.asked(4) == 1);
+    bench.core.refused(PeerNumber{4}, *bench.core.number_of(note), {ChunkIndex(0), 0, 1},
+                       RefuseReason::not_held, bench.now);
+    bench.decide();
+    CHECK(bench.all<OpenContent>().size() > 1);
+    CHECK(bench.asked(4) == 0);
+    CHECK_FALSE(bench.all<AskLeaves>().empty());
+}
+
+TEST_CASE("a read is answered when its last leaf is stored, and only then") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    const ReadId read = bench.read(film, kChunkBytes - 10, 20);
+    bench.deliver(1, film, 0, 1 << 15);
+    CHECK_FALSE(bench.answered(read));
+    bench.deliver(1, film, 1, 1);
+    CHECK(bench.answered(read));
+}
+
+TEST_CASE("what is stored already is neither asked for nor waited for") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    REQUIRE(bench.disks.open(film, Purpose::fetch).ok());
+    bench.disks.disks.at(film)->put(ChunkIndex(0), 0xFF);
+    CHECK(bench.answered(bench.read(film, 0, 8 * kLeafBytes)));
+    bench.read(film, 7 * kLeafBytes, 2 * kLeafBytes);
+    REQUIRE_FALSE(bench.all<AskLeaves>().empty());
+    CHECK(bench.all<AskLeaves>()[0].range.first == 8);
+}
+
+TEST_CASE("a window is spread over the peers that hold the content") {
+    Bench bench;
+    const ContentId film = named(1, 100 * kMiB);
+    for (std::uint8_t n = 1; n <= 3; ++n) {
+        bench.join(n);
+    }
+    bench.read(film, 0, 128 * 1024);
+    for (std::uint8_t n = 1; n <= 3; ++n) {
+        bench.holds_all(n, film);
+    }
+    bench.read(film, 128 * 1024, 128 * 1024);
+    std::map<PeerNumber, std::size_t> leaves;
+    for (const AskLeaves& ask : bench.all<AskLeaves>()) {
+        leaves[ask.peer] += ask.range.count;
+    }
+    CHECK(leaves.size() == 3);
+}
+
+TEST_CASE("a read stuck behind a download of the same peer is asked anew as urgent") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 60 * kMiB);
+    bench.core.fill(100, {film, FillOrder::sequential, std::nullopt}, bench.now);
+    bench.decide();
+    bench.holds_all(1, film);
+    CHECK(bench.asked(1) == 32);  // its first budget
+    bench.deliver(1, film, 0, kAllLeaves);
+    bench.deliver(1, film, 1, kAllLeaves);
+    bench.deliver(1, film, 2, kAllLeaves);
+    // Chunks 3 to 7 or so are owed; the last of them lies behind the others.
+    std::uint64_t last = 3;
+    while (bench.core.report(PeerNumber{1}, bench.now).outstanding < 5 * kChunkBytes) {
+        bench.deliver(1, film, last++, kAllLeaves);
+    }
+    const auto owed = bench.core.report(PeerNumber{1}, bench.now).outstanding / kChunkBytes;
+    const std::uint64_t newest = last + owed - 1;
+    bench.read(film, newest * kChunkBytes, 1000);
+    const auto cancels = bench.all<CancelLeaves>();
+    REQUIRE(cancels.size() == 1);
+    CHECK(cancels[0].range == LeafRange{ChunkIndex(newest), 0, 1});
+    REQUIRE_FALSE(bench.all<AskLeaves>().empty());
+    CHECK(bench.all<AskLeaves>()[0].urgency == Urgency::urgent);
+    CHECK(bench.all<AskLeaves>()[0].range == LeafRange{ChunkIndex(newest), 0, 1});
+}
+
+TEST_CASE("a late urgent ask is duplicated at one other holder, once") {
+    Bench bench;
+    const ContentId film = named(1, 10 * kMiB);
+    for (std::uint8_t n = 1; n <= 3; ++n) {
+        bench.join(n);
+    }
+    bench.read(film, 0, 1000, node(1));
+    for (std::uint8_t n = 1; n <= 3; ++n) {
+        bench.holds_all(n, film);
+    }
+    bench.now += seconds(1);
+    bench.decide();
+    CHECK(bench.all<AskLeaves>().size() == 1);
+    CHECK(bench.asked(1) == 0);
+    bench.now += milliseconds(2500);
+    bench.decide();
+    CHECK(bench.all<AskLeaves>().empty());
+}
+
+TEST_CASE("a cancelled read cancels what nobody else wants") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    const ReadId one = bench.read(film, 0, 4 * kLeafBytes);
+    bench.read(film, 2 * kLeafBytes, 4 * kLeafBytes);
+    bench.core.cancel_read(one, bench.now);
+    bench.decide();
+    CHECK(bench.answered(one, Code::cancelled));
+    const auto cancels = bench.all<CancelLeaves>();
+    REQUIRE(cancels.size() == 1);
+    CHECK(cancels[0].range == LeafRange{ChunkIndex(0), 0, 2});
+}
+
+TEST_CASE("when reading ends, what only the window wanted is cancelled") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    bench.read(film, 0, kLeafBytes);
+    bench.holds_all(1, film);
+    bench.deliver(1, film, 0, 1);
+    bench.read(film, kLeafBytes, kLeafBytes);
+    CHECK(bench.asked(1) > 20);
+    bench.deliver(1, film, 0, 2);
+    bench.core.end_reading(film, bench.now);
+    bench.decide();
+    CHECK_FALSE(bench.all<CancelLeaves>().empty());
+    CHECK(bench.core.report(PeerNumber{1}, bench.now).outstanding == 0);
+}
+
+TEST_CASE("a busy peer is asked again after its pause, if nobody else holds the data") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    bench.read(film, 0, 1000);
+    bench.core.refused(PeerNumber{1}, *bench.core.number_of(film), {ChunkIndex(0), 0, 1},
+                       RefuseReason::busy, bench.now);
+    bench.holds_all(1, film);
+    bench.now = bench.core.next_wake(bench.now);
+    bench.decide();
+    CHECK(bench.asked(1) == 1);
+}
+
+TEST_CASE("a peer that refuses a chunk is asked for others, and for that one no more") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    bench.core.fill(100, {film, FillOrder::sequential, std::nullopt}, bench.now);
+    bench.decide();
+    bench.holds_all(1, film);
+    bench.core.refused(PeerNumber{1}, *bench.core.number_of(film), {ChunkIndex(0), 0, 16},
+                       RefuseReason::unreadable, bench.now);
+    bench.decide();
+    for (const AskLeaves& ask : bench.all<AskLeaves>()) {
+        CHECK(ask.range.chunk != ChunkIndex(0));
+    }
+    bench.deliver(1, film, 1, kAllLeaves);
+    CHECK(bench.asked(1) > 0);
+    for (const AskLeaves& ask : bench.all<AskLeaves>()) {
+        CHECK(ask.range.chunk != ChunkIndex(0));
+    }
+}
+
+TEST_CASE("a disk that refuses ends the reads and the fill of that content, and no other") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    const ContentId other = named(2, 10 * kMiB);
+    const ReadId one = bench.read(film, 0, 1000);
+    const ReadId two = bench.read(other, 0, 1000);
+    bench.core.fill(100, {film, FillOrder::sequential, std::nullopt}, bench.now);
+    bench.decide();
+    bench.core.store_failed(*bench.core.number_of(film), disk_error(Code::no_space, "full"),
+                            bench.now);
+    bench.decide();
+    CHECK(bench.answered(one, Code::no_space));
+    CHECK_FALSE(bench.answered(two, Code::no_space));
+    const auto moved = bench.all<FillMoved>();
+    REQUIRE(moved.size() == 1);
+    REQUIRE(moved[0].progress.error);
+    CHECK(moved[0].progress.error->code == Code::no_space);
+}
+
+TEST_CASE("a complete content is closed everywhere and forgotten") {
+    Bench bench;
+    bench.join(1);
+    bench.join(2);
+    const ContentId film = named(1, kChunkBytes + 1);
+    bench.core.fill(100, {film, FillOrder::rarest_first, std::nullopt}, bench.now);
+    bench.decide();
+    bench.holds_all(1, film);
+    bench.deliver(1, film, 0, kAllLeaves);
+    bench.deliver(1, film, 1, 1);
+    CHECK(bench.all<CloseContent>().size() == 2);
+    const auto moved = bench.all<FillMoved>();
+    REQUIRE_FALSE(moved.empty());
+    CHECK(moved.back().progress.complete);
+    CHECK(moved.back().progress.stored_bytes == film.size);
+    CHECK(bench.core.contents() == 0);
+    CHECK(bench.core.sources(film).size() == 1);
+}
+
+TEST_CASE("a chunk that becomes whole is announced once") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    bench.read(film, 0, kChunkBytes);
+    bench.deliver(1, film, 0, 0x00FF);
+    CHECK(bench.all<ChunksWhole>().empty());
+    bench.deliver(1, film, 0, 0xFF00);
+    REQUIRE(bench.all<ChunksWhole>().size() == 1);
+    CHECK(bench.all<ChunksWhole>()[0].chunks == std::vector{ChunkIndex(0)});
+    bench.deliver(1, film, 0, 0xFF00);
+    CHECK(bench.all<ChunksWhole>().empty());
+}
+
+TEST_CASE("at most eight large and 512 tiny fills run at a time, and hopeless ones make room") {
+    Bench bench;
+    bench.join(1);
+    for (std::uint8_t n = 0; n < 20; ++n) {
+        bench.core.fill(n + 1U, {named(n, 10 * kMiB), FillOrder::sequential, std::nullopt},
+                        bench.now);
+    }
+    bench.decide();
+    CHECK(bench.all<OpenContent>().size() == 8);
+    for (std::uint8_t n = 0; n < 8; ++n) {
+        if (const auto number = bench.core.number_of(named(n, 10 * kMiB))) {
+            bench.core.holding(PeerNumber{1}, *number, HoldingKind::none, ChunkIndex(0), {},
+                               bench.now);
+        }
+    }
+    bench.decide();
+    bench.decide();
+    CHECK(bench.core.contents() > 8);
+}
+
+TEST_CASE("reading a little of a pebibyte costs a little") {
+    Bench bench;
+    bench.join(1);
+    const ContentId huge = named(1, 64ULL << 40);  // 256 million chunks
+    class Nothing final : public ContentPort {
+    public:
+        std::uint16_t leaf_mask(ChunkIndex) const override { return 0; }
+        bool complete() const override { return false; }
+        void whole_chunks(ChunkIndex, MutableByteSpan) const override {}
+        Result<std::size_t> read_leaves(LeafRange, MutableByteSpan) override { return 0UL; }
+        Result<std::vector<Hash256>> proof(ChunkIndex, std::uint8_t) override {
+            return std::vector<Hash256>{};
+        }
+        KnownTree known(ChunkIndex) const override { return {}; }
+        Result<> store(LeafRange, std::span<const ByteSpan>, const content::ChunkHashes&) override {
+            return done();
+        }
+    };
+    class Ports final : public ContentPorts {
+    public:
+        Result<std::shared_ptr<ContentPort>> open(const ContentId&, Purpose) override {
+            return std::shared_ptr<ContentPort>(std::make_shared<Nothing>());
+        }
+    };
+    Ports ports;
+    SwarmCore core(ports, {}, 1);
+    core.peer_joined(PeerNumber{1}, node(1), bench.now);
+    core.read(1, {huge, huge.size / 2, 1000, bench.now + seconds(30), std::nullopt}, bench.now);
+    CHECK(core.decide(bench.now).size() == 2);
+    core.holding(PeerNumber{1}, *core.number_of(huge), HoldingKind::all, ChunkIndex(0), {},
+                 bench.now);
+    CHECK(core.decide(bench.now).empty());
+}
+
+TEST_CASE("a read beyond the end is refused, and an empty one is answered") {
+    Bench bench;
+    CHECK(bench.answered(bench.read(named(1, 100), 50, 51), Code::invalid));
+    CHECK(bench.answered(bench.read(named(1, 100), 100, 0)));
+    bench.core.fill(100, {ContentId{}, FillOrder::sequential, std::nullopt}, bench.now);
+    bench.decide();
+    REQUIRE(bench.all<FillMoved>().size() == 1);
+    CHECK(bench.all<FillMoved>()[0].progress.complete);
+}
+
+TEST_CASE("closing answers every read and fill as cancelled") {
+    Bench bench;
+    const ReadId read = bench.read(named(1, 100), 0, 100);
+    bench.core.fill(100, {named(2, 10 * kMiB), FillOrder::sequential, std::nullopt}, bench.now);
+    bench.decide();
+    bench.core.cancel_all(bench.now);
+    bench.decide();
+    CHECK(bench.answered(read, Code::cancelled));
+    REQUIRE(bench.all<FillMoved>().size() == 1);
+    CHECK(bench.all<FillMoved>()[0].progress.error->code == Code::cancelled);
+}
