@@ -123,6 +123,9 @@ Result<> Session::take_record(ByteSpan record) {
 }
 
 Result<> Session::greet(const protocol::Frame& frame) {
+    if (std::holds_alternative<protocol::Goodbye>(frame)) {
+        return take(frame);
+    }
     const auto* hello = std::get_if<protocol::Hello>(&frame);
     if (hello == nullptr) {
         return peer_error("its first frame is not hello");

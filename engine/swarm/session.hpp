@@ -2,7 +2,7 @@
 // One session: the conversation with one member over one secure link, from hello to goodbye.
 //
 //   state      may arrive                                    leaves by
-//   greeting   hello                                         a hello that holds -> running
+//   greeting   hello, goodbye                                a hello that holds -> running
 //   running    everything but hello                          goodbye, an error, silence -> ended
 //   ended      nothing is looked at any more
 //

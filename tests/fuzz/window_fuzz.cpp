@@ -22,7 +22,7 @@ void must(bool truth) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t length) {
     WireReader reader({data, length});
-    const std::uint64_t size = 1 + reader.u32();
+    const std::uint64_t size = std::uint64_t{1} + reader.u32();
     WindowBudget budget((std::uint64_t{1} + reader.u8()) << 19);
     ReadWindow window(size, budget);
     test::WindowJudge judge(size);
