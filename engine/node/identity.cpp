@@ -17,7 +17,8 @@ Identity::Identity(crypto::SigningKey key, SwarmId swarm, Bytes grant, std::uint
       swarm_(swarm),
       grant_(std::move(grant)),
       listen_port_(listen_port),
-      clock_(clock) {}
+      clock_(clock),
+      own_(catalog::verify_grant_chain(grant_, swarm_, key_.public_key(), clock.wall_ms())) {}
 
 protocol::Hello Identity::make_hello(const Hash256& handshake_hash, swarm::Side own_side) {
     protocol::Hello hello;
@@ -48,9 +49,14 @@ Result<> Identity::check_hello(const protocol::Hello& hello, const Hash256& hand
 }
 
 Result<catalog::Role> Identity::role() const {
-    SWARM_TRY(const catalog::Membership member,
-              catalog::verify_grant_chain(grant_, swarm_, self(), clock_.wall_ms()));
-    return member.role;
+    if (!own_.ok()) {
+        return own_.error();
+    }
+    if (own_->valid_until_ms != 0 && clock_.wall_ms() > own_->valid_until_ms) {
+        return caller_error(Code::permission,
+                            "this node's membership has ended; ask for a new invite");
+    }
+    return own_->role;
 }
 
 }  // namespace swarmfs::node

@@ -25,7 +25,7 @@ public:
     const crypto::SigningKey& key() const { return key_; }
     const Bytes& grant() const { return grant_; }
     // What this node may do now.
-    // Errors: permission when its grant has ended.
+    // Errors: permission when its grant has ended.   Cost: none.
     Result<catalog::Role> role() const;
 
 private:
@@ -34,6 +34,9 @@ private:
     const Bytes grant_;
     const std::uint16_t listen_port_;
     const Clock& clock_;
+    // What the own grant says. Its signatures do not change, so they are checked once; every change
+    // of a name asks for the role.
+    const Result<catalog::Membership> own_;
 };
 
 }  // namespace swarmfs::node

@@ -40,7 +40,7 @@ if(SWARMFS_LLD)
 endif()
 
 # Precompiled headers: what most files of a kind include is parsed once. They only save time, nothing may need them:
-# sources include what they use, and -DSWARMFS_PCH=OFF (as well as clang, thus the fuzz preset) builds without.
+# sources include what they use, and the default builds without; -DSWARMFS_PCH=ON turns them on.
 set(SWARMFS_COMMON_HEADERS
   <algorithm> <array> <atomic> <charconv> <chrono> <condition_variable> <deque> <filesystem> <fstream> <functional>
   <map> <memory> <mutex> <optional> <set> <span> <string> <string_view> <thread> <unordered_map> <variant> <vector>)
