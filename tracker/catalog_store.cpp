@@ -121,6 +121,9 @@ Result<> take_one(catalog::Replica& replica, KeyValueWriter& rows, const SwarmId
             for (const std::string& path : applied.touched) {
                 index_path(rows, swarm, replica, path);
             }
+            if (applied.outcome == catalog::EntriesOutcome::unwanted) {
+                return network_error(Code::try_again, "the header of these entries is not here");
+            }
             return done();
         }
         default: return peer_error("this is no catalog message");

@@ -227,8 +227,12 @@ Result<std::vector<TrackerPeer>> decode_peers(std::string_view body) {
 }
 
 std::string encode(const ChangesRequest& request) {
-    return dump(
-        {{"vector", to_base64url(request.vector)}, {"messages", messages_json(request.messages)}});
+    json object = {{"vector", to_base64url(request.vector)},
+                   {"messages", messages_json(request.messages)}};
+    if (!request.cursor.empty()) {
+        object["cursor"] = request.cursor;
+    }
+    return dump(object);
 }
 
 Result<ChangesRequest> decode_changes_request(std::string_view body) {

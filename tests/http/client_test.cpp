@@ -10,11 +10,13 @@
 
 #include "engine/async/block_on.hpp"
 #include "engine/http/server.hpp"
+#include "tests/http/caller.hpp"
 #include "tests/http/tls_server.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 using namespace swarmfs;
 using namespace swarmfs::http;
+using swarmfs::test::Caller;
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
@@ -24,22 +26,6 @@ using std::chrono::seconds;
 namespace {
 
 const SystemClock kClock;
-
-struct Caller {
-    explicit Caller(ClientOptions options = {})
-        : client(context.get_executor(), kClock, std::move(options)) {}
-
-    Result<Answer> get(const std::string& url, Duration limit = seconds(10)) {
-        return send(Method::get, url, "", limit);
-    }
-    Result<Answer> send(Method method, const std::string& url, const std::string& body,
-                        Duration limit = seconds(10)) {
-        return async::run_here(context, client.request(method, url, {}, body, limit));
-    }
-
-    asio::io_context context;
-    Client client;
-};
 
 std::unique_ptr<Server> echo_server() {
     Routes routes;
