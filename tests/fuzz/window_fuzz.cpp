@@ -36,8 +36,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t leng
             case 0: at = far * 256 % size; break;
             case 1: at = (at + far) % size; break;
             case 2: at -= std::min(at, far); break;
-            default: at %= size;
+            default: break;  // goes on where it was
         }
+        at %= size;
         const std::uint64_t bytes = std::min(span, size - at);
         now += std::chrono::milliseconds(1);
         const auto plan = window.on_read(at, bytes, how / 4 % 2 == 0, now);
