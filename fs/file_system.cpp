@@ -26,7 +26,8 @@ FileSystem::FileSystem(std::shared_ptr<node::Volume> volume, FileSystemOptions o
       options_(options),
       clock_(clock),
       notices_(notices),
-      own_(std::move(own)) {
+      own_(std::move(own)),
+      positions_(options.position_salt) {
     listener_ = volume_->add_change_listener(
         [this](const std::vector<Change>& changes) { on_changes(changes); });
 }
@@ -102,12 +103,14 @@ Result<NameStatus> FileSystem::make_file(Inode parent, std::string_view name, st
 
 Result<> FileSystem::remove_file(Inode parent, std::string_view name) {
     SWARM_CHECK(volume_->remove_file(parent, name));
+    positions_.removed(parent, name);
     tell_own({{parent, std::string(name), 0}});
     return done();
 }
 
 Result<> FileSystem::remove_directory(Inode parent, std::string_view name) {
     SWARM_CHECK(volume_->remove_directory(parent, name));
+    positions_.removed(parent, name);
     tell_own({{parent, std::string(name), 0}});
     return done();
 }
@@ -115,6 +118,7 @@ Result<> FileSystem::remove_directory(Inode parent, std::string_view name) {
 Result<> FileSystem::rename(Inode parent, std::string_view name, Inode new_parent,
                             std::string_view new_name, node::RenameRule rule) {
     SWARM_CHECK(volume_->rename(parent, name, new_parent, new_name, rule));
+    positions_.removed(parent, name);
     tell_own({{parent, std::string(name), 0}, {new_parent, std::string(new_name), 0}});
     return done();
 }
@@ -165,6 +169,7 @@ void FileSystem::on_changes(const std::vector<Change>& changes) {
     std::vector<Inode> inodes;
     for (const Change& change : changes) {
         if (!change.name.empty() && known_.contains(change.parent)) {
+            positions_.removed(change.parent, change.name);  // perhaps; it does no harm if not
             notices.push_back({NoticeKind::entry, change.parent, change.name});
             listings.push_back(change.parent);
         }

@@ -27,6 +27,7 @@
 #include "engine/node/volume.hpp"
 #include "fs/directory_stream.hpp"
 #include "fs/known_inodes.hpp"
+#include "fs/name_positions.hpp"
 #include "fs/notices.hpp"
 #include "fs/open_files.hpp"
 
@@ -38,6 +39,7 @@ struct FileSystemOptions {
     std::uint32_t umask = 0;  // permission bits to take away from what is shown
     Duration read_timeout = std::chrono::seconds(30);  // 0 waits for ever
     Duration cache_time = std::chrono::hours(1);
+    NamePositions::Salt position_salt{};  // secret and random, but in tests
 };
 
 struct FileStatus {
@@ -165,6 +167,7 @@ private:
     std::atomic<std::uint64_t> changes_ = 0;
     KnownInodes known_;
     OpenFiles files_;
+    NamePositions positions_;
     std::mutex directories_mutex_;
     std::uint64_t next_stream_ = 1;                                                  // guarded
     std::unordered_map<std::uint64_t, std::shared_ptr<OpenDirectory>> directories_;  // guarded

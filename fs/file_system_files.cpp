@@ -6,14 +6,6 @@ namespace swarmfs::fs {
 using node::Attributes;
 using node::Inode;
 
-namespace {
-
-// "." and ".." cannot carry what the kernel counts as a lookup.
-constexpr std::uint64_t kDot = 0;
-constexpr std::uint64_t kDotDot = 1;
-
-}  // namespace
-
 // ---- files ----
 
 Result<CreatedFile> FileSystem::create(Inode parent, std::string_view name, std::uint32_t mode,
@@ -142,22 +134,21 @@ Result<> FileSystem::read_directory(std::uint64_t stream, std::uint64_t position
     }
     const std::scoped_lock lock(directory->mutex);
     DirectoryStream& entries = directory->stream;
-    if (position == kDot) {
-        entries.rewind();
+    if (position == NamePositions::kBeginning) {
         SWARM_TRY(const FileStatus self, status(entries.directory()));
-        if (!take(".", self, kDotDot)) {
+        if (!take(".", self, NamePositions::kAfterDot)) {
             return done();
         }
-        position = kDotDot;
+        position = NamePositions::kAfterDot;
     }
-    if (position == kDotDot) {
-        if (!take("..", std::nullopt, DirectoryStream::kFirstEntry)) {
+    if (position == NamePositions::kAfterDot) {
+        if (!take("..", std::nullopt, NamePositions::kFirstName)) {
             return done();
         }
-        position = DirectoryStream::kFirstEntry;
+        position = NamePositions::kFirstName;
     }
     const std::uint64_t before = changes_.load();
-    return entries.read(*volume_, position, expected,
+    return entries.read(*volume_, positions_, position, expected,
                         [&](const node::DirectoryEntry& entry, std::uint64_t next) {
                             FileStatus status = status_of(entry.attributes);
                             if (lookups == Lookups::counted) {

@@ -15,7 +15,7 @@ std::string unescaped(const std::string& field) {
     for (std::size_t i = 0; i < field.size(); ++i) {
         unsigned byte = 0;
         const char* const digits = field.data() + i + 1;
-        if (field[i] == '\\' && i + 3 < field.size() + 0 &&
+        if (field[i] == '\\' && i + 3 < field.size() &&
             std::from_chars(digits, digits + 3, byte, 8).ptr == digits + 3) {
             text.push_back(static_cast<char>(byte));
             i += 3;

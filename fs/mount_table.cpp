@@ -10,11 +10,16 @@ namespace {
 // How long an unmounted swarm's threads may take to leave before the caller is answered anyway.
 constexpr std::chrono::seconds kEndPatience{2};
 
+MountOptions with_salt(MountOptions options, Dice& dice) {
+    options.files.position_salt = {dice.u64(), dice.u64()};
+    return options;
+}
+
 }  // namespace
 
-MountTable::MountTable(std::string home, MountOptions defaults, const Clock& clock)
+MountTable::MountTable(std::string home, MountOptions defaults, const Clock& clock, Dice& dice)
     : home_(std::move(home)),
-      defaults_(defaults),
+      defaults_(with_salt(defaults, dice)),
       clock_(clock),
       reaper_(&MountTable::reap, this) {}
 

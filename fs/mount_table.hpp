@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/core/clock.hpp"
+#include "engine/core/dice.hpp"
 #include "engine/node/control_methods.hpp"
 #include "fs/mount.hpp"
 
@@ -27,7 +28,7 @@ struct MountedSwarm {
 class MountTable {
 public:
     // `home` is the node's; `defaults` holds where a mount's options say nothing.
-    MountTable(std::string home, MountOptions defaults, const Clock& clock);
+    MountTable(std::string home, MountOptions defaults, const Clock& clock, Dice& dice);
     ~MountTable();
 
     // Returns: once the directory is live.

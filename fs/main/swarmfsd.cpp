@@ -108,7 +108,7 @@ int run(const node::SettingsOverrides& overrides) {
     node::Node& node = **opened;
     fs::MountOptions defaults;
     defaults.files.read_timeout = std::chrono::milliseconds(settings->read_timeout_ms);
-    fs::MountTable mounts(settings->home, defaults, surroundings.clock());
+    fs::MountTable mounts(settings->home, defaults, surroundings.clock(), surroundings.dice());
     node.list_mounts_with([&mounts](const std::string& swarm) {
         std::vector<std::string> directories;
         for (const fs::MountedSwarm& mounted : mounts.list()) {

@@ -14,7 +14,12 @@ using test::FakeVolume;
 
 namespace {
 
-constexpr std::uint64_t kStart = DirectoryStream::kFirstEntry;
+constexpr std::uint64_t kStart = fs::NamePositions::kFirstName;
+
+const fs::NamePositions& positions() {
+    static const fs::NamePositions all({1, 2});
+    return all;
+}
 
 struct Taken {
     std::string name;
@@ -24,9 +29,10 @@ struct Taken {
 
 // Reads up to `count` entries from `position`.
 std::vector<Taken> take(DirectoryStream& stream, FakeVolume& volume, std::uint64_t position,
-                        std::size_t count, std::size_t expected = 7) {
+                        std::size_t count, std::size_t expected = 7,
+                        const fs::NamePositions& book = positions()) {
     std::vector<Taken> taken;
-    const auto result = stream.read(volume, position, expected,
+    const auto result = stream.read(volume, book, position, expected,
                                     [&](const node::DirectoryEntry& entry, std::uint64_t next) {
                                         if (taken.size() == count) {
                                             return false;
@@ -66,29 +72,66 @@ TEST_CASE("every name comes once, in pages of any size") {
     }
 }
 
-TEST_CASE("going back yields what followed, less what is gone") {
+TEST_CASE("a position means the same to every reader of a directory") {
     FakeVolume volume;
     for (std::uint64_t i = 0; i < 50; ++i) {
         volume.remote_write(numbered(i), "");
     }
-    DirectoryStream stream(kRootInode);
-    const auto all = take(stream, volume, kStart, 50);
+    DirectoryStream one(kRootInode);
+    const auto all = take(one, volume, kStart, 50);
     volume.remote_remove(numbered(20));
-    volume.remote_remove(numbered(21));
     volume.remote_write("f00019-new", "");
-    const auto again = take(stream, volume, all[18].next, 3);
-    REQUIRE(again.size() == 3);
+    DirectoryStream other(kRootInode);  // the kernel gave up the listing it kept
+    const auto again = take(other, volume, all[18].next, 4);
+    REQUIRE(again.size() == 4);
     CHECK(again[0].name == numbered(19));
-    CHECK(again[1].name == numbered(22));
-    CHECK(again[2].name == numbered(23));
-    CHECK(again[1].next == all[22].next);
+    CHECK(again[1].name == "f00019-new");
+    CHECK(again[2].name == numbered(21));
+    CHECK(again[2].next == all[21].next);
 }
 
-TEST_CASE("a position that was never handed out is refused") {
+TEST_CASE("the position of a name removed since is found again") {
     FakeVolume volume;
+    for (std::uint64_t i = 0; i < 50; ++i) {
+        volume.remote_write(numbered(i), "");
+    }
+    fs::NamePositions remembering({3, 4});
+    const std::uint64_t after_20 = remembering.after(numbered(20));
+    volume.remote_remove(numbered(20));
     DirectoryStream stream(kRootInode);
-    const auto result = stream.read(volume, kStart + 1, 7, [](auto&, auto) { return true; });
-    CHECK(result.error().code == Code::invalid);
+    std::vector<std::string> names;
+    const auto collect = [&](const node::DirectoryEntry& entry, std::uint64_t) {
+        names.push_back(entry.name);
+        return true;
+    };
+    CHECK(stream.read(volume, remembering, after_20, 16, collect).error().code == Code::invalid);
+    remembering.removed(kRootInode, numbered(20));
+    CHECK(stream.read(volume, remembering, after_20, 16, collect).ok());
+    CHECK(names.front() == numbered(21));
+    CHECK(names.size() == 29);
+}
+
+TEST_CASE("only so many removed names are remembered") {
+    fs::NamePositions positions({5, 6});
+    for (std::size_t i = 0; i <= fs::NamePositions::kRemovedMax; ++i) {
+        positions.removed(kRootInode, std::to_string(i));
+    }
+    CHECK_FALSE(positions.removed_name(kRootInode, positions.after("0")).has_value());
+    CHECK(positions.removed_name(kRootInode, positions.after("1")) == "1");
+}
+
+TEST_CASE("positions are SipHash-2-4 of the name") {
+    // The first vectors of the reference implementation, whose key is 00 01 .. 0f.
+    const fs::NamePositions positions({0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL});
+    const auto shown = [](std::uint64_t hash) { return 3 + (hash & ((1ULL << 62) - 1)); };
+    std::string text;
+    CHECK(positions.after(text) == shown(0x726fdb47dd0e0e31ULL));
+    text += '\0';
+    CHECK(positions.after(text) == shown(0x74f839c593dc67fdULL));
+    for (char c = 1; c < 15; ++c) {
+        text += c;
+    }
+    CHECK(positions.after(text) == shown(0xa129ca6149be45e5ULL));
 }
 
 TEST_CASE("names removed while they are listed hide no others") {
@@ -115,6 +158,7 @@ TEST_CASE("names that stay are neither skipped nor repeated, whatever else chang
     for (std::uint64_t seed = 1; seed <= 50; ++seed) {
         SeededDice dice(seed);
         FakeVolume volume;
+        fs::NamePositions remembering({seed, seed});
         std::set<std::string> staying;
         for (std::uint64_t i = 0; i < 120; ++i) {
             volume.remote_write(numbered(10 * i), "");
@@ -127,27 +171,22 @@ TEST_CASE("names that stay are neither skipped nor repeated, whatever else chang
         std::uint64_t position = kStart;
         int seeks = 0;
         for (;;) {
-            const auto taken = take(stream, volume, position, 1 + dice.below(9), 5);
+            const auto taken = take(stream, volume, position, 1 + dice.below(9), 5, remembering);
             if (taken.empty()) {
                 break;
             }
-            for (const Taken& entry : taken) {
-                // After going back, the same position may only yield what it yielded before or
-                // something later.
-                while (!seen.empty() && seen.back().next > entry.position) {
-                    seen.pop_back();
-                }
-                seen.push_back(entry);
-            }
+            seen.insert(seen.end(), taken.begin(), taken.end());
             position = taken.back().next;
             if (dice.below(6) == 0 && seeks < 10) {  // seekdir
                 ++seeks;
-                position = seen[dice.below(seen.size())].next;
+                seen.resize(1 + dice.below(seen.size()));
+                position = seen.back().next;
             }
             const std::string name = numbered(dice.below(1200));
             if (staying.count(name) == 0) {
                 if (volume.exists(name)) {
                     volume.remote_remove(name);
+                    remembering.removed(kRootInode, name);
                 } else {
                     volume.remote_write(name, "");
                 }

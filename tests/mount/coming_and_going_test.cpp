@@ -23,8 +23,9 @@ struct Table {
     TemporaryDirectory home;
     TemporaryDirectory directory;
     SystemClock clock;
+    SeededDice dice{1};
     std::shared_ptr<FakeVolume> volume = std::make_shared<FakeVolume>();
-    fs::MountTable table{home.path(), {}, clock};
+    fs::MountTable table{home.path(), {}, clock, dice};
 
     Result<fs::MountedSwarm> mount(const std::string& on, const fs::MountOptions& options = {}) {
         return table.mount(volume, on, options);
@@ -86,11 +87,11 @@ TEST_CASE("unmounting what is in use says by whom, and can be done at once inste
     Table at;
     at.volume->remote_write("a.txt", "x");
     REQUIRE(at.mount(at.directory.path()).ok());
-    Program user({"sleep", "1000"});
     const int file = ::open(at.directory.file("a.txt").c_str(), O_RDONLY | O_CLOEXEC);
     const auto busy = at.table.unmount(at.directory.path(), fs::Detach::when_unused);
     CHECK(busy.error().code == Code::busy);
-    CHECK(busy.error().message.find("test_mount (pid ") != std::string::npos);
+    CHECK(busy.error().message.find("(pid " + std::to_string(::getpid()) + ", ") !=
+          std::string::npos);
     CHECK(busy.error().message.find("a.txt") != std::string::npos);
     CHECK(is_mounted(at.directory.path()));
     CHECK(at.table.unmount(at.directory.path(), fs::Detach::at_once).ok());

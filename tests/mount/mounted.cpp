@@ -18,7 +18,7 @@ extern char** environ;
 
 namespace swarmfs::test {
 
-Mounted::Mounted(fs::MountOptions options) : table(home.path(), {}, clock) {
+Mounted::Mounted(fs::MountOptions options) : table(home.path(), {}, clock, dice) {
     REQUIRE(::mkdir(directory.c_str(), 0755) == 0);
     const auto mounted = table.mount(volume, directory, options);
     REQUIRE_MESSAGE(mounted.ok(), mounted.error().message);

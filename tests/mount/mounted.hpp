@@ -29,6 +29,7 @@ public:
     TemporaryDirectory parent;
     std::string directory = parent.path() + "/mnt";
     SystemClock clock;
+    SeededDice dice{1};
     std::shared_ptr<FakeVolume> volume = std::make_shared<FakeVolume>();
     fs::MountTable table;
 };

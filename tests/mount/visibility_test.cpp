@@ -109,6 +109,36 @@ TEST_CASE("a listing the kernel kept is dropped when names come and go") {
     CHECK(names_in(at.path("d")) == Names{"b", "c"});
 }
 
+TEST_CASE("a listing that is dropped halfway goes on where it was, for every reader") {
+    Mounted at;
+    std::vector<std::string> names;
+    for (int i = 0; i < 3'000; ++i) {
+        names.push_back("name-" + std::to_string(i));
+    }
+    at.volume->remote_write_many("d", names);
+    CHECK(names_in(at.path("d")).size() == names.size());  // the kernel keeps it now
+    Names read;
+    DIR* const stream = ::opendir(at.path("d").c_str());
+    while (const dirent* const entry = ::readdir(stream)) {
+        if (entry->d_name[0] != '.') {
+            read.emplace_back(entry->d_name);
+            CHECK(::unlink(at.path("d/" + read.back()).c_str()) == 0);
+        }
+        if (read.size() % 500 == 1) {  // as when memory is short, or somebody else lists
+            at.volume->remote_write("d/zz" + std::to_string(read.size()), "");
+            CHECK(at.told());
+            names_in(at.path("d"));
+        }
+    }
+    ::closedir(stream);
+    const auto added = std::remove_if(read.begin(), read.end(),
+                                      [](const std::string& name) { return name[0] == 'z'; });
+    read.erase(added, read.end());
+    std::sort(read.begin(), read.end());
+    std::sort(names.begin(), names.end());
+    CHECK(read == names);
+}
+
 TEST_CASE("a directory that changes stays the working directory of those inside") {
     Mounted at;
     at.volume->remote_write("d/a", "x");

@@ -12,9 +12,10 @@ int main(int count, char** words) {
         return 64;
     }
     SystemClock clock;
+    SeededDice dice{1};
     auto volume = std::make_shared<test::FakeVolume>();
     volume->remote_write("a.txt", "hello");
-    fs::MountTable table("/nonexistent-home", {}, clock);
+    fs::MountTable table("/nonexistent-home", {}, clock, dice);
     const auto mounted = table.mount(volume, words[1], {});
     if (!mounted.ok()) {
         std::fprintf(stderr, "%s\n", mounted.error().message.c_str());

@@ -1,0 +1,87 @@
+// The small tables: pending reads, known inodes, open files.
+#include <doctest/doctest.h>
+
+#include "fs/known_inodes.hpp"
+#include "fs/open_files.hpp"
+#include "fs/pending_reads.hpp"
+
+using namespace swarmfs;
+using namespace swarmfs::fs;
+
+TEST_CASE("an interrupt finds the ticket of the read it means") {
+    PendingReads reads;
+    const auto one = reads.begin();
+    const auto two = reads.begin();
+    CHECK_FALSE(reads.started(one, 101));
+    CHECK_FALSE(reads.started(two, 102));
+    CHECK(reads.interrupt(one) == 101U);
+    reads.end(one);
+    CHECK(reads.interrupt(one) == std::nullopt);
+    CHECK(reads.size() == 1);
+}
+
+TEST_CASE("an interrupt that comes before the ticket is known is not lost") {
+    PendingReads reads;
+    const auto read = reads.begin();
+    CHECK(reads.interrupt(read) == std::nullopt);
+    CHECK(reads.started(read, 7));
+}
+
+TEST_CASE("a read answered before its ticket is known leaves nothing behind") {
+    PendingReads reads;
+    const auto read = reads.begin();
+    reads.end(read);
+    CHECK_FALSE(reads.started(read, 7));
+    CHECK(reads.interrupt_all().empty());
+    CHECK(reads.size() == 0);
+}
+
+TEST_CASE("interrupting all yields every ticket, and catches those still to come") {
+    PendingReads reads;
+    const auto one = reads.begin();
+    const auto late = reads.begin();
+    reads.started(one, 11);
+    CHECK(reads.interrupt_all() == std::vector<node::ReadTicket>{11});
+    CHECK(reads.started(late, 12));
+}
+
+TEST_CASE("the kernel's carried number is the volume's handle and whether it writes") {
+    const OpenHandle reader(77, false);
+    const OpenHandle writer(77, true);
+    CHECK(reader.volume_handle() == 77);
+    CHECK_FALSE(reader.writable());
+    CHECK(OpenHandle::from(writer.number()).writable());
+    CHECK(reader.number() != writer.number());
+}
+
+TEST_CASE("open files are removed once, one by one or all together") {
+    OpenFiles files;
+    files.add(OpenHandle(1, false), {10, 0, true});
+    files.add(OpenHandle(2, true), {20, 0, true});
+    CHECK(files.find(OpenHandle(1, false))->inode == 10);
+    CHECK(files.remove(OpenHandle(1, false))->inode == 10);
+    CHECK_FALSE(files.remove(OpenHandle(1, false)).has_value());
+    CHECK(files.remove_all().size() == 1);
+    CHECK(files.remove_all().empty());
+}
+
+TEST_CASE("known inodes tell directories apart, and the root is always one") {
+    KnownInodes known;
+    known.add(5, node::FileKind::directory);
+    known.add(6, node::FileKind::file);
+    CHECK(known.contains(node::kRootInode));
+    CHECK(known.directories().size() == 2);
+    CHECK(known.all().size() == 3);
+    known.forget(5, 1);
+    CHECK(known.directories() == std::vector<node::Inode>{node::kRootInode});
+}
+
+TEST_CASE("suspicion ends with the open that heeds it, and unknown inodes are above it") {
+    KnownInodes known;
+    known.suspect(6);
+    CHECK_FALSE(known.take_suspect(6));
+    known.add(6, node::FileKind::file);
+    known.suspect(6);
+    CHECK(known.take_suspect(6));
+    CHECK_FALSE(known.take_suspect(6));
+}
