@@ -30,6 +30,8 @@ struct ServerOptions {
     std::size_t threads = 2;
     std::size_t connections_max = 8192;
     std::size_t connections_per_address_max = 512;
+    // Of all bodies above 64 KiB that are being received; beyond it they are refused with 503.
+    std::size_t body_bytes_total_max = 256 * 1024 * 1024;
     Duration idle_timeout = std::chrono::seconds(75);        // between requests
     Duration request_timeout = std::chrono::seconds(20);     // from its first byte to its last
     Duration answer_timeout = std::chrono::seconds(60);      // of a deferred handler: 503 then

@@ -28,6 +28,8 @@ static_assert(kInputBytesMax > 2 * kHeaderBytesMax);
 constexpr std::size_t kOutputHighWater = 256 * 1024;
 // What one large request or answer may leave allocated on an idle connection.
 constexpr std::size_t kKeptBytesMax = 16 * 1024;
+// Bodies up to here are not counted: as many as there may be connections fit in memory.
+constexpr std::size_t kSmallBodyBytes = 64 * 1024;
 // How long, and how much, a refused client's rest is read and dropped.
 constexpr Duration kLingerTime = std::chrono::seconds(2);
 constexpr std::size_t kLingerBytesMax = 1024 * 1024;
@@ -90,6 +92,7 @@ ServerConnection::ServerConnection(Worker& worker, asio::ip::tcp::socket socket,
       waiting_since_(worker.now().time_since_epoch().count()) {}
 
 ServerConnection::~ServerConnection() {
+    release_body();
     if (late_) {
         late_->detach();
     }
@@ -151,7 +154,6 @@ std::optional<ServerConnection::Next> ServerConnection::advance_between() {
         return draining_ ? Next::close : Next::read;
     }
     room_.clear();
-    keep_small(room_.body);
     parser_.emplace(room_);
     enter(State::header, worker_.shared().options.request_timeout);
     return std::nullopt;
@@ -199,11 +201,33 @@ void ServerConnection::route() {
         refuse(parser_->refusal_for(error::body_limit));
         return;
     }
+    if (!reserve_body(length ? static_cast<std::size_t>(*length) : route_->body_bytes_max)) {
+        refuse({503, "busy", "too many large bodies are being received; try again", {}});
+        return;
+    }
     if (parser_->expects_continue() && consumed_ == filled_) {
         output_ += "HTTP/1.1 100 Continue\r\n\r\n";
     }
     parser_->eager(true);
     state_ = State::body;  // under the deadline of the whole request
+}
+
+bool ServerConnection::reserve_body(std::size_t bytes) {
+    if (bytes <= kSmallBodyBytes) {
+        return true;
+    }
+    ServerShared& shared = worker_.shared();
+    if (shared.body_bytes.fetch_add(bytes) + bytes > shared.options.body_bytes_total_max) {
+        shared.body_bytes.fetch_sub(bytes);
+        return false;
+    }
+    reserved_ = bytes;
+    return true;
+}
+
+void ServerConnection::release_body() {
+    worker_.shared().body_bytes.fetch_sub(std::exchange(reserved_, 0));
+    keep_small(room_.body);
 }
 
 std::optional<ServerConnection::Next> ServerConnection::advance_body() {
@@ -235,6 +259,7 @@ void ServerConnection::dispatch() {
     late_answer_.reset();
     late_ = std::make_shared<LateAnswer>(shared_from_this(), request_number_);
     std::get<DeferredHandler>(route_->handler)(room_.request, Reply(late_));
+    release_body();
 }
 
 // A handler's exceptions are bugs or exhausted memory; neither may take other requests with it.
@@ -266,6 +291,7 @@ void ServerConnection::take_late_answer(std::uint64_t request_number, Response r
 }
 
 void ServerConnection::answer(const Response& response) {
+    release_body();
     keep_alive_ = keep_alive_ && !draining_;
     const bool head = room_.request.method == Method::head;
     write_response(response, {worker_.date(), !keep_alive_, head}, output_);

@@ -57,6 +57,8 @@ private:
     std::optional<Next> advance_answering();
     void route();
     void dispatch();
+    bool reserve_body(std::size_t bytes);
+    void release_body();
     Response call(const Handler& handler) const;
     void answer(const Response& response);
     void refuse(const Refusal& refusal, bool keep_open = false);
@@ -87,6 +89,7 @@ private:
     RequestRoom room_;
     std::optional<RequestParser> parser_;
     const Routes::Route* route_ = nullptr;
+    std::size_t reserved_ = 0;  // of ServerShared::body_bytes
     std::shared_ptr<LateAnswer> late_;
     std::optional<Response> late_answer_;
     async::Signal answered_;

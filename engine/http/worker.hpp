@@ -29,6 +29,7 @@ struct ServerShared {
     const ServerOptions options;
     const Clock& clock;
     ConnectionBook book;
+    std::atomic<std::size_t> body_bytes{0};  // reserved for bodies
     std::atomic<std::uint64_t> accepted{0};
     std::atomic<std::uint64_t> requests{0};
 };

@@ -46,6 +46,9 @@ struct Fixture {
             kept.emplace(std::move(reply));
             arrived.notify_all();
         });
+        routes.add(Method::post, "/large", 1'000'000, [](const Request& request) {
+            return Response::text(std::to_string(request.body.size()));
+        });
         options.listen = "127.0.0.1:0";
         options.sweep_period = milliseconds(20);
         auto started = Server::start(std::move(routes), std::move(options), kClock);
@@ -349,6 +352,30 @@ TEST_CASE("a reply may outlive its client and its server") {
         reply = fixture.take_kept();
     }
     (*reply)(Response::text("nobody hears"));
+}
+
+TEST_CASE("large bodies share a budget, which they give back") {
+    ServerOptions options;
+    options.body_bytes_total_max = 1'500'000;
+    Fixture fixture(std::move(options));
+    const std::string head = "POST /large HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n";
+    const std::string waiting =
+        "POST /large HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+        "Content-Length: 1000000\r\n\r\n";
+    for (int round = 0; round < 3; ++round) {
+        RawClient first(fixture.server->port());
+        first.send(waiting);
+        CHECK(status_of(first.answer()) == 100);
+        CHECK(status_of(ask(fixture, head)) == 503);
+        first.send(std::string(1'000'000, 'x'));
+        CHECK(body_of(first.answer()) == "1000000");
+        CHECK(status_of(ask(fixture, head + std::string(1'000'000, 'x'))) == 200);
+    }
+    RawClient gone(fixture.server->port());
+    gone.send(head);
+    gone.finish_sending();
+    CHECK(gone.closed());
+    CHECK(status_of(ask(fixture, head + std::string(1'000'000, 'x'))) == 200);
 }
 
 TEST_CASE("a flood of half-open connections does not keep an honest client out") {
