@@ -10,8 +10,7 @@
 //   3. "Unknown" for an inode the kernel was told of means that the answer that names it is still
 //      on its way: it is told again until it is known or forgotten.
 //   4. At most kQueueMax notices wait. When more come, all names are dropped at once (an epoch,
-//   where
-//      the kernel has them) and every listing and attribute the kernel holds.
+//      where the kernel has them) and every listing and attribute the kernel holds.
 //   5. File pages are never invalidated: that waits on the lock of a page being read.
 //
 // Thread: post from any; start and stop from one.

@@ -4,16 +4,15 @@
 //
 // Rules:
 //   1. A statement (register, leave) counts when it is newer than the last of that peer, and at
-//   most
-//      5 minutes away from our clock: nothing can be said twice. A peer that left is remembered for
-//      that reason.
+//      most 5 minutes away from our clock: nothing can be said twice. A peer that left is
+//      remembered for that reason.
 //   2. A peer is online until it missed three heartbeats. It is listed as offline for a day, and
 //      then forgotten.
 //   3. When the table is full the peer not heard of for longest makes room, unless it is online:
 //      then newcomers are refused. One host (IPv6: /64) may register so many, one swarm hold so
 //      many.
 //   4. A token names a slot and proves the right to it: finding a peer by its token costs no
-//   lookup.
+//      lookup.
 // Pure: the clock is an argument, signatures and grants were checked by the caller.
 // Thread: one at a time.
 

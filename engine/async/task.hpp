@@ -7,9 +7,9 @@
 //      it by asio::post or block_on.
 //   2. Every Task has an owner that cancels and joins it: the Task that awaits it, or a TaskGroup.
 //   3. Cancelling is an order to leave. The wait it interrupts, and every co_await after that,
-//   throws
-//      the exception that is_cancellation() knows. Nobody catches it on the way: destructors tidy
-//      up, and the TaskGroup at the bottom takes it. It is the one exception that crosses rooms.
+//      throws the exception that is_cancellation() knows. Nobody catches it on the way: destructors
+//      tidy up, and the TaskGroup at the bottom takes it. It is the one exception that crosses
+//      rooms.
 //   4. An owner with last words to say or others to join awaits uninterrupted() first.
 //   5. Any other exception that leaves a spawned Task is a bug and stops the program.
 // GCC 12: no capturing lambda coroutines; parameters by value; no co_await inside ?: or macros.

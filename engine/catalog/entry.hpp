@@ -14,11 +14,10 @@
 //
 // Rules:
 //   1. The encoding is canonical: bytes that are not what encoding their meaning yields are
-//   refused.
+//      refused.
 //   2. The hash of an entry is SHA-256(0x00, stub), so a stub stands in for the entry in every
-//   proof
-//      and still says which path it spoke of and what it replaced. Nobody can drop a version that
-//      counts by calling it old: whoever has only the stub of a current version knows that.
+//      proof and still says which path it spoke of and what it replaced. Nobody can drop a version
+//      that counts by calling it old: whoever has only the stub of a current version knows that.
 //   3. `base` names the versions this one replaces. Left out, it replaces every version of the path
 //      that its header had seen: the usual case.
 //   4. A root is zero exactly when the size is zero; sizes end at kContentBytesMax.

@@ -11,8 +11,8 @@
 //   2. Roles never grow along a chain.
 //   3. An invite's key may admit nodes, nothing else. A node may sign links only as an admin.
 //   4. An invite is used up to `use_until_ms`: the link it signs must be issued by then.
-//   (Membership
-//      outlives the invite.) `valid_until_ms` ends everything below it. Zero means no end.
+//      (Membership outlives the invite.) `valid_until_ms` ends everything below it. Zero means no
+//      end.
 //   5. Who joins signs his own link with the invite's key, so joining needs nobody online.
 // Times are the signers' wall clocks; expiry is compared with the clocks of what is judged, which
 // cannot go back (hybrid_clock.hpp). Pure; any thread.

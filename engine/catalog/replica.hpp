@@ -8,8 +8,7 @@
 //   2. Causal order: a publication waits until its author's one before it, and everything it says
 //      its author had seen, have been applied.
 //   3. Refused for good: a broken chain, a role that may not write, an expired grant, clocks that
-//   go
-//      back, a base its author cannot have seen. Refused for now: clocks ahead of ours, too much
+//      go back, a base its author cannot have seen. Refused for now: clocks ahead of ours, too much
 //      parked. Two headers of one author for one number are an alarm: the first one counts here.
 //   4. Heads of a path = all its versions less all that any version replaced. On arrival a version
 //      removes the heads it has seen and joins the rest. Under rule 2 the order of arrival among
@@ -18,8 +17,7 @@
 //      say what had been seen when they were written: `advance` fails with Code::busy while there
 //      are unsigned ones. Call seal_local first.
 //   6. What was replaced keeps its bytes for 7 days of the catalog's clock (deletions can be
-//   undone),
-//      then `compact` shrinks it to its stub.
+//      undone), then `compact` shrinks it to its stub.
 //   7. An own author id belongs to one history. When anyone shows a header of ours that we do not
 //      have (a restored backup, a copied home), nothing may be signed under that id any more:
 //      start_incarnation.

@@ -3,11 +3,9 @@
 //
 // Rules:
 //   1. The root is known at the start. A node is known only after a proof led from it to a node
-//   that
-//      was known before. "Known" is a bit of its own: a hash of any value may be unknown.
+//      that was known before. "Known" is a bit of its own: a hash of any value may be unknown.
 //   2. Knowing is a cache. It makes proofs shorter and is never needed: at kNodesMax the tree
-//   forgets
-//      everything but the root and starts to learn anew. Whoever asks for a proof keeps the
+//      forgets everything but the root and starts to learn anew. Whoever asks for a proof keeps the
 //      KnownNode it asked with, since the tree may have forgotten it when the answer comes.
 //   3. Memory follows what is known, not the size: a content of 1 PiB costs nothing at the start.
 // Pure. Thread: one.

@@ -9,8 +9,7 @@
 //   1. A leaf is the SHA-256 of 16 KiB of content; the last one covers what is left. Leaves are
 //      padded to a power of two with 32 zero bytes each. The root's level is depth().
 //   2. A node is *real* when it stands above at least one leaf. Nodes that are not real are known
-//   to
-//      everyone (crypto::zero_subtree), so they are neither stored nor sent.
+//      to everyone (crypto::zero_subtree), so they are neither stored nor sent.
 //   3. A chunk is the subtree of 16 leaves at level kChunkLevel; in a content of at most 8 leaves,
 //      which has no such level, the only chunk is the whole tree: chunk_level() says which.
 //   4. In a tree file the real nodes stand level after level, leaves first, 32 bytes each.

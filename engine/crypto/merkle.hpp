@@ -6,8 +6,7 @@
 //      two. A node is the SHA-256 of its two children. The root's level is `merkle_depth(count)`.
 //   2. One leaf is its own root. No leaves have the zero hash as root.
 //   3. A subtree of padding has a hash that depends on its level alone: `zero_subtree(level)`. It
-//   is
-//      not zero above level 0: only leaves are padded, and what lies above is computed.
+//      is not zero above level 0: only leaves are padded, and what lies above is computed.
 //   4. The tree itself tells neither leaves from inner nodes nor padding from a leaf that is zero.
 //      Whoever relies on a root must bind the number of leaves to it (size, count) and must ask for
 //      the one path length that follows from it. Otherwise an inner node passes for a leaf.

@@ -4,15 +4,12 @@
 // Rules:
 //   1. What may not be dialled on its teller's word (transport/address.hpp) is not taken in.
 //   2. Hearsay is bounded: so many addresses for each kind of source, so many in one /24 (IPv6:
-//   /64).
-//      What was configured is not, and is never forgotten.
+//      /64). What was configured is not, and is never forgotten.
 //   3. A failed dial is repeated after 1 s, 2 s, 4 s, … up to 5 minutes, each a quarter more or
-//   less
-//      by chance, so that members that lost the same peer do not come back in step.
+//      less by chance, so that members that lost the same peer do not come back in step.
 //   4. Hearsay that failed kFailuresMax times in a row is forgotten.
 //   5. Whoever is connected already, by whatever address, is not dialled; an address that turned
-//   out
-//      to be this node's own is kept as that, and never dialled again.
+//      out to be this node's own is kept as that, and never dialled again.
 //   6. At most kDialsAtOnce dials are under way.
 // Pure. Thread: one.
 

@@ -3,11 +3,9 @@
 //
 // Rules LMDB has, and how they are kept here:
 //   1. Its map has a fixed size. It grows here by doubling when it is full; the transaction that
-//   met
-//      the end is repeated from its own list of changes, so its caller never notices.
+//      met the end is repeated from its own list of changes, so its caller never notices.
 //   2. The map may only grow while nobody reads. A ReadTransaction is therefore short: bounded
-//   work,
-//      never held across a wait. A thread must not write while it holds one. Growth waits
+//      work, never held across a wait. A thread must not write while it holds one. Growth waits
 //      kGrowthWait for readers to leave, then the write fails with `busy` and nothing is changed.
 //   3. One writer at a time; a WriteTransaction stays on the thread that began it.
 //   4. A file must not be opened twice in one process (closing either would drop the other's lock):

@@ -4,8 +4,7 @@
 //
 // Rules:
 //   1. Reads and writes go by offset. Where something was written here, that is what is read;
-//   below,
-//      the content the file had when it was opened.
+//      below, the content the file had when it was opened.
 //   2. The mutex guards the fields; it is held while this file's own bytes move, never for another
 //      file's, never for the network.
 //   3. Size and times can be asked without the mutex: `stat` does not wait for a write.

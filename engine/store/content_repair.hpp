@@ -6,8 +6,7 @@
 //   1. A chunk's hashes count when the tree file's proof leads to the root.
 //   2. A leaf counts when its bytes match them.
 //   3. Where the tree file fails but every byte may be there, the tree is built anew from the
-//   bytes;
-//      it counts when it ends in the root.
+//      bytes; it counts when it ends in the root.
 
 #include "engine/store/stored_content.hpp"
 

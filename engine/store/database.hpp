@@ -10,13 +10,11 @@
 //   3. One batch at a time: begin() waits for the one before it. Keep it short: no network, no
 //      waiting for anything that may itself want to write.
 //   4. A full disk fails the commit with no_space and changes nothing; later commits may succeed.
-//   Any
-//      other failure to write or sync is final: the database has failed, every later commit returns
-//      that error, reads go on. Opening it again finds everything that was acknowledged.
+//      Any other failure to write or sync is final: the database has failed, every later commit
+//      returns that error, reads go on. Opening it again finds everything that was acknowledged.
 //   5. LMDB is written in two files: what begins with kAsideKey (small contents) apart from the
-//   rest,
-//      so that names and masks stay together in few pages. One journal covers both, so a small file
-//      and its name are still one record and one fdatasync.
+//      rest, so that names and masks stay together in few pages. One journal covers both, so a
+//      small file and its name are still one record and one fdatasync.
 //
 // Keys begin with a byte that says whose they are: see key_spaces.hpp.
 

@@ -7,8 +7,7 @@
 //   2. Every leaf is hashed when it is first read after a start, and in a file shared in place at
 //      every read. One that does not match is dropped: it is not here any more.
 //   3. Nodes of the tree file are never taken back while the content has a record, so a node above
-//   a
-//      leaf that was stored once may be relied on.
+//      a leaf that was stored once may be relied on.
 //   4. Locks are held for moments, never while the disk works.
 // Thread: any, for all of it.
 

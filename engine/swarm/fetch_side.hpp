@@ -5,8 +5,7 @@
 //   1. A frame about a handle we never gave, a leaf or proof never asked for, a leaf before its
 //      proof, or one of the wrong length breaks the protocol: the session ends.
 //   2. A proof that does not lead to the hash we know, or a leaf that does not match its proof, is
-//   a
-//      lie (Code::corrupt): the session ends and the node is banned.
+//      a lie (Code::corrupt): the session ends and the node is banned.
 //   3. What was cancelled or closed may still be on its way and is let pass; a leaf of it that is
 //      proven is kept.
 //   4. Leaves are verified where they lie in the record and handed to the store in runs, straight

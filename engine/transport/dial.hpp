@@ -3,7 +3,7 @@
 //
 // Rules:
 //   1. Whether an address may be dialled is asked before (may_dial): by here its source is
-//   forgotten.
+//      forgotten.
 //   2. A name is resolved, and what it stands for is tried in turn, no address taking more than its
 //      share of the time.
 //   3. Nothing takes longer than kDialLimitMax: after that another kind of link is the better hope.

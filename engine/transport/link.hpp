@@ -5,8 +5,7 @@
 //   1. A link is pinned to one executor; it is used and destroyed on that thread only.
 //   2. At most one read and one write at a time; the two do not wait for each other.
 //   3. A link proves nothing: who speaks at the other end, and that nobody changed it on the way,
-//   is
-//      the channel's business.
+//      is the channel's business.
 //   4. The end of the stream tells a goodbye from a cut cable as little as TCP does: the session
 //      says goodbye itself, within the channel.
 // Waits end by the exception of async/task.hpp when their task is cancelled. Afterwards, or after
