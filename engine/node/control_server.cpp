@@ -1,5 +1,7 @@
 #include "engine/node/control_server.hpp"
 
+#include <algorithm>
+
 #include "engine/core/log.hpp"
 #include "engine/protocol/control.hpp"
 #include "engine/transport/local_socket.hpp"
@@ -9,6 +11,8 @@ namespace {
 
 using nlohmann::json;
 using transport::LocalConnection;
+
+constexpr auto kLastAnswerMax = std::chrono::seconds(2);
 
 class Call final : public ControlCall {
 public:
@@ -42,6 +46,9 @@ Result<json> run(const ControlMethod& method, const json& params, ControlCall& c
         return method(params, call);
     } catch (const json::exception& error) {
         return caller_error(Code::invalid, std::string("bad parameters: ") + error.what());
+    } catch (const std::exception& error) {  // one caller's trouble must not end the node
+        log_error("node", std::string("a control method failed: ") + error.what());
+        return disk_error(Code::io, std::string("the node failed at this: ") + error.what());
     }
 }
 
@@ -89,6 +96,18 @@ ControlServer::~ControlServer() {
     if (accept_thread_.joinable()) {
         accept_thread_.join();
     }
+    // Answers under way still leave, the one to `stop` among them; nothing more is heard. Whoever
+    // does not read his answer holds up the end for a moment only.
+    {
+        std::unique_lock lock(mutex_);
+        for (Conversation& conversation : conversations_) {
+            conversation.connection->stop_hearing();
+        }
+        ended_.wait_for(lock, kLastAnswerMax, [this] {
+            return std::all_of(conversations_.begin(), conversations_.end(),
+                               [](const Conversation& c) { return c.over.load(); });
+        });
+    }
     for (Conversation& conversation : conversations_) {
         conversation.connection->shut_down();
         conversation.thread.join();
@@ -122,7 +141,9 @@ void ControlServer::converse(Conversation& conversation) {
     }
     // The descriptor is closed when the thread is joined; the caller must learn of the end now.
     connection.shut_down();
+    const std::lock_guard lock(mutex_);
     conversation.over = true;
+    ended_.notify_all();
 }
 
 void ControlServer::join_finished() {

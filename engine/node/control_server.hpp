@@ -3,6 +3,7 @@
 // At most kConnectionsMax at once; one more is closed at once, which the caller reports as busy.
 
 #include <atomic>
+#include <condition_variable>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -45,6 +46,7 @@ private:
     std::unique_ptr<transport::LocalListener> listener_;
     std::thread accept_thread_;
     std::mutex mutex_;
+    std::condition_variable ended_;
     std::list<Conversation> conversations_;  // guarded by mutex_
 };
 

@@ -31,6 +31,11 @@ Result<DownloadReport> Download::run(const store::InodeRecord& record, const std
     }
     auto fetched = fetch_all(tree);
     cancel_all();
+    // What was fetched is on record before the caller hears of it, complete or not: a node killed
+    // right afterwards does not fetch it again.
+    if (auto saved = member_.contents().save(); fetched.ok()) {
+        fetched = std::move(saved);
+    }
     if (!fetched.ok()) {
         return fetched.error();
     }

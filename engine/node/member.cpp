@@ -22,6 +22,7 @@ constexpr auto kPublishAgainEvery = std::chrono::seconds(5);
 
 Member::Member(const Common& common, Membership membership)
     : common_(common),
+      jobs_(common.workers),
       membership_(std::move(membership)),
       identity_(common.home.key(), membership_.swarm, membership_.grant, common.listen_port,
                 common.clock),
@@ -39,14 +40,14 @@ Member::Member(const Common& common, Membership membership)
     sync_.attach(swarm_.get());
     publisher_ = std::make_unique<Publisher>(
         Publisher::Parts{tree_, membership_.swarm, common_.database, common_.contents, common_.disk,
-                         store::Path(common_.home.file("staging")), common_.workers, *swarm_,
+                         store::Path(common_.home.file("staging")), jobs_, *swarm_,
                          [this](const ContentId& content, const std::string& name) {
                              content_arrived(content, name);
                          }},
         [this](const std::shared_ptr<OpenFile>& file) { volume_->published(file); });
     volume_ = std::make_shared<TreeVolume>(
         TreeVolume::Parts{membership_.name, common_.home.path(), identity_, tree_, common_.database,
-                          common_.contents, *publisher_, common_.workers, *swarm_, common_.clock});
+                          common_.contents, *publisher_, jobs_, *swarm_, common_.clock});
     tree_.on_unsealed([this] { on_unsealed(); });
 }
 
@@ -73,7 +74,7 @@ void Member::start() {
 }
 
 void Member::stop() {
-    common_.workers.drain();
+    jobs_.drain();
     tracker_line_->stop();
     std::promise<void> closed;
     boost::asio::post(common_.engine.context(0), [this, &closed] {
@@ -87,7 +88,11 @@ void Member::stop() {
     });
     closed.get_future().wait();
     dials_->stop_and_wait();
-    common_.workers.drain();
+    jobs_.drain();
+    // Jobs may have left something for the engine that knows this member; after it nothing does.
+    std::promise<void> passed;
+    boost::asio::post(common_.engine.context(0), [&passed] { passed.set_value(); });
+    passed.get_future().wait();
 }
 
 Membership Member::membership() const {
@@ -169,6 +174,9 @@ void Member::on_unsealed() {
         return;
     }
     boost::asio::post(common_.engine.context(0), [this] {
+        if (stopping_) {
+            return;  // signed at the next start
+        }
         seal_timer_.expires_after(kSealDelay);
         seal_timer_.async_wait([this](const boost::system::error_code& failed) {
             if (!failed) {
@@ -201,7 +209,7 @@ void Member::publish_again_later() {
 // On a worker: a file may be busy with its bytes.
 void Member::publish_waiting() {
     if (publisher_->waiting() > 0) {
-        common_.workers.post([this] { publisher_->retry_waiting(); });
+        jobs_.post([this] { publisher_->retry_waiting(); });
     }
 }
 

@@ -108,6 +108,7 @@ private:
     void note_error(const std::string& what);
 
     const Common common_;
+    JobGroup jobs_;
     mutable std::mutex membership_mutex_;
     Membership membership_;  // its shares are guarded by membership_mutex_; the rest is fixed
     Identity identity_;

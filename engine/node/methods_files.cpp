@@ -49,7 +49,8 @@ Result<json> share(RunningNode& node, const json& params, ControlCall& call) {
         folder.tags = params.value("tags", std::vector<std::string>());
         std::sort(folder.tags.begin(), folder.tags.end());
         const bool remember = !params.value("once", false);
-        SWARM_TRY(ShareReport report, node.shares_of(*member).share(folder, remember, progress));
+        SWARM_TRY(const auto shares, node.shares_of(*member));
+        SWARM_TRY(ShareReport report, shares->share(folder, remember, progress));
         total.files += report.files;
         total.bytes += report.bytes;
         total.unchanged += report.unchanged;

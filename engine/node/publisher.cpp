@@ -8,21 +8,10 @@
 
 namespace swarmfs::node {
 Publisher::Publisher(Parts parts, Published published)
-    : parts_(std::move(parts)), published_(std::move(published)) {
-    parts_.database.reader().scan(store::staging_prefix(), {}, [&](ByteSpan, ByteSpan value) {
-        if (const auto row = store::decode_staging_row(value)) {
-            next_number_ = std::max(next_number_, row->number + 1);
-        }
-        return true;
-    });
-}
+    : parts_(std::move(parts)), published_(std::move(published)) {}
 
 Result<> Publisher::stage(OpenFile& file) {
-    std::uint64_t number = 0;
-    {
-        const std::lock_guard lock(mutex_);
-        number = next_number_++;
-    }
+    const std::uint64_t number = parts_.contents.next_staging_number();
     // A file of that number without a row was being made when the node died: nobody was told of it.
     const store::Path stale = parts_.folder / std::to_string(number);
     SWARM_CHECK(parts_.disk.remove(stale));
@@ -75,7 +64,7 @@ void Publisher::publish(std::shared_ptr<OpenFile> file) {
         }
         file->publishing = true;
     }
-    parts_.workers.post([this, file = std::move(file)] { run(file); });
+    parts_.jobs.post([this, file = std::move(file)] { run(file); });
 }
 
 void Publisher::run(const std::shared_ptr<OpenFile>& file) {
@@ -143,10 +132,10 @@ void Publisher::fetch_base(const std::shared_ptr<OpenFile>& file, const Missing&
     request.length = missing.range.length;
     parts_.swarm.read(std::move(request), [this, file](const Result<>& fetched) {
         if (fetched.ok()) {
-            parts_.workers.post([this, file] { run(file); });
+            parts_.jobs.post([this, file] { run(file); });
             return;
         }
-        parts_.workers.post([this, file] {
+        parts_.jobs.post([this, file] {
             const std::lock_guard lock(file->mutex());
             put_off(file);
         });
@@ -230,7 +219,7 @@ Result<> Publisher::commit(OpenFile& file) {
 
 void Publisher::finished(const std::shared_ptr<OpenFile>& file) {
     if (published_) {
-        parts_.workers.post([this, file] { published_(file); });
+        parts_.jobs.post([this, file] { published_(file); });
     }
 }
 
@@ -247,7 +236,17 @@ std::vector<std::shared_ptr<OpenFile>> Publisher::recover() {
     std::set<store::Inode> seen;
     for (store::StagingRow& row : rows) {
         const std::uint64_t number = row.number;
+        const auto left_for_later = [&](const Error& why) {
+            log_error("node", "\"" + printable(row.opened.name) +
+                                  "\" was written before the node ended and cannot be published "
+                                  "until the next start: " +
+                                  why.message);
+        };
         auto staged = store::StagedFile::recover(parts_.disk, parts_.folder, row);
+        if (!staged.ok() && staged.error().code != Code::not_found) {
+            left_for_later(staged.error());
+            continue;
+        }
         if (!staged.ok()) {
             // It was published, and the node died before it forgot the row.
             store::Changes erase;
@@ -257,9 +256,12 @@ std::vector<std::shared_ptr<OpenFile>> Publisher::recover() {
         }
         std::shared_ptr<store::StoredContent> base;
         if (row.base.size > 0) {
-            if (auto opened = parts_.contents.open(row.base); opened.ok()) {
-                base = *std::move(opened);
+            auto opened = parts_.contents.open(row.base);
+            if (!opened.ok()) {
+                left_for_later(opened.error());
+                continue;
             }
+            base = *std::move(opened);
         }
         auto file = std::make_shared<OpenFile>(row.opened, std::move(base));
         const auto current = parts_.tree.view().names.find(row.opened.inode);

@@ -29,7 +29,7 @@ public:
         store::ContentStore& contents;
         store::Disk& disk;
         store::Path folder;  // of staging files
-        Workers& workers;
+        JobGroup& jobs;
         swarm::Swarm& swarm;
         // A content is stored here since now, under that name.
         std::function<void(const ContentId&, const std::string&)> arrived;
@@ -69,7 +69,6 @@ private:
     const Published published_;
     mutable std::mutex mutex_;
     std::set<std::shared_ptr<OpenFile>> waiting_;  // guarded by mutex_
-    std::uint64_t next_number_ = 1;                // guarded by mutex_
 };
 
 }  // namespace swarmfs::node

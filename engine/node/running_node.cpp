@@ -85,7 +85,7 @@ Member::Common RunningNode::common() {
 Result<std::shared_ptr<Member>> RunningNode::add(Membership membership) {
     const std::string name = membership.name;
     auto member = std::make_shared<Member>(common(), std::move(membership));
-    auto shares = std::make_unique<ShareFolders>(*member, settings_.home,
+    auto shares = std::make_shared<ShareFolders>(member, settings_.home,
                                                  [this, name] { return mounts_of(name); });
     const std::lock_guard lock(members_mutex_);
     members_[name] = Joined{member, std::move(shares)};
@@ -95,7 +95,8 @@ Result<std::shared_ptr<Member>> RunningNode::add(Membership membership) {
 Result<> RunningNode::start(ControlMethods extra) {
     for (const auto& member : members()) {
         member->start();
-        shares_of(*member).start();
+        SWARM_TRY(const auto shares, shares_of(*member));
+        shares->start();
     }
     ControlMethods methods = std::move(extra);
     add_control_methods(*this, methods);
@@ -178,13 +179,19 @@ std::vector<std::string> RunningNode::mounts_of(const std::string& swarm) const 
     return mounts_of_ ? mounts_of_(swarm) : std::vector<std::string>();
 }
 
-ShareFolders& RunningNode::shares_of(const Member& member) {
+Result<std::shared_ptr<ShareFolders>> RunningNode::shares_of(const Member& member) const {
     const std::lock_guard lock(members_mutex_);
-    return *members_.at(member.membership().name).shares;
+    const std::string name = member.membership().name;
+    const auto found = members_.find(name);
+    if (found == members_.end() || found->second.member.get() != &member) {
+        return caller_error(Code::not_found, "\"" + name + "\" was left meanwhile");
+    }
+    return found->second.shares;
 }
 
 Result<std::shared_ptr<Member>> RunningNode::join(Membership membership) {
     SWARM_CHECK(check_swarm_name(membership.name));
+    const std::lock_guard joining(joining_mutex_);
     {
         const std::lock_guard lock(members_mutex_);
         for (const auto& [name, joined] : members_) {
@@ -202,11 +209,13 @@ Result<std::shared_ptr<Member>> RunningNode::join(Membership membership) {
     SWARM_CHECK(save_membership(home_->path(), membership));
     SWARM_TRY(auto joined, add(std::move(membership)));
     joined->start();
-    shares_of(*joined).start();
+    SWARM_TRY(const auto shares, shares_of(*joined));
+    shares->start();
     return joined;
 }
 
 Result<> RunningNode::leave(const std::string& name) {
+    const std::lock_guard joining(joining_mutex_);
     Joined joined;
     {
         const std::lock_guard lock(members_mutex_);

@@ -36,7 +36,8 @@ public:
     // Makes a member of a swarm nobody here belongs to yet. Errors: exists, and those of saving.
     Result<std::shared_ptr<Member>> join(Membership membership);
     Result<> leave(const std::string& name);
-    ShareFolders& shares_of(const Member& member);
+    // Errors: not_found, when the swarm was left meanwhile.
+    Result<std::shared_ptr<ShareFolders>> shares_of(const Member& member) const;
     Clock& clock() { return clock_; }
     Dice& dice() { return dice_; }
     Home& home() { return *home_; }
@@ -48,7 +49,7 @@ public:
 private:
     struct Joined {
         std::shared_ptr<Member> member;
-        std::unique_ptr<ShareFolders> shares;
+        std::shared_ptr<ShareFolders> shares;
     };
 
     RunningNode(Settings settings, Clock& clock, Dice& dice);
@@ -56,6 +57,7 @@ private:
     Result<> listen();
     Member::Common common();
     Result<std::shared_ptr<Member>> add(Membership membership);
+    void remove_contents_only_in(const Member& left);
     void on_link(std::unique_ptr<transport::Link> link);
     static async::Task<> welcome(RunningNode* node, std::unique_ptr<transport::Link> link);
 
@@ -74,6 +76,7 @@ private:
     std::unique_ptr<async::IoThreads> links_;
     std::vector<std::unique_ptr<async::TaskGroup>> handshakes_;  // one for each link thread
     std::unique_ptr<transport::Listener> listener_;
+    std::mutex joining_mutex_;  // one join or leave at a time, from its checks to its end
     mutable std::mutex members_mutex_;
     std::map<std::string, Joined> members_;  // by name; guarded by members_mutex_
     std::unique_ptr<ControlServer> control_;

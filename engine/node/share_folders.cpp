@@ -18,13 +18,16 @@ constexpr std::chrono::milliseconds kRescanEvery{600'000};  // for what inotify 
 constexpr std::chrono::milliseconds kRescanSoon{1'000};     // for what changed during a scan
 
 bool is_below(const std::string& path, const std::string& folder) {
-    return path == folder || path.starts_with(folder + "/");
+    return folder == "/" || path == folder || path.starts_with(folder + "/");
 }
 
 }  // namespace
 
-ShareFolders::ShareFolders(Member& member, std::string home, Mounts mounts)
-    : member_(member), home_(std::move(home)), mounts_(std::move(mounts)) {}
+ShareFolders::ShareFolders(std::shared_ptr<Member> member, std::string home, Mounts mounts)
+    : kept_(std::move(member)),
+      member_(*kept_),
+      home_(std::move(home)),
+      mounts_(std::move(mounts)) {}
 
 ShareFolders::~ShareFolders() {
     stop();
@@ -48,6 +51,7 @@ void ShareFolders::stop() {
     if (thread_.joinable()) {
         thread_.join();
     }
+    const std::lock_guard lock(scan_mutex_);  // a share() under way ends at its next file
 }
 
 void ShareFolders::watch_loop() {
@@ -79,11 +83,16 @@ bool ShareFolders::scan_noting_errors(const SharedFolder& folder) {
     const Progress keep_going = [this](const ShareReport&, const std::string&) {
         return !stopping_;
     };
-    ShareScan scan(member_, folder, watch_.get(), keep_going);
+    ShareScan scan(member_, folder, mounts_(), watch_.get(), keep_going);
     auto report = scan.run();
     if (!report.ok() && report.error().code != Code::cancelled) {
         log_warning("node", "the shared folder " + printable(folder.source) +
                                 " was not scanned: " + report.error().message);
+    }
+    for (const std::string& path : scan.kept()) {
+        log_warning("node", "the shared folder " + printable(folder.source) +
+                                " is not complete: what was published from below " +
+                                printable(path) + " stays as it was");
     }
     return !scan.unsettled();
 }
@@ -103,7 +112,11 @@ Result<ShareReport> ShareFolders::share(const SharedFolder& folder, bool remembe
     struct stat status {};
     const bool directory = ::stat(folder.source.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
     const std::lock_guard lock(scan_mutex_);
-    ShareScan scan(member_, folder, remember && directory ? watch_.get() : nullptr, progress);
+    const Progress keep_going = [&](const ShareReport& report, const std::string& path) {
+        return !stopping_ && progress(report, path);
+    };
+    ShareScan scan(member_, folder, mounts_(), remember && directory ? watch_.get() : nullptr,
+                   keep_going);
     SWARM_TRY(ShareReport report, scan.run());
     if (remember && directory) {
         std::vector<SharedFolder> shares = member_.membership().shares;

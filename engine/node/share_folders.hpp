@@ -9,8 +9,10 @@
 //   3. A file is hashed when its device, inode, size or time differ from what was noted; one that
 //      changes while it is hashed is left for the next round.
 //   4. What vanished from the folder is deleted in the swarm, as long as it still is there what was
-//      published from here.
+//      published from here. What cannot be read has not vanished, nor has what lies below an empty
+//      directory that is on another file system than before: its disk is not mounted.
 //   5. Only regular files, directories and symbolic links are published; what else is met is said.
+//      Mounts of the swarm itself are passed over.
 // Thread: `share` on its caller's; the watching has a thread of its own.
 
 #include <atomic>
@@ -45,22 +47,25 @@ class ShareFolders {
 public:
     // `mounts` says where the swarm is mounted: those directories are not shared into it.
     using Mounts = std::function<std::vector<std::string>()>;
-    ShareFolders(Member& member, std::string home, Mounts mounts);
+    ShareFolders(std::shared_ptr<Member> member, std::string home, Mounts mounts);
     ~ShareFolders();
 
     void start();
+    // Ends the scans under way; later ones are refused.
     void stop();
 
     // Called now and then with what was done so far and the file at hand; false stops the scan.
     using Progress = std::function<bool(const ShareReport&, const std::string& path)>;
 
-    // Publishes a file or folder. Errors: not_found, invalid (inside the home), and the Tree's.
+    // Publishes a file or folder. Errors: not_found, invalid (inside the home), cancelled (by
+    // `progress` or stop()), and the Tree's.
     Result<ShareReport> share(const SharedFolder& folder, bool remember, const Progress& progress);
 
 private:
     void watch_loop();
     bool scan_noting_errors(const SharedFolder& folder);
 
+    const std::shared_ptr<Member> kept_;
     Member& member_;
     const std::string home_;
     const Mounts mounts_;

@@ -42,9 +42,13 @@ Result<std::string> link_target(const std::string& path) {
 
 }  // namespace
 
-ShareScan::ShareScan(Member& member, const SharedFolder& folder, FolderWatch* watch,
-                     const ShareFolders::Progress& progress)
-    : member_(member), folder_(folder), watch_(watch), progress_(progress) {}
+ShareScan::ShareScan(Member& member, const SharedFolder& folder, std::vector<std::string> mounts,
+                     FolderWatch* watch, const ShareFolders::Progress& progress)
+    : member_(member),
+      folder_(folder),
+      mounts_(std::move(mounts)),
+      watch_(watch),
+      progress_(progress) {}
 
 Result<ShareReport> ShareScan::run() {
     struct stat status {};
@@ -65,10 +69,32 @@ void ShareScan::skip(const std::string& path, const std::string& reason) {
     }
 }
 
+// What was published from below `target` stays, though it is not seen.
+void ShareScan::keep(const std::string& path, const std::string& target,
+                     const std::string& reason) {
+    kept_.push_back(path);
+    kept_targets_.push_back(target);
+    skip(path, reason);
+}
+
+bool ShareScan::is_kept(const std::string& target) const {
+    return std::any_of(kept_targets_.begin(), kept_targets_.end(), [&](const std::string& kept) {
+        return target == kept || target.starts_with(kept + "/");
+    });
+}
+
 Result<> ShareScan::visit(const std::string& path, const std::string& target, std::size_t depth) {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) {
+        const int error_number = errno;
         unsettled_ = true;  // it was listed a moment ago
+        if (error_number != ENOENT && error_number != ENOTDIR) {
+            keep(path, target, disk_error_from_errno(error_number, "looking at it").message);
+        }
+        return done();
+    }
+    if (std::find(mounts_.begin(), mounts_.end(), path) != mounts_.end()) {
+        skip(path, "it is the swarm itself, mounted there");
         return done();
     }
     if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode)) {
@@ -85,6 +111,16 @@ Result<> ShareScan::visit(const std::string& path, const std::string& target, st
     const Bytes key = manifest_key(member_.membership().swarm, folder_.source, target);
     const auto noted = member_.database().reader().get(key);
     const auto before = noted ? decode_manifest_row(*noted) : std::nullopt;
+    std::optional<std::vector<std::string>> names;
+    if (S_ISDIR(status.st_mode)) {
+        names = names_in(path, target);
+        if (names && names->empty() && before && before->device != item.row.device) {
+            keep(path, target,
+                 "it is empty and on another file system than before, as if a disk were not "
+                 "mounted; what was published from it stays");
+            return done();
+        }
+    }
     if (before && before->looks_like(item.row)) {
         report_.unchanged += S_ISREG(status.st_mode) ? 1 : 0;
     } else {
@@ -95,11 +131,29 @@ Result<> ShareScan::visit(const std::string& path, const std::string& target, st
         }
         SWARM_CHECK(add(std::move(item)));
     }
-    return S_ISDIR(status.st_mode) ? visit_directory(path, target, depth + 1) : done();
+    return names ? visit_directory(path, target, *names, depth + 1) : done();
+}
+
+// Returns: nothing for a directory that cannot be listed, or not whole.
+std::optional<std::vector<std::string>> ShareScan::names_in(const std::string& path,
+                                                            const std::string& target) {
+    std::vector<std::string> names;
+    std::error_code failed;
+    for (auto at = std::filesystem::directory_iterator(path, failed);
+         !failed && at != std::filesystem::directory_iterator(); at.increment(failed)) {
+        names.push_back(at->path().filename().string());
+    }
+    if (failed) {
+        unsettled_ |= failed == std::errc::no_such_file_or_directory;
+        keep(path, target, failed.message());
+        return std::nullopt;
+    }
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 Result<> ShareScan::visit_directory(const std::string& path, const std::string& target,
-                                    std::size_t depth) {
+                                    const std::vector<std::string>& names, std::size_t depth) {
     if (depth > catalog::kPathDepthMax) {
         skip(path, "it is nested too deeply");
         return done();
@@ -109,17 +163,6 @@ Result<> ShareScan::visit_directory(const std::string& path, const std::string& 
             log_warning("node", watched.error().message);
         }
     }
-    std::vector<std::string> names;
-    std::error_code failed;
-    for (auto at = std::filesystem::directory_iterator(path, failed);
-         !failed && at != std::filesystem::directory_iterator(); at.increment(failed)) {
-        names.push_back(at->path().filename().string());
-    }
-    if (failed) {
-        skip(path, failed.message());
-        return done();
-    }
-    std::sort(names.begin(), names.end());
     for (const std::string& name : names) {
         if (progress_ && !progress_(report_, path + "/" + name)) {
             return caller_error(Code::cancelled, "the scan was stopped");
@@ -199,7 +242,7 @@ Result<> ShareScan::remove_vanished() {
     const Bytes prefix = manifest_prefix(member_.membership().swarm, folder_.source);
     member_.database().reader().scan(prefix, {}, [&](ByteSpan, ByteSpan value) {
         auto row = decode_manifest_row(value);
-        if (row && !seen_.contains(crypto::sha256(as_bytes(row->path)))) {
+        if (row && !seen_.contains(crypto::sha256(as_bytes(row->path))) && !is_kept(row->path)) {
             vanished.push_back(*std::move(row));
         }
         return true;

@@ -13,14 +13,17 @@ namespace swarmfs::node {
 
 class ShareScan {
 public:
-    // `watch` is told of every directory met; may be null.
-    ShareScan(Member& member, const SharedFolder& folder, FolderWatch* watch,
-              const ShareFolders::Progress& progress);
+    // `mounts` are directories to pass over; `watch` is told of every directory met, and may be
+    // null.
+    ShareScan(Member& member, const SharedFolder& folder, std::vector<std::string> mounts,
+              FolderWatch* watch, const ShareFolders::Progress& progress);
 
     // Errors: not_found, cancelled (by progress), and the Tree's.
     Result<ShareReport> run();
     // Something changed while it was looked at: another pass is due soon.
     bool unsettled() const { return unsettled_; }
+    // Paths that could not be looked into: nothing below them counts as vanished.
+    const std::vector<std::string>& kept() const { return kept_; }
 
 private:
     // A path that is ready to be published.
@@ -28,25 +31,32 @@ private:
         catalog::Entry entry;
         ManifestRow row;
         std::optional<store::NewContent> content;
-        bool empty_or_known = false;
     };
 
     Result<> visit(const std::string& path, const std::string& target, std::size_t depth);
-    Result<> visit_directory(const std::string& path, const std::string& target, std::size_t depth);
+    Result<> visit_directory(const std::string& path, const std::string& target,
+                             const std::vector<std::string>& names, std::size_t depth);
+    std::optional<std::vector<std::string>> names_in(const std::string& path,
+                                                     const std::string& target);
     Result<> prepare(const std::string& path, const ManifestRow& row, Item& item);
     Result<> add(Item item);
     Result<> flush();
     Result<> remove_vanished();
     void skip(const std::string& path, const std::string& reason);
+    void keep(const std::string& path, const std::string& target, const std::string& reason);
+    bool is_kept(const std::string& target) const;
 
     Member& member_;
     const SharedFolder& folder_;
+    const std::vector<std::string> mounts_;
     FolderWatch* const watch_;
     const ShareFolders::Progress& progress_;
     ShareReport report_;
     bool unsettled_ = false;
     std::vector<Item> batch_;
     std::unordered_set<Hash256> seen_;  // hashes of paths in the swarm
+    std::vector<std::string> kept_;
+    std::vector<std::string> kept_targets_;
 };
 
 }  // namespace swarmfs::node

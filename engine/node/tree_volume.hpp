@@ -28,7 +28,7 @@ public:
         store::Database& database;
         store::ContentStore& contents;
         Publisher& publisher;
-        Workers& workers;
+        JobGroup& jobs;
         swarm::Swarm& swarm;
         const Clock& clock;
     };

@@ -161,7 +161,7 @@ void TreeVolume::fetch(ReadTicket ticket, const Missing& missing) {
             answer(ticket, fetched.error());
             return;
         }
-        parts_.workers.post([this, ticket] { try_again(ticket); });
+        parts_.jobs.post([this, ticket] { try_again(ticket); });
     });
     if (pending.cancelled) {
         parts_.swarm.cancel_read(pending.asked);

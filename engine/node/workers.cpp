@@ -27,11 +27,6 @@ void Workers::post(std::function<void()> job) {
     changed_.notify_one();
 }
 
-void Workers::drain() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return jobs_.empty() && running_ == 0; });
-}
-
 void Workers::run() {
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -39,17 +34,39 @@ void Workers::run() {
         if (jobs_.empty()) {
             return;
         }
-        const std::function<void()> job = std::move(jobs_.front());
+        std::function<void()> job = std::move(jobs_.front());
         jobs_.pop_front();
-        ++running_;
         lock.unlock();
         job();
+        job = nullptr;  // what it held goes without the lock
         lock.lock();
-        --running_;
-        if (jobs_.empty() && running_ == 0) {
-            changed_.notify_all();
-        }
     }
+}
+
+// ---- groups ----
+
+void JobGroup::post(std::function<void()> job) {
+    {
+        const std::lock_guard lock(mutex_);
+        ++open_;
+    }
+    workers_.post([this, job = std::move(job)]() mutable {
+        job();
+        job = nullptr;  // what it held may be this group's owner's: it goes before the job counts
+        finished();
+    });
+}
+
+void JobGroup::finished() {
+    const std::lock_guard lock(mutex_);
+    if (--open_ == 0) {
+        changed_.notify_all();  // under the lock: the group may die as soon as drain() returns
+    }
+}
+
+void JobGroup::drain() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return open_ == 0; });
 }
 
 }  // namespace swarmfs::node

@@ -143,6 +143,10 @@ Result<NewContent> ContentStore::prepare_in_place(const Path& path) {
     return fresh;
 }
 
+std::uint64_t ContentStore::next_staging_number() {
+    return core_->shared().take_number();
+}
+
 Result<std::vector<Range>> ContentStore::missing_for(StagedFile& staged) {
     SWARM_TRY(auto base, core_->open(staged.row().base));
     return Publication(core_->shared(), staged, std::move(base)).missing();

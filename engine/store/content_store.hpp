@@ -2,10 +2,9 @@
 // Contents at rest, shared by all swarms of a home: a content is here once, whoever names it.
 //
 //   <home>/content/<2 digits>/<root>-<size>.data   bytes at their own offsets, sparse
-//   <home>/content/<2 digits>/<root>-<size>.tree   hashes of the tree, sparse
-//   (content/tree_shape.hpp) <home>/content/incoming/                       files being made;
-//   emptied at open Database                                       which leaves are stored;
-//   contents of at most 4 KiB
+//   <home>/content/<2 digits>/<root>-<size>.tree   hashes (content/tree_shape.hpp), sparse
+//   <home>/content/incoming/                       files being made; emptied at open
+//   Database                                       which leaves are stored; small contents
 //
 //   1. Bits of stored leaves are written in batches, after the bytes. A kill loses the last half
 //      second of them, never more, and nothing that was promised.
@@ -69,6 +68,8 @@ public:
     // Errors: not_found, invalid (no regular file), try_again (it changed while it was hashed),
     // too_large, permission, io.
     Result<NewContent> prepare_in_place(const Path& path);
+    // A number for a StagedFile that no other one of this home has, nor had since the start.
+    std::uint64_t next_staging_number();
     // Leaves of the base, as ranges of bytes, that must be stored before prepare_staged can name
     // the new version: those written in part, and one below each node it has to know and does not.
     // Empty: it can. Errors: io.

@@ -17,7 +17,14 @@ Result<> ContentStore::Core::start() {
     }
     synced_epoch_ = before ? before->synced_epoch : 0;
     shared_.start_at_epoch(synced_epoch_ + 1);
-    shared_.start_at_number(before ? before->next_number : 0);
+    // The state may be half a minute old; rows that are there say the rest.
+    std::uint64_t number = before ? before->next_number : 1;
+    rows.scan(staging_prefix(), {}, [&](ByteSpan, ByteSpan value) {
+        const auto staged = decode_staging_row(value);
+        number = std::max(number, staged ? staged->number + 1 : 0);
+        return true;
+    });
+    shared_.start_at_number(number);
     SWARM_CHECK(finish_all_pending());
     if (!before) {
         SWARM_CHECK(settle_unknown());

@@ -27,7 +27,7 @@ Path StoreShared::tree_path(const ContentId& id) const {
     return folder_of(id) / (file_stem(id) + ".tree");
 }
 Path StoreShared::incoming_path(const char* suffix) {
-    return incoming_folder() / (std::to_string(next_number_++) + suffix);
+    return incoming_folder() / (std::to_string(take_number()) + suffix);
 }
 
 Result<> StoreShared::finish_pending(const ContentId& id) {

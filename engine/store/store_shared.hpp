@@ -55,6 +55,7 @@ public:
     std::uint64_t next_epoch() { return epoch_++; }
     void start_at_epoch(std::uint64_t epoch) { epoch_ = epoch; }
     std::uint64_t next_number() const { return next_number_; }
+    std::uint64_t take_number() { return next_number_++; }
     void start_at_number(std::uint64_t number) { next_number_ = number; }
 
     // Puts the repairs of contents on record.   Thread: any.

@@ -107,6 +107,10 @@ bool LocalConnection::hung_up() const {
     return ::poll(&watched, 1, 0) > 0 && (watched.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
+void LocalConnection::stop_hearing() {
+    ::shutdown(descriptor_, SHUT_RD);
+}
+
 void LocalConnection::shut_down() {
     ::shutdown(descriptor_, SHUT_RDWR);
 }

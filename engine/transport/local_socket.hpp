@@ -14,7 +14,7 @@
 
 namespace swarmfs::transport {
 
-// Thread: one reader and one writer; `hung_up` and `shut_down` from any.
+// Thread: one reader and one writer; `hung_up`, `stop_hearing` and `shut_down` from any.
 class LocalConnection {
 public:
     explicit LocalConnection(int descriptor) : descriptor_(descriptor) {}
@@ -31,7 +31,9 @@ public:
     Result<> write(std::string_view text);
     // The other end has closed: whatever is computed for it is not wanted any more.
     bool hung_up() const;
-    // Wakes a blocked read_line, which then returns nothing.
+    // Wakes a blocked read_line, which returns nothing from now on; writing goes on.
+    void stop_hearing();
+    // The same, and writing fails.
     void shut_down();
 
 private:

@@ -443,6 +443,27 @@ TEST_CASE("many threads fetch, read and save one content at once") {
     CHECK(holds(*home.get(source.id()), source.bytes()));
 }
 
+TEST_CASE("a staging number is never given twice, not after a crash either") {
+    SystemDisk disk;
+    Home home(disk);
+    home.open();
+    std::uint64_t last = home.contents->next_staging_number();
+    for (int round = 0; round < 3; ++round) {
+        const std::uint64_t number = home.contents->next_staging_number();
+        CHECK(number > last);
+        last = number + 50;  // of which the state on disk need not know
+        StagingRow row;
+        row.number = last;
+        row.opened.inode = 2;
+        REQUIRE(home.database
+                    ->commit(Changes{{staging_key(last), encode_staging_row(row)}},
+                             Durability::process_crash)
+                    .ok());
+        home.open();
+    }
+    CHECK(home.contents->next_staging_number() > last);
+}
+
 TEST_CASE("61,200 small files: printed, not judged") {
     SystemDisk disk;
     Home home(disk);
