@@ -51,7 +51,8 @@ ReadWindow::Run* ReadWindow::run_for(std::uint64_t offset) {
         if (distance > (behind ? kBehindMax : kAheadMax)) {
             continue;
         }
-        if (nearest == nullptr || distance < nearest_distance) {
+        if (nearest == nullptr || distance < nearest_distance ||
+            (distance == nearest_distance && run.last_read > nearest->last_read)) {
             nearest = &run;
             nearest_distance = distance;
         }

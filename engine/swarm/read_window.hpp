@@ -3,7 +3,8 @@
 // Rules:
 //   1. Readers are told apart by where they read: up to 4 runs, the least recently used gives way.
 //      A read belongs to the nearest run that expects it: up to 1 MiB behind or 16 MiB ahead of
-//      where the run goes on.   Why: kernel readahead mixes handles, so handles tell nothing.
+//      where the run goes on; of two as near, to the one read last.   Why: kernel readahead mixes
+//      handles, so handles tell nothing.
 //   2. It continues the run when it begins at most 256 KiB behind or ahead.   Why: readahead
 //      arrives out of order, from several threads.
 //   3. The first read of a run fetches what it touches, nothing more: it may be random. The second

@@ -7,6 +7,18 @@
 
 namespace swarmfs::swarm {
 
+namespace {
+
+// Chosen by us: chunks of which it is remembered who holds them in part. 4 TiB of content, 2 MiB a
+// peer; a member that names chunks all over a content of a pebibyte costs no more.
+constexpr std::uint64_t kPartialChunksMax = std::uint64_t{1} << 24;
+
+std::uint64_t partial_chunks(const ContentId& id) {
+    return std::min(chunk_count(id.size), kPartialChunksMax);
+}
+
+}  // namespace
+
 SwarmCore::SwarmCore(ContentPorts& ports, SwarmOptions options, std::uint64_t salt)
     : options_(options), ports_(ports), salt_(salt), window_budget_(options.window_budget_bytes) {}
 
@@ -91,7 +103,7 @@ void SwarmCore::holding(PeerNumber peer, ContentNumber number, protocol::Holding
         source.held.all = true;
     }
     if (kind == protocol::HoldingKind::some && !source.held.all) {
-        for_each_in_bitmap(bitmap, first, chunk_count(content->id.size), [&](ChunkIndex chunk) {
+        for_each_in_bitmap(bitmap, first, partial_chunks(content->id), [&](ChunkIndex chunk) {
             if (source.held.some.insert(chunk) && picker != nullptr) {
                 picker->gained(chunk);
             }

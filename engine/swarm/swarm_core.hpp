@@ -5,15 +5,14 @@
 //
 // Rules, in the order in which they are applied by decide():
 //   1. What is overdue ends: reads past their deadline; asks of silent peers, which are placed
-//   anew.
+//      anew.
 //   2. Reads are urgent, windows ahead, the rest fill; urgent and ahead go by the time they are
-//   due.
+//      due.
 //   3. A leaf is asked of the peer expected to deliver it first: what it owes, by its rate, weighed
 //      by its score; of silent peers only when nobody else holds it.
 //   4. A content not yet opened anywhere is opened at many peers (a tiny one at the likeliest
-//   only),
-//      and an urgent leaf is asked at once, in the same flight, of the likeliest holder, or of the
-//      best two peers when none is likely.   Why: the first byte then takes one round trip.
+//      only), and an urgent leaf is asked at once, in the same flight, of the likeliest holder, or
+//      of the best two peers when none is likely.   Why: the first byte then takes one round trip.
 //   5. A read asked as ahead or fill and stuck behind more than 512 KiB is asked anew as urgent.
 //   6. A late ask is duplicated once: urgent and ahead at once, fill only in endgame (nothing
 //      unasked is left and the other peer owes nothing).
@@ -140,7 +139,7 @@ private:
     // schedule (swarm_schedule.cpp)
     void end_overdue(TimePoint now);
     void judge_reads(WantedContent& content, TimePoint now);
-    static bool hopeless(const WantedContent& content, const WantedContent::Read& read);
+    bool hopeless(const WantedContent& content, const WantedContent::Read& read) const;
     void start_fills(TimePoint now);
     void begin_fill(WantedContent& content, const WaitingFill& waiting, TimePoint now);
     void place_needs(TimePoint now);

@@ -91,9 +91,18 @@ void SwarmCore::end_overdue(TimePoint now) {
 
 // ---- reads that nobody can be asked for (rule 8) ----
 
-bool SwarmCore::hopeless(const WantedContent& content, const WantedContent::Read& read) {
-    const auto starved = content.starved.lower_bound(chunk_of(read.first).value);
-    return starved != content.starved.end() && *starved <= chunk_of(read.last).value;
+bool SwarmCore::hopeless(const WantedContent& content, const WantedContent::Read& read) const {
+    const std::uint64_t last = chunk_of(read.last).value;
+    for (auto starved = content.starved.lower_bound(chunk_of(read.first).value);
+         starved != content.starved.end() && *starved <= last; ++starved) {
+        // A chunk may starve for what lies ahead while the read's own leaves are on their way.
+        const auto need = content.needs.find(*starved);
+        const LeafMask asked = ledger_.asked(content.number, ChunkIndex(*starved));
+        if (need != content.needs.end() && (need->second.urgent & ~asked) != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void SwarmCore::judge_reads(WantedContent& content, TimePoint now) {

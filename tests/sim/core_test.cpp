@@ -401,6 +401,20 @@ TEST_CASE("reading a little of a pebibyte costs a little") {
     CHECK(core.decide(bench.now).empty());
 }
 
+TEST_CASE("a read whose leaves are on their way is not hopeless because its window starves") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    const ReadId one = bench.read(film, 0, kLeafBytes);
+    const ReadId two = bench.read(film, kLeafBytes, kLeafBytes);  // starts the window
+    CHECK(bench.all<SourcesWanted>().empty());
+    bench.now += seconds(3);
+    bench.decide();
+    CHECK_FALSE(bench.answered(one, Code::unavailable));
+    bench.deliver(1, film, 0, 3);
+    CHECK(bench.answered(two));
+}
+
 TEST_CASE("a read beyond the end is refused, and an empty one is answered") {
     Bench bench;
     CHECK(bench.answered(bench.read(named(1, 100), 50, 51), Code::invalid));

@@ -71,8 +71,6 @@ private:
     Run* nearest(std::uint64_t offset) {
         Run* best = nullptr;
         std::uint64_t best_distance = 0;
-        // In the order in which runs were made; of two at the same distance the earlier slot wins,
-        // which the judge does not need to know: either is legal, so equal distances are skipped.
         for (Run& run : runs_) {
             const bool behind = offset < run.next;
             const std::uint64_t distance = behind ? run.next - offset : offset - run.next;
@@ -80,7 +78,8 @@ private:
                 (behind ? swarm::ReadWindow::kBehindMax : swarm::ReadWindow::kAheadMax)) {
                 continue;
             }
-            if (best == nullptr || distance < best_distance) {
+            if (best == nullptr || distance < best_distance ||
+                (distance == best_distance && run.last > best->last)) {
                 best = &run;
                 best_distance = distance;
             }
