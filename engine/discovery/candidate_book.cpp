@@ -31,14 +31,14 @@ bool CandidateBook::has_room_for(const Address& address, AddressSource source) c
 
 bool CandidateBook::add(const Address& address, AddressSource source, TellerPlace teller,
                         std::optional<NodeId> node, TimePoint now) {
-    if (!transport::may_dial(address, source, teller)) {
-        return false;
-    }
     if (const auto known = candidates_.find(address); known != candidates_.end()) {
         if (node && !known->second.dialling) {
             known->second.node = node;
         }
         return true;
+    }
+    if (!transport::may_dial(address, source, teller)) {
+        return false;
     }
     if (!has_room_for(address, source)) {
         return false;

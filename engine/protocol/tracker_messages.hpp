@@ -24,8 +24,8 @@
 namespace swarmfs::protocol {
 
 // Fixed by the protocol: what a signature is for.
-inline constexpr std::string_view kRegisterPurpose = "swarmfs tracker register";
-inline constexpr std::string_view kLeavePurpose = "swarmfs tracker leave";
+inline constexpr std::string_view kRegisterPurpose = "tracker register";
+inline constexpr std::string_view kLeavePurpose = "tracker leave";
 inline constexpr const char* kPeerTokenHeader = "X-Peer-Token";
 inline constexpr std::uint64_t kHeartbeatSeconds = 30;
 // What a signed statement's time may differ from the tracker's clock.

@@ -20,12 +20,16 @@ protocol::AnnouncedContent content(std::uint32_t number, std::uint64_t size) {
 FakeMember::FakeMember(std::vector<std::string> urls, std::string api_key) {
     node.bytes.fill(7);
     swarm.bytes.fill(9);
+    make_client(std::move(urls), std::move(api_key), {1, 2, 3});
+}
+
+void FakeMember::make_client(std::vector<std::string> urls, std::string api_key, Bytes grant) {
     TrackerOptions options;
     options.urls = std::move(urls);
     options.api_key = std::move(api_key);
     options.swarm = swarm;
     options.node = node;
-    options.grant = {1, 2, 3};
+    options.grant = std::move(grant);
     options.listen_port = 6881;
     client.emplace(TrackerClient::Parts{context.get_executor(), clock, dice, http, *this},
                    std::move(options));

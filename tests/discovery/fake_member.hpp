@@ -19,7 +19,7 @@ namespace swarmfs::discovery::test {
 // A content of `size` bytes that is told apart by `number`.
 protocol::AnnouncedContent content(std::uint32_t number, std::uint64_t size = 1);
 
-class FakeMember final : public TrackerPort {
+class FakeMember : public TrackerPort {
 public:
     explicit FakeMember(std::vector<std::string> urls, std::string api_key = "");
     ~FakeMember() override;
@@ -55,6 +55,11 @@ public:
     NodeId node;
     SwarmId swarm;
     std::optional<TrackerClient> client;
+
+protected:
+    // For members with an identity of their own, which make their client themselves.
+    FakeMember() = default;
+    void make_client(std::vector<std::string> urls, std::string api_key, Bytes grant);
 };
 
 }  // namespace swarmfs::discovery::test

@@ -376,7 +376,7 @@ TEST_CASE("a client stops at any time, even before it began") {
 }
 
 TEST_CASE("no tracker is no trouble") {
-    FakeMember member({});
+    FakeMember member(std::vector<std::string>{});
     member.client->start();
     member.client->hurry();
     member.add("entry");
