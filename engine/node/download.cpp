@@ -1,6 +1,7 @@
 #include "engine/node/download.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include <nlohmann/json.hpp>
 
@@ -76,7 +77,7 @@ Result<> Download::gather(const store::NamespaceReader& names, const store::Inod
 }
 
 Result<> Download::fetch_all(ExportTree& tree) {
-    started_ = clock_.now();
+    started_ = reported_ = clock_.now();
     shared_->last_progress = started_;
     for (;;) {
         for (;;) {
@@ -109,11 +110,21 @@ Result<> Download::fetch_all(ExportTree& tree) {
                     "where this one stopped");
         }
         lock.unlock();
-        if (call_.abandoned()) {
-            return caller_error(Code::cancelled, "the download was broken off");
-        }
-        show_progress();
+        SWARM_CHECK(breathe());
     }
+}
+
+Result<> Download::breathe() {
+    const TimePoint now = clock_.now();
+    if (now - reported_ < kReportEvery) {
+        return done();
+    }
+    reported_ = now;
+    if (call_.abandoned()) {
+        return caller_error(Code::cancelled, "the download was broken off");
+    }
+    show_progress();
+    return done();
 }
 
 Result<> Download::begin(Wanted wanted, ExportTree& tree) {
@@ -122,9 +133,13 @@ Result<> Download::begin(Wanted wanted, ExportTree& tree) {
         return write_out(tree, wanted);
     }
     SWARM_TRY(const auto stored, member_.contents().open(content));
-    if (stored->complete()) {
-        return write_out(tree, wanted);
-    }
+    return stored->complete() ? deliver(tree, std::move(wanted)) : fetch(std::move(wanted));
+}
+
+Result<> Download::fetch(Wanted wanted) {
+    const ContentId content = wanted.record.content;
+    SWARM_TRY(const auto stored, member_.contents().open(content));
+    ++wanted.fetches;
     const std::uint64_t number = next_++;
     Running running;
     running.wanted = std::move(wanted);
@@ -135,6 +150,9 @@ Result<> Download::begin(Wanted wanted, ExportTree& tree) {
         request.likely = running.wanted.record.dot->author.node;
     }
     const std::lock_guard lock(shared_->mutex);
+    if (shared_->running.empty()) {
+        shared_->last_progress = clock_.now();  // nothing was waited for until now
+    }
     auto& slot = shared_->running[number];
     slot = std::move(running);
     slot.fill = member_.swarm().fill(
@@ -172,17 +190,31 @@ Result<> Download::finish_completed(ExportTree& tree) {
             }
         }
     }
-    for (const Running& one : finished) {
+    std::unordered_set<ContentId> counted;  // one content under several names came once
+    for (Running& one : finished) {
         if (one.error) {
             return *one.error;
         }
-        report_.fetched_bytes += one.wanted.record.content.size - one.stored_before;
-        for (const auto& source : member_.swarm().sources(one.wanted.record.content)) {
-            report_.sources[source.node] += source.bytes_received;
+        const ContentId content = one.wanted.record.content;
+        if (counted.insert(content).second) {
+            report_.fetched_bytes += content.size - one.stored_before;
+            for (const auto& source : member_.swarm().sources(content)) {
+                report_.sources[source.node] += source.bytes_received;
+            }
         }
-        SWARM_CHECK(write_out(tree, one.wanted));
+        SWARM_CHECK(deliver(tree, std::move(one.wanted)));
     }
     return done();
+}
+
+Result<> Download::deliver(ExportTree& tree, Wanted wanted) {
+    auto written = write_out(tree, wanted);
+    const bool not_here = !written.ok() && (written.error().code == Code::corrupt ||
+                                            written.error().code == Code::not_found);
+    if (not_here && wanted.fetches < kFetchesMax) {
+        return fetch(std::move(wanted));
+    }
+    return written;
 }
 
 Result<> Download::write_out(ExportTree& tree, const Wanted& wanted) {
@@ -195,11 +227,15 @@ Result<> Download::write_out(ExportTree& tree, const Wanted& wanted) {
             SWARM_TRY(const std::size_t got, stored->read(at, buffer));
             SWARM_CHECK(file.append(ByteSpan(buffer).first(got)));
             at += got;
+            SWARM_CHECK(breathe());
         }
     }
     SWARM_CHECK(file.finish(wanted.record.mode, wanted.record.mtime_ns));
     ++report_.files;
     report_.bytes += content.size;
+    // Copying took its time; what is under way elsewhere is not judged by it.
+    const std::lock_guard lock(shared_->mutex);
+    shared_->last_progress = clock_.now();
     return done();
 }
 

@@ -8,6 +8,7 @@
 //   3. Nothing is ever written outside `out`: no symbolic link below it is followed, whether it was
 //      there before or came from the swarm.
 //   4. A content that makes no progress for kStallMax ends the download with Code::unavailable.
+//   5. What turns out damaged here while it is copied out is fetched again, kFetchesMax times.
 // Thread: the caller's; blocks.
 
 #include <condition_variable>
@@ -32,6 +33,8 @@ struct DownloadReport {
 class Download {
 public:
     static constexpr Duration kStallMax = std::chrono::seconds(30);
+    // A disk that damages what it is given three times in a row is not one to copy from.
+    static constexpr unsigned kFetchesMax = 3;
 
     Download(Member& member, Clock& clock, ControlCall& call)
         : member_(member), clock_(clock), call_(call) {}
@@ -43,6 +46,7 @@ private:
     struct Wanted {
         store::InodeRecord record;
         std::string path;  // below the root of the export
+        unsigned fetches = 0;
     };
     struct Running {
         Wanted wanted;
@@ -58,7 +62,12 @@ private:
     Result<> fetch_all(ExportTree& tree);
     Result<> begin(Wanted wanted, ExportTree& tree);
     Result<> finish_completed(ExportTree& tree);
+    // Copies what is here whole out, or, when it is not after all, has it fetched (rule 5).
+    Result<> deliver(ExportTree& tree, Wanted wanted);
     Result<> write_out(ExportTree& tree, const Wanted& wanted);
+    Result<> fetch(Wanted wanted);
+    // Errors: cancelled, when the caller hung up.
+    Result<> breathe();
     void cancel_all();
     void show_progress();
 
@@ -72,6 +81,7 @@ private:
     std::uint64_t bytes_total_ = 0;
     std::uint64_t files_total_ = 0;
     TimePoint started_;
+    TimePoint reported_;
 
     // Fills report on the engine thread; the state outlives this object in their callbacks.
     struct Shared {

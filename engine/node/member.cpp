@@ -7,6 +7,7 @@
 #include "engine/async/block_on.hpp"
 #include "engine/core/log.hpp"
 #include "engine/node/tracker_line.hpp"
+#include "engine/node/tree_walk.hpp"
 #include "engine/transport/dial.hpp"
 
 namespace swarmfs::node {
@@ -74,6 +75,11 @@ void Member::start() {
 }
 
 void Member::stop() {
+    {
+        // A handshake may end after we did; what is adopted before this, close() waits for.
+        const std::lock_guard lock(accept_mutex_);
+        accepting_ = false;
+    }
     jobs_.drain();
     tracker_line_->stop();
     std::promise<void> closed;
@@ -119,37 +125,24 @@ channel::ChannelSecrets Member::channel_secrets() const {
 
 void Member::accept(std::unique_ptr<transport::SecureLink> link) {
     std::string address = transport::to_text(link->link().remote());
+    const std::lock_guard lock(accept_mutex_);
+    if (!accepting_) {
+        return;
+    }
     swarm_->adopt(std::move(link), false, std::move(address));
 }
 
-namespace {
-
-std::uint64_t stored_below(const store::NamespaceReader& names, store::ContentStore& contents,
-                           store::Inode directory) {
-    constexpr std::size_t kPage = 1000;
-    std::uint64_t bytes = 0;
-    std::string after;
-    for (;;) {
-        const auto page = names.list(directory, after, kPage);
-        for (const store::InodeRecord& record : page) {
-            if (record.kind == store::InodeKind::directory) {
-                bytes += stored_below(names, contents, record.inode);
-            } else if (record.content.size > 0) {
-                const auto stored = contents.open(record.content);
-                bytes += stored.ok() ? (*stored)->stored_bytes() : 0;
-            }
-        }
-        if (page.size() < kPage) {
-            return bytes;
-        }
-        after = page.back().name;
-    }
-}
-
-}  // namespace
-
 std::uint64_t Member::stored_bytes() const {
-    return stored_below(tree_.view().names, common_.contents, store::kRootInode);
+    std::uint64_t bytes = 0;
+    const TreeView view = tree_.view();
+    walk_below(view.names, store::kRootInode, [&](const store::InodeRecord& record) {
+        if (record.kind == store::InodeKind::file && record.content.size > 0) {
+            const auto stored = common_.contents.open(record.content);
+            bytes += stored.ok() ? (*stored)->stored_bytes() : 0;
+        }
+        return true;
+    });
+    return bytes;
 }
 
 void Member::content_arrived(const ContentId& content, const std::string& name) {

@@ -73,7 +73,7 @@ public:
     // A content was published or shared here: peers and trackers are told. Thread: any.
     void content_arrived(const ContentId& content, const std::string& name);
 
-    // A link somebody dialled, with its handshake done. Thread: the link's.
+    // A link somebody dialled, with its handshake done; dropped once stopped. Thread: the link's.
     void accept(std::unique_ptr<transport::SecureLink> link);
     // Somebody waits for peers: everything known is dialled now.
     void hurry();
@@ -121,6 +121,8 @@ private:
     std::shared_ptr<TreeVolume> volume_;
     std::unique_ptr<TrackerLine> tracker_line_;
     std::atomic<bool> seal_scheduled_ = false;
+    std::mutex accept_mutex_;
+    bool accepting_ = true;  // guarded by accept_mutex_
     mutable std::mutex error_mutex_;
     std::string last_error_;  // guarded by error_mutex_
 

@@ -4,6 +4,7 @@
 
 #include "engine/node/download.hpp"
 #include "engine/node/methods.hpp"
+#include "engine/node/tree_walk.hpp"
 
 namespace swarmfs::node {
 namespace {
@@ -139,27 +140,18 @@ Result<json> list(RunningNode& node, const json& params) {
 }
 
 // The first file with that content, in the order of paths.
-Result<store::InodeRecord> find_by_root(const store::NamespaceReader& names, const Hash256& root,
-                                        store::Inode directory) {
-    constexpr std::size_t kPage = 1000;
-    std::string after;
-    for (;;) {
-        const auto page = names.list(directory, after, kPage);
-        for (const store::InodeRecord& record : page) {
-            if (record.kind == store::InodeKind::file && record.content.root == root) {
-                return record;
-            }
-            if (record.kind == store::InodeKind::directory) {
-                if (auto below = find_by_root(names, root, record.inode); below.ok()) {
-                    return below;
-                }
-            }
+Result<store::InodeRecord> find_by_root(const store::NamespaceReader& names, const Hash256& root) {
+    std::optional<store::InodeRecord> found;
+    walk_below(names, store::kRootInode, [&](const store::InodeRecord& record) {
+        if (record.kind == store::InodeKind::file && record.content.root == root) {
+            found = record;
         }
-        if (page.size() < kPage) {
-            return caller_error(Code::not_found, "no file has the content " + root.hex());
-        }
-        after = page.back().name;
+        return !found;
+    });
+    if (!found) {
+        return caller_error(Code::not_found, "no file has the content " + root.hex());
     }
+    return *std::move(found);
 }
 
 Result<json> download(RunningNode& node, const json& params, ControlCall& call) {
@@ -173,7 +165,7 @@ Result<json> download(RunningNode& node, const json& params, ControlCall& call) 
             if (!root) {
                 return caller_error(Code::invalid, "a hash has 64 hexadecimal digits");
             }
-            SWARM_TRY(record, find_by_root(view.names, *root, store::kRootInode));
+            SWARM_TRY(record, find_by_root(view.names, *root));
         } else {
             const std::string path = plain_path(params.at("path").get<std::string>());
             auto found = view.names.resolve(path);

@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 
 #include "engine/core/log.hpp"
+#include "engine/node/leaving.hpp"
 #include "engine/protocol/control.hpp"
 
 namespace swarmfs::node {
@@ -229,7 +230,7 @@ Result<> RunningNode::leave(const std::string& name) {
     joined.shares->stop();
     joined.member->stop();
     SWARM_CHECK(remove_membership(home_->path(), joined.member->membership().swarm));
-    return joined.member->tree().erase_all();
+    return erase_left(*joined.member, members());
 }
 
 // ---- links that others dial ----

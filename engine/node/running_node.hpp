@@ -57,7 +57,6 @@ private:
     Result<> listen();
     Member::Common common();
     Result<std::shared_ptr<Member>> add(Membership membership);
-    void remove_contents_only_in(const Member& left);
     void on_link(std::unique_ptr<transport::Link> link);
     static async::Task<> welcome(RunningNode* node, std::unique_ptr<transport::Link> link);
 

@@ -11,11 +11,15 @@ constexpr std::uint8_t kVersion = 1;
 
 }  // namespace
 
-Bytes manifest_prefix(const SwarmId& swarm, const std::string& source) {
+Bytes manifest_prefix(const SwarmId& swarm) {
     Bytes key{static_cast<std::uint8_t>(store::KeySpace::node), 'm'};
-    WireWriter out(key);
-    out.raw(swarm.span().first(8));
-    out.raw(crypto::sha256(as_bytes(source)).span().first(16));
+    WireWriter(key).raw(swarm.span().first(8));
+    return key;
+}
+
+Bytes manifest_prefix(const SwarmId& swarm, const std::string& source) {
+    Bytes key = manifest_prefix(swarm);
+    WireWriter(key).raw(crypto::sha256(as_bytes(source)).span().first(16));
     return key;
 }
 

@@ -31,6 +31,8 @@ struct ManifestRow {
     }
 };
 
+// Of all folders shared into a swarm, and of one.
+Bytes manifest_prefix(const SwarmId& swarm);
 Bytes manifest_prefix(const SwarmId& swarm, const std::string& source);
 Bytes manifest_key(const SwarmId& swarm, const std::string& source, const std::string& path);
 Bytes encode(const ManifestRow& row);

@@ -177,25 +177,8 @@ void Tree::tell(const std::vector<store::NameChange>& changes, Origin origin) {
 }
 
 Result<> Tree::erase_all() {
-    for (const Bytes& prefix : {names_prefix_, catalog_prefix_}) {
-        for (;;) {
-            constexpr std::size_t kAtOnce = 10'000;
-            std::vector<Bytes> keys;
-            store::Batch batch = database_.begin();
-            batch.scan(prefix, {}, [&](ByteSpan key, ByteSpan) {
-                keys.push_back(to_bytes(key));
-                return keys.size() < kAtOnce;
-            });
-            for (const Bytes& key : keys) {
-                batch.erase(key);
-            }
-            SWARM_CHECK(database_.commit(std::move(batch), store::Durability::process_crash));
-            if (keys.size() < kAtOnce) {
-                break;
-            }
-        }
-    }
-    return done();
+    SWARM_CHECK(database_.erase_below(names_prefix_));
+    return database_.erase_below(catalog_prefix_);
 }
 
 }  // namespace swarmfs::node

@@ -72,6 +72,25 @@ Result<> Database::commit(Changes changes, Durability durability) {
     return core_->commit(std::move(changes), durability, std::unique_lock(core_->writer()));
 }
 
+Result<> Database::erase_below(ByteSpan prefix) {
+    constexpr std::size_t kAtOnce = 10'000;
+    for (;;) {
+        std::vector<Bytes> keys;
+        Batch batch = begin();
+        batch.scan(prefix, {}, [&](ByteSpan key, ByteSpan) {
+            keys.push_back(to_bytes(key));
+            return keys.size() < kAtOnce;
+        });
+        for (const Bytes& key : keys) {
+            batch.erase(key);
+        }
+        SWARM_CHECK(commit(std::move(batch), Durability::process_crash));
+        if (keys.size() < kAtOnce) {
+            return done();
+        }
+    }
+}
+
 Result<> Database::sync() {
     return core_->sync();
 }

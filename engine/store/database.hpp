@@ -97,6 +97,10 @@ public:
     // One put or erase outside a batch, for callers without anything to read.
     Result<> commit(Changes changes, Durability durability);
 
+    // Erases every row whose key begins so, in batches of a bounded size: not one change but many.
+    // Errors: as commit().   Thread: any.
+    Result<> erase_below(ByteSpan prefix);
+
     // Everything committed before survives power loss.   Thread: any.
     Result<> sync();
     // Everything committed before is in LMDB, and the journal is short.   Thread: any.

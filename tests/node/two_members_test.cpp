@@ -240,4 +240,30 @@ TEST_CASE("bad parameters are refused with words") {
     CHECK(alice.ask("status", json::object()).at("swarms").empty());
 }
 
+TEST_CASE("a download fetches anew what the disk has damaged") {
+    TestNode alice;
+    TestNode bob;
+    join_all(alice, {&bob});
+    const std::string text = random_text(2'000'000, 11);
+    alice.write("file", text);
+    REQUIRE(bob.eventually([&] { return shows_size(bob, "file", text.size()); }));
+    const std::string out = bob.folder("out").string();
+    const json download = {{"name", "team"}, {"path", "file"}, {"out", out}};
+    CHECK(bob.ask("download", download).at("fetched_bytes") == text.size());
+    CHECK(bob.ask("download", download).at("fetched_bytes") == 0);
+    bob.stop();
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(bob.folder("home"))) {
+        if (entry.path().extension() == ".data") {
+            std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+            file.seekp(1'000'000);
+            file << "damaged";
+        }
+    }
+    bob.start();
+    REQUIRE(bob.eventually([&] { return !bob.ask("peers", json::object()).at("peers").empty(); }));
+    CHECK(bob.ask("download", download).at("fetched_bytes") == kLeafBytes);
+    std::ifstream in(out, std::ios::binary);
+    CHECK(std::string(std::istreambuf_iterator<char>(in), {}) == text);
+}
+
 }  // namespace swarmfs::node
