@@ -194,8 +194,10 @@ void SwarmShell::adopt(std::unique_ptr<transport::SecureLink> link, bool dialled
         if (shell.closing_) {
             session->abort();
         }
+        // Not before: what a thread posts to itself may run after what others post to it, and an
+        // event of a session that is not in the table would be lost.
+        session->start();
     });
-    session->start();
 }
 
 void SwarmShell::note_dialling(int difference) {

@@ -1,6 +1,8 @@
 // Links with a channel on them, over pipes in memory.
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <future>
 
 #include <doctest/doctest.h>
 
@@ -205,16 +207,19 @@ TEST_CASE("what is taken back from a record is not sent") {
 
 namespace {
 
-async::Task<> adopt_both(MemoryMember* a, MemoryMember* b, std::size_t step) {
+// Both ends of a pipe on the executor that runs this, with the handshake done.
+async::Task<> shake_here(Ends* ends, std::size_t step) {
     const auto executor = co_await boost::asio::this_coro::executor;
-    auto [first, second] = PipeLink::make(executor, step);
-    Ends* const ends = new Ends(1);
-    ends->first = std::move(first);
-    ends->second = std::move(second);
+    std::tie(ends->first, ends->second) = PipeLink::make(executor, step);
     std::vector<channel::ChannelSecrets> candidates;
     candidates.push_back(test_secrets());
     co_await both(executor, initiate(ends, test_secrets(), std::chrono::seconds(10)),
                   respond(ends, std::move(candidates), std::chrono::seconds(10)));
+}
+
+async::Task<> adopt_both(MemoryMember* a, MemoryMember* b, std::size_t step) {
+    Ends* const ends = new Ends(1);
+    co_await shake_here(ends, step);
     a->swarm->adopt(std::move(*ends->initiator), true, "pipe");
     b->swarm->adopt(std::move(*ends->responder), false, "pipe");
     delete ends;
@@ -231,4 +236,33 @@ TEST_CASE("whole sessions work over links that deliver one byte at a time") {
     a.wait_for_peers(1);
     REQUIRE(a.fill(id_of(bytes)));
     CHECK(a.contents.get(id_of(bytes))->holds(0, bytes));
+}
+
+namespace {
+
+// Gives the executor's thread so many turns.
+void let_run(const async::Executor& executor, int turns) {
+    for (int turn = 0; turn < turns; ++turn) {
+        std::promise<void> ran;
+        boost::asio::post(executor, [&ran] { ran.set_value(); });
+        ran.get_future().wait();
+    }
+}
+
+}  // namespace
+
+TEST_CASE("what a session says while its swarm is busy adopting it is heard") {
+    MemoryMember a(1);
+    MemoryMember b(2);
+    Ends ends(1);
+    const async::Executor links = a.threads.executor(1);
+    async::block_on(links, shake_here(&ends, 1 << 20));
+    b.swarm->adopt(std::move(*ends.responder), false, "pipe");
+    let_run(links, 20);  // its hello waits in the pipe
+    boost::asio::post(a.threads.executor(0), [&] {
+        a.swarm->adopt(std::move(*ends.initiator), true, "pipe");
+        let_run(links, 50);  // time enough for a session that has begun to tell of that hello
+    });
+    a.wait_for_peers(1);
+    b.wait_for_peers(1);
 }
