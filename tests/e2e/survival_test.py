@@ -22,8 +22,9 @@ class Sources(SceneTest):
         answer = carol.download("file", out)
         self.assertEqual(content.sha256(out), wanted)
         given = {source["node"]: source["bytes"] for source in answer["sources"]}
+        # How much each gives is the machine's doing here; behind equal links e2e_namespaces looks at that.
         self.assertEqual(len(given), 2, f"both gave: {given}")
-        self.assertGreater(min(given.values()), FILE_BYTES // 10, "neither gave only crumbs")
+        self.assertGreater(min(given.values()), 256 * 1024, f"each gave more than a chunk: {given}")
 
     def test_the_publisher_may_leave_once_another_has_the_file(self):
         alice, bob, carol = self.swarm("alice", "bob", "carol")
