@@ -24,9 +24,15 @@ void add_mount_commands(CLI::App& app, Context& context);  // mount unmount
 void add_file_commands(CLI::App& app, Context& context);   // share list download
 void add_state_commands(CLI::App& app, Context& context);  // status peers stop
 
+Result<std::vector<std::string>> joined_swarms(NodeClient& node);
+std::string joined_text(const std::vector<std::string>& names);  // "photos, team", or "none"
+
 // NAME may be left out while exactly one swarm is joined: takes it off the front of `words` when it
 // is there. The command itself takes `rest_min` to `rest_max` words.
-// Errors: not_found and invalid, with the names there are.
+// Errors: not_found, or usage when several are joined; with the names there are.
+Result<std::string> take_swarm_name(const std::vector<std::string>& joined,
+                                    std::vector<std::string>& words, std::size_t rest_min,
+                                    std::size_t rest_max);
 Result<std::string> take_swarm_name(NodeClient& node, std::vector<std::string>& words,
                                     std::size_t rest_min, std::size_t rest_max);
 

@@ -8,8 +8,9 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <vector>
@@ -47,15 +48,50 @@ Result<NotifySocket> make_notify_socket() {
     return socket;
 }
 
-Result<pid_t> spawn(const std::string& program, const std::string& home, const std::string& log,
-                    const std::string& notify_name) {
-    std::vector<std::string> variables;
+// A password is for one command; in the daemon's environment others would find it for as long as it
+// runs.
+constexpr std::array<std::string_view, 2> kNotInherited = {"NOTIFY_SOCKET=", "SWARMFS_PASSWORD="};
+
+std::vector<std::string> environment_for_daemon(const std::string& notify_name) {
+    std::vector<std::string> variables = {"NOTIFY_SOCKET=" + notify_name};
     for (char** at = environ; *at != nullptr; ++at) {
-        if (std::strncmp(*at, "NOTIFY_SOCKET=", 14) != 0) {
-            variables.emplace_back(*at);
+        const std::string_view variable = *at;
+        const bool inherited =
+            std::none_of(kNotInherited.begin(), kNotInherited.end(),
+                         [&](std::string_view name) { return variable.starts_with(name); });
+        if (inherited) {
+            variables.emplace_back(variable);
         }
     }
-    variables.push_back("NOTIFY_SOCKET=" + notify_name);
+    return variables;
+}
+
+Error cannot_use(const std::string& home, int error_number) {
+    Error error = disk_error_from_errno(error_number, "the home " + home + " cannot be used");
+    if (error.code == Code::not_directory) {
+        error.code = Code::configuration;
+    }
+    error.message += "; name another with --home DIR or SWARMFS_HOME";
+    return error;
+}
+
+// Opened by us and not by the daemon, which could not say what is wrong with its own log.
+Result<Descriptor> open_log(const std::string& home, const std::string& log) {
+    std::error_code failed;
+    std::filesystem::create_directories(home, failed);
+    if (failed) {
+        return cannot_use(home, failed.value());
+    }
+    Descriptor file(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+    if (file.get() < 0) {
+        return cannot_use(home, errno);
+    }
+    return file;
+}
+
+Result<pid_t> spawn(const std::string& program, const std::string& home, int log,
+                    const std::string& notify_name) {
+    std::vector<std::string> variables = environment_for_daemon(notify_name);
     std::vector<char*> environment;
     for (std::string& variable : variables) {
         environment.push_back(variable.data());
@@ -71,7 +107,7 @@ Result<pid_t> spawn(const std::string& program, const std::string& home, const s
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, 2, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    posix_spawn_file_actions_adddup2(&actions, log, 2);
     posix_spawn_file_actions_addchdir_np(&actions, "/");
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
@@ -105,10 +141,10 @@ Code code_of_exit(int status) {
     }
     switch (WEXITSTATUS(status)) {
         case EX_CONFIG: return Code::configuration;
+        case EX_DATAERR: return Code::corrupt;
         case EX_UNAVAILABLE: return Code::unavailable;
         case EX_TEMPFAIL: return Code::try_again;
         case EX_NOPERM: return Code::permission;
-        case EX_USAGE: return Code::invalid;
         default: return Code::io;
     }
 }
@@ -123,17 +159,12 @@ bool says_ready(int socket) {
 }  // namespace
 
 Result<> start_daemon(const std::string& program, const std::string& home) {
-    std::error_code failed;
-    std::filesystem::create_directories(home, failed);
-    if (failed) {
-        return disk_error_from_errno(failed.value(), "the home " + home + " cannot be made");
-    }
     const std::string log = home + "/swarmfsd.log";
-    const auto log_size = std::filesystem::file_size(log, failed);
-    const std::streamoff log_end = failed ? 0 : static_cast<std::streamoff>(log_size);
+    SWARM_TRY(const Descriptor log_file, open_log(home, log));
+    const std::streamoff log_end = ::lseek(log_file.get(), 0, SEEK_END);
 
     SWARM_TRY(const NotifySocket notify, make_notify_socket());
-    SWARM_TRY(const pid_t child, spawn(program, home, log, notify.name));
+    SWARM_TRY(const pid_t child, spawn(program, home, log_file.get(), notify.name));
     const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
     for (;;) {
         pollfd watched[] = {{notify.descriptor.get(), POLLIN, 0}, {process.get(), POLLIN, 0}};

@@ -10,8 +10,9 @@
 
 namespace swarmfs::tools {
 
-// The daemon's messages go to <home>/swarmfsd.log.
-// Errors: what the daemon said when it ended; timed_out.
+// The daemon's messages go to <home>/swarmfsd.log. It inherits the environment but SWARMFS_PASSWORD.
+// Errors: what the daemon said when it ended (try_again: another one holds the home); timed_out;
+// those of making the home and the log.
 Result<> start_daemon(const std::string& program, const std::string& home);
 
 }  // namespace swarmfs::tools

@@ -22,9 +22,32 @@ struct ShareOptions {
     std::vector<std::string> tags;
 };
 
+bool is_there(const std::string& path) {
+    std::error_code ignored;  // what may not be looked at may be there
+    return std::filesystem::symlink_status(path, ignored).type() !=
+           std::filesystem::file_type::not_found;
+}
+
+// Any number of paths may follow NAME, so a first word that is no joined swarm would pass for one.
+Result<std::string> take_name_before_paths(const std::vector<std::string>& joined,
+                                           std::vector<std::string>& words) {
+    const bool is_swarm = std::find(joined.begin(), joined.end(), words[0]) != joined.end();
+    if (!joined.empty() && !is_swarm && !is_there(words[0])) {
+        return caller_error(Code::not_found,
+                            "\"" + words[0] +
+                                "\" is neither a joined swarm nor an existing path; joined: " +
+                                joined_text(joined));
+    }
+    if (is_swarm && words.size() == 1 && !is_there(words[0])) {
+        return usage_error("share takes PATH... behind NAME");
+    }
+    return take_swarm_name(joined, words, 1, kPathsMax);
+}
+
 Result<> run_share(NodeClient& node, const Context& context, ShareOptions options) {
     SWARM_CHECK(node.ensure_running());
-    SWARM_TRY(const std::string name, take_swarm_name(node, options.words, 1, kPathsMax));
+    SWARM_TRY(const std::vector<std::string> joined, joined_swarms(node));
+    SWARM_TRY(const std::string name, take_name_before_paths(joined, options.words));
     json paths = json::array();
     for (const std::string& path : options.words) {
         paths.push_back(absolute_path(path));
@@ -88,7 +111,7 @@ Result<> run_list(NodeClient& node, const Context& context, std::vector<std::str
     SWARM_CHECK(node.ensure_running());
     SWARM_TRY(const std::string name, take_swarm_name(node, words, 0, 1));
     if (words.size() > 1) {
-        return caller_error(Code::invalid, "list takes NAME and one PATH");
+        return usage_error("list takes NAME and one PATH");
     }
     json all = json::array();
     std::string after;
@@ -138,7 +161,7 @@ Result<> run_download(NodeClient& node, const Context& context, DownloadOptions 
     SWARM_CHECK(node.ensure_running());
     SWARM_TRY(const std::string name, take_swarm_name(node, options.words, 1, 1));
     if (options.words.size() != 1) {
-        return caller_error(Code::invalid, "download takes NAME and one PATH or HASH");
+        return usage_error("download takes NAME and one PATH or HASH");
     }
     const std::string& what = options.words[0];
     const std::string base = std::filesystem::path(what).filename().string();

@@ -2,16 +2,44 @@
 
 #include <sysexits.h>
 
+#include <cstdio>
+#include <exception>
+
+#include "engine/core/log.hpp"
 #include "tools/commands.hpp"
 #include "tools/printing.hpp"
 
+namespace {
+
+using namespace swarmfs::tools;
+
+// What a node of another version answers may lack what is looked for in it; nlohmann throws then.
+int run(const Context& context) {
+    try {
+        NodeClient node(home_from(context.home_flag));
+        const auto result = context.run(node);
+        return result.ok() ? EX_OK : report(result.error());
+    } catch (const std::exception& error) {
+        std::fprintf(stderr,
+                     "swarmfs: something went wrong that should not (%s). If swarmfs was upgraded "
+                     "while its node ran, stop the node and try again: swarmfs stop. Else this is "
+                     "a bug.\n",
+                     swarmfs::printable(error.what()).c_str());
+        return EX_SOFTWARE;
+    }
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-    using namespace swarmfs::tools;
     CLI::App app{
         "swarmfs: a private peer-to-peer file system. Mount a swarm, and what its members "
         "share is there to be read."};
     app.name("swarmfs");
     app.set_version_flag("--version", "swarmfs " SWARMFS_VERSION);
+    app.footer(
+        "Exit codes: 0; 64 usage, 65 bad data or no such thing, 69 unavailable, 70 a bug, 74 I/O, "
+        "75 try again,\n77 permission, 78 configuration. docs/control.md says more.");
     app.require_subcommand(1);
     app.fallthrough();
     Context context;
@@ -27,7 +55,5 @@ int main(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return app.exit(error) == 0 ? EX_OK : EX_USAGE;
     }
-    NodeClient node(home_from(context.home_flag));
-    const auto result = context.run(node);
-    return result.ok() ? EX_OK : report(result.error());
+    return run(context);
 }

@@ -1,49 +1,20 @@
 #include <poll.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 
 #include <csignal>
 #include <cstdio>
-#include <fstream>
 #include <sstream>
 
 #include "engine/core/log.hpp"
 #include "tools/commands.hpp"
 #include "tools/descriptor.hpp"
+#include "tools/local_mounts.hpp"
 #include "tools/printing.hpp"
 
 namespace swarmfs::tools {
 namespace {
 
 using nlohmann::json;
-
-// mountinfo writes blanks, tabs, newlines and backslashes as three octal digits.
-std::string unescaped(const std::string& field) {
-    std::string text;
-    for (std::size_t i = 0; i < field.size(); ++i) {
-        if (field[i] == '\\' && i + 3 < field.size()) {
-            text.push_back(static_cast<char>(std::stoi(field.substr(i + 1, 3), nullptr, 8)));
-            i += 3;
-        } else {
-            text.push_back(field[i]);
-        }
-    }
-    return text;
-}
-
-bool is_swarmfs_mount(const std::string& directory) {
-    std::ifstream mounts("/proc/self/mountinfo");
-    for (std::string line; std::getline(mounts, line);) {
-        std::istringstream fields(line);
-        std::string skip;
-        std::string point;
-        fields >> skip >> skip >> skip >> skip >> point;
-        if (unescaped(point) == directory && line.find(" fuse.swarmfs ") != std::string::npos) {
-            return true;
-        }
-    }
-    return false;
-}
 
 // "ro,uid=1000" and repeated -o, as mount(8) takes them.
 json mount_options(const std::vector<std::string>& given) {
@@ -71,7 +42,7 @@ Result<> stay_until_unmounted(NodeClient& node, const std::string& directory) {
     ::sigprocmask(SIG_BLOCK, &ends, nullptr);
     const Descriptor signals(::signalfd(-1, &ends, SFD_CLOEXEC));
     const Descriptor mounts(::open("/proc/self/mounts", O_RDONLY | O_CLOEXEC));
-    while (is_swarmfs_mount(directory)) {
+    while (find_swarm_mount(directory)) {
         pollfd watched[] = {{signals.get(), POLLIN, 0}, {mounts.get(), POLLPRI, 0}};
         ::poll(watched, 2, -1);
         if ((watched[0].revents & POLLIN) != 0) {
@@ -92,13 +63,13 @@ Result<> run_mount(NodeClient& node, const Context& context, MountOptions option
     SWARM_CHECK(node.ensure_running());
     SWARM_TRY(const std::string name, take_swarm_name(node, options.words, 1, 1));
     if (options.words.size() != 1) {
-        return caller_error(Code::invalid, "mount takes NAME and DIR");
+        return usage_error("mount takes NAME and DIR");
     }
-    const std::string directory = absolute_path(options.words[0]);
     SWARM_TRY(const json mounted,
               node.call("mount", {{"name", name},
-                                  {"directory", directory},
+                                  {"directory", canonical_path(options.words[0])},
                                   {"options", mount_options(options.options)}}));
+    const std::string directory = mounted.at("directory").get<std::string>();
     if (context.json) {
         print_json(mounted);
     } else {
@@ -108,40 +79,57 @@ Result<> run_mount(NodeClient& node, const Context& context, MountOptions option
     return options.foreground ? stay_until_unmounted(node, directory) : done();
 }
 
-// A mount whose daemon died answers "Transport endpoint is not connected" until it is detached.
-Result<> detach_orphan(const std::string& directory) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-        ::execlp("fusermount3", "fusermount3", "-u", "-z", "--", directory.c_str(), nullptr);
-        ::_exit(127);
+// Somebody may be working in it, so it is theirs to end.
+Error mounted_by_another(const NodeClient& node, const SwarmMount& mount) {
+    const std::string by_hand = ::geteuid() == 0 ? "umount " : "fusermount3 -u ";
+    return caller_error(Code::not_found,
+                        mount.directory + " shows the swarm \"" + mount.swarm +
+                            "\" of another node, which " + user_name(mount.user) +
+                            " runs; the node on " + node.home() + " has not mounted it. Use " +
+                            by_hand + mount.directory + ", or swarmfs --home ITS_HOME unmount " +
+                            mount.directory);
+}
+
+Result<json> unmount_what_no_node_of_ours_has(const NodeClient& node, const SwarmMount& mount) {
+    switch (probe(mount.directory)) {
+        case Liveness::alive: return mounted_by_another(node, mount);
+        case Liveness::silent:
+            return caller_error(Code::busy,
+                                mount.directory +
+                                    " is mounted by a swarmfsd that does not answer; stop that "
+                                    "one, then try again");
+        case Liveness::stale: break;
     }
-    int status = 0;
-    if (child < 0 || ::waitpid(child, &status, 0) < 0 || !WIFEXITED(status) ||
-        WEXITSTATUS(status) != 0) {
-        return caller_error(Code::io, directory +
-                                          " was left by a swarmfsd that died and could not be "
-                                          "detached; try `umount -l` on it as root");
+    SWARM_CHECK(detach_stale(mount));
+    std::fprintf(stderr, "The swarmfsd behind %s is gone; its stale mount was taken away.\n",
+                 printable(mount.directory).c_str());
+    return json{{"name", mount.swarm}, {"directory", mount.directory}, {"stale", true}};
+}
+
+Result<json> unmount_anyhow(NodeClient& node, const SwarmMount& mount) {
+    if (node.is_running()) {
+        auto unmounted = node.call("unmount", {{"directory", mount.directory}});
+        if (unmounted.ok()) {
+            return unmounted;
+        }
+        // A node that ends meanwhile may leave its mount behind.
+        if (unmounted.error().code != Code::not_found && node.is_running()) {
+            return unmounted;
+        }
     }
-    std::fprintf(stderr, "Its swarmfsd had died; the stale mount was detached.\n");
-    return done();
+    return unmount_what_no_node_of_ours_has(node, mount);
 }
 
 Result<> run_unmount(NodeClient& node, const Context& context, const std::string& given) {
-    const std::string directory = absolute_path(given);
-    const bool mounted = is_swarmfs_mount(directory);
-    if (!mounted) {
+    const std::string directory = canonical_path(given);
+    const auto mount = find_swarm_mount(directory);
+    if (!mount) {
         return caller_error(Code::not_found, "no swarm is mounted on " + directory +
                                                  "; `swarmfs status` lists the mounts");
     }
-    if (!node.is_running()) {
-        return detach_orphan(directory);
-    }
-    auto unmounted = node.call("unmount", {{"directory", directory}});
-    if (!unmounted.ok()) {
-        return unmounted.error();
-    }
+    SWARM_TRY(const json unmounted, unmount_anyhow(node, *mount));
     if (context.json) {
-        print_json(*unmounted);
+        print_json(unmounted);
     }
     return done();
 }

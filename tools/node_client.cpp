@@ -1,13 +1,17 @@
 #include "tools/node_client.hpp"
 
+#include <poll.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
+#include "engine/core/clock.hpp"
 #include "engine/protocol/control.hpp"
 #include "tools/daemon_start.hpp"
 #include "tools/descriptor.hpp"
@@ -16,6 +20,13 @@ namespace swarmfs::tools {
 namespace {
 
 using nlohmann::json;
+
+// As long as a start of our own may take (daemon_start.cpp).
+constexpr std::chrono::seconds kOtherNodePatience{60};
+// Doubled each time: a node that ends is gone soon; one that repairs its store takes its time.
+constexpr int kStartAgainMsFirst = 250;
+// A socket is in its directory a moment before it is listened on.
+constexpr int kLookAgainMs = 50;
 
 // Returns: a connected socket, or -1. The path may be longer than sun_path: it is reached through
 // the descriptor of its directory.
@@ -69,11 +80,32 @@ bool NodeClient::is_running() const {
     return connect_to(home_).get() >= 0;
 }
 
-Result<> NodeClient::ensure_running() {
-    if (is_running()) {
-        return done();
+void NodeClient::wait_for_node(int ms) const {
+    // Whatever happens in the home wakes us: the socket is made there.
+    const Descriptor changes(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    ::inotify_add_watch(changes.get(), home_.c_str(), IN_CREATE | IN_ATTRIB);
+    const SystemClock clock;
+    const TimePoint end = clock.now() + std::chrono::milliseconds(ms);
+    while (!is_running() && clock.now() < end) {
+        pollfd watched{changes.get(), POLLIN, 0};
+        ::poll(&watched, 1, kLookAgainMs);
+        char events[4096];
+        (void)!::read(changes.get(), events, sizeof(events));
     }
-    return start_daemon(program_beside("swarmfsd"), home_);
+}
+
+Result<> NodeClient::ensure_running() {
+    const SystemClock clock;
+    const TimePoint end = clock.now() + kOtherNodePatience;
+    for (int wait_ms = kStartAgainMsFirst; !is_running(); wait_ms *= 2) {
+        const auto started = start_daemon(program_beside("swarmfsd"), home_);
+        if (started.ok() || started.error().code != Code::try_again || clock.now() > end) {
+            return started;
+        }
+        // Another command is starting the node just now, or the node before is still ending.
+        wait_for_node(wait_ms);
+    }
+    return done();
 }
 
 Result<json> NodeClient::call(const std::string& method, const json& params,

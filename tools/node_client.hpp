@@ -18,7 +18,8 @@ public:
     explicit NodeClient(std::string home) : home_(std::move(home)) {}
 
     // Starts swarmfsd when nobody answers on the home's socket, and waits until it reports that it
-    // is ready (or has ended: then the error carries what it said last).
+    // is ready (or has ended: then the error carries what it said last). When another holds the
+    // home, that one is waited for: two commands at once may both find no node.
     Result<> ensure_running();
     bool is_running() const;
 
@@ -30,7 +31,9 @@ public:
     const std::string& home() const { return home_; }
 
 private:
-    std::string socket_path() const { return home_ + "/control.sock"; }
+    // Until somebody answers on the socket, for at most `ms`.
+    void wait_for_node(int ms) const;
+
     const std::string home_;
 };
 

@@ -131,6 +131,11 @@ void print_json(const nlohmann::json& value) {
                 value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
 }
 
+// Of the words errors have, "there is no such thing to ask for" is the one for usage.
+Error usage_error(std::string message) {
+    return caller_error(Code::unsupported, std::move(message));
+}
+
 int exit_code_of(const Error& error) {
     switch (error.code) {
         case Code::invalid:
@@ -140,13 +145,13 @@ int exit_code_of(const Error& error) {
         case Code::is_directory:
         case Code::not_empty:
         case Code::name_too_long:
-        case Code::too_large: return EX_DATAERR;
+        case Code::too_large:
+        case Code::corrupt: return EX_DATAERR;
         case Code::unsupported: return EX_USAGE;
         case Code::permission:
         case Code::read_only: return EX_NOPERM;
         case Code::no_space:
-        case Code::io:
-        case Code::corrupt: return EX_IOERR;
+        case Code::io: return EX_IOERR;
         case Code::unavailable:
         case Code::protocol: return EX_UNAVAILABLE;
         case Code::timed_out:

@@ -46,8 +46,10 @@ private:
 
 void print_json(const nlohmann::json& value);
 
-// sysexits: 64 usage, 65 bad data, 69 unavailable, 74 I/O, 75 try again, 77 permission, 78
-// configuration.
+// For a command line that cannot be meant, found after it was parsed: exit code 64.
+Error usage_error(std::string message);
+
+// The table of exit codes in docs/control.md.
 int exit_code_of(const Error& error);
 // Prints "swarmfs: …" and returns the exit code.
 int report(const Error& error);

@@ -1,9 +1,7 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
-#include <algorithm>
 #include <cstdio>
-#include <filesystem>
 
 #include "engine/core/log.hpp"
 #include "tools/commands.hpp"
@@ -121,6 +119,9 @@ Result<> wait_until_ended(int process) {
 Result<> run_stop(NodeClient& node, const Context& context) {
     if (!node.is_running()) {
         std::fprintf(stderr, "No swarmfsd runs on %s.\n", printable(node.home()).c_str());
+        if (context.json) {
+            print_json({{"pid", nullptr}});
+        }
         return done();
     }
     SWARM_TRY(const json answer, node.call("stop", json::object()));
@@ -132,48 +133,6 @@ Result<> run_stop(NodeClient& node, const Context& context) {
 }
 
 }  // namespace
-
-Result<std::string> take_swarm_name(NodeClient& node, std::vector<std::string>& words,
-                                    std::size_t rest_min, std::size_t rest_max) {
-    SWARM_TRY(const json status, node.call("status", json::object()));
-    std::vector<std::string> names;
-    for (const json& swarm : status.at("swarms")) {
-        names.push_back(swarm.at("name").get<std::string>());
-    }
-    const bool named =
-        words.size() > rest_min && std::find(names.begin(), names.end(), words[0]) != names.end();
-    if (named) {
-        std::string name = words[0];
-        words.erase(words.begin());
-        return name;
-    }
-    if (names.empty()) {
-        return caller_error(Code::not_found,
-                            "no swarm is joined; make one with `swarmfs create NAME` or join one "
-                            "with `swarmfs join INVITE`");
-    }
-    std::string all;
-    for (const std::string& name : names) {
-        all += " " + name;
-    }
-    // One word more than the command takes can only be a name, and it is none of ours.
-    if (words.size() > rest_max) {
-        return caller_error(Code::not_found,
-                            "no swarm is called \"" + words[0] + "\"; joined:" + all);
-    }
-    if (names.size() > 1) {
-        return caller_error(Code::invalid, "several swarms are joined; name one:" + all);
-    }
-    return names[0];
-}
-
-std::string absolute_path(const std::string& path) {
-    std::string absolute = std::filesystem::absolute(path).lexically_normal().string();
-    while (absolute.size() > 1 && absolute.back() == '/') {
-        absolute.pop_back();
-    }
-    return absolute;
-}
 
 void add_state_commands(CLI::App& app, Context& context) {
     auto* status = app.add_subcommand("status", "What this node does");

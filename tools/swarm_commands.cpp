@@ -3,9 +3,11 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 
 #include "engine/core/bytes.hpp"
 #include "engine/core/log.hpp"
@@ -46,7 +48,7 @@ Result<std::string> read_password() {
 }
 
 // "7d", "12h", "30m", "45s".
-Result<std::uint64_t> parse_duration_s(const std::string& text) {
+std::optional<std::uint64_t> parse_duration_s(const std::string& text) {
     std::size_t digits = 0;
     while (digits < text.size() && digits < 9 && text[digits] >= '0' && text[digits] <= '9') {
         ++digits;
@@ -58,10 +60,32 @@ Result<std::uint64_t> parse_duration_s(const std::string& text) {
                                 : unit == "s" ? 1
                                               : 0;
     if (digits == 0 || scale == 0 || std::stoull(text) == 0) {
-        return caller_error(Code::invalid,
-                            "\"" + text + "\" is no duration; write 7d, 12h, 30m or 45s");
+        return std::nullopt;
     }
     return std::stoull(text.substr(0, digits)) * scale;
+}
+
+// What the command line's reader shows, with exit code 64; nothing when all is well.
+std::string complaint_about_duration(const std::string& text) {
+    return parse_duration_s(text) ? ""
+                                  : "\"" + text + "\" is no duration; write 7d, 12h, 30m or 45s";
+}
+
+// Only slips of the hand are caught here; the node takes the URL apart.
+std::string complaint_about_tracker(const std::string& url) {
+    const bool plain = std::none_of(url.begin(), url.end(), [](char c) {
+        return static_cast<unsigned char>(c) <= ' ' || c == '\x7f';
+    });
+    for (const std::string_view scheme : {"http://", "https://"}) {
+        if (plain && url.starts_with(scheme) && url.size() > scheme.size() &&
+            std::string_view("/:?#").find(url[scheme.size()]) == std::string_view::npos) {
+            return "";
+        }
+    }
+    return url == "none" ? ""
+                         : "\"" + url +
+                               "\" is no tracker's URL; write http://HOST[:PORT], "
+                               "https://HOST[:PORT] or none";
 }
 
 // Two rows of the code in one line of half blocks; dark modules are drawn as spaces, so that it can
@@ -116,6 +140,8 @@ Result<> run_create(NodeClient& node, const Context& context, const CreateOption
         trackers = {kDefaultTracker};
     } else if (trackers == std::vector<std::string>{"none"}) {
         trackers.clear();
+    } else if (std::find(trackers.begin(), trackers.end(), "none") != trackers.end()) {
+        return usage_error("--tracker none and other trackers exclude each other");
     }
     SWARM_CHECK(node.ensure_running());
     SWARM_TRY(const json made, node.call("create", {{"name", options.name},
@@ -145,14 +171,14 @@ struct InviteOptions {
 };
 
 Result<> run_invite(NodeClient& node, const Context& context, InviteOptions options) {
-    SWARM_TRY(const std::uint64_t seconds, parse_duration_s(options.expires));
     SWARM_CHECK(node.ensure_running());
     SWARM_TRY(const std::string name, take_swarm_name(node, options.words, 0, 0));
     if (!options.words.empty()) {
-        return caller_error(Code::invalid, "invite takes one NAME");
+        return usage_error("invite takes one NAME");
     }
-    json params = {
-        {"name", name}, {"role", options.read_only ? "read" : "write"}, {"expires_s", seconds}};
+    json params = {{"name", name},
+                   {"role", options.read_only ? "read" : "write"},
+                   {"expires_s", parse_duration_s(options.expires).value_or(0)}};
     if (options.password) {
         SWARM_TRY(params["password"], read_password());
     }
@@ -235,6 +261,7 @@ void add_swarm_commands(CLI::App& app, Context& context) {
         command
             ->add_option("--tracker", options->trackers,
                          "A tracker's URL (default http://localhost:8080), or none")
+            ->check(complaint_about_tracker)
             ->take_all()
             ->allow_extra_args(false);
         command->add_option("--description", options->description, "For people");
@@ -249,7 +276,8 @@ void add_swarm_commands(CLI::App& app, Context& context) {
         auto options = std::make_shared<InviteOptions>();
         command->add_option("NAME", options->words, "The swarm")->expected(0, 1);
         command->add_flag("--read-only", options->read_only, "The guest may read, not write");
-        command->add_option("--expires", options->expires, "How long it is good for (7d)");
+        command->add_option("--expires", options->expires, "How long it is good for (7d)")
+            ->check(complaint_about_duration);
         command->add_flag("--password", options->password, "Ask for a password to seal it with");
         command->add_flag("--qr", options->qr, "Draw it as a QR code, too");
         command->add_flag("--copy", options->copy, "Put it on the terminal's clipboard, too");
@@ -274,6 +302,7 @@ void add_swarm_commands(CLI::App& app, Context& context) {
     {
         auto* command = app.add_subcommand("leave", "Leave a swarm; what it stored here goes");
         auto name = std::make_shared<std::string>();
+        // Never guessed, not even while one swarm is joined: what is left cannot be taken back.
         command->add_option("NAME", *name, "The swarm")->required();
         command->callback([&context, name] {
             context.run = [&context, name](NodeClient& node) {

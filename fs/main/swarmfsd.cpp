@@ -21,10 +21,14 @@ using namespace swarmfs;
 
 namespace {
 
+// The table in docs/control.md; the units rely on it (RestartPreventExitStatus=).
 int exit_code_of(const Error& error) {
     switch (error.code) {
+        case Code::not_directory:  // the home
         case Code::configuration: return EX_CONFIG;
-        case Code::permission: return EX_NOPERM;
+        case Code::corrupt: return EX_DATAERR;
+        case Code::permission:
+        case Code::read_only: return EX_NOPERM;
         case Code::try_again: return EX_TEMPFAIL;
         case Code::busy:
         case Code::unavailable: return EX_UNAVAILABLE;
@@ -107,6 +111,8 @@ int run(const node::SettingsOverrides& overrides) {
     }
     node::Node& node = **opened;
     fs::MountOptions defaults;
+    defaults.files.uid = ::geteuid();
+    defaults.files.gid = ::getegid();
     defaults.files.read_timeout = std::chrono::milliseconds(settings->read_timeout_ms);
     fs::MountTable mounts(settings->home, defaults, surroundings.clock(), surroundings.dice());
     node.list_mounts_with([&mounts](const std::string& swarm) {

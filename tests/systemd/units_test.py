@@ -60,6 +60,13 @@ class Units(unittest.TestCase):
     def test_the_tracker_is_locked_up(self):
         self.assertLess(self.exposure(self.copy("swarmfs-tracker.service")), 2.0)
 
+    def test_what_another_start_cannot_help_is_not_started_again(self):
+        # Wrong usage, damaged data, missing permission, bad configuration: the table in docs/control.md.
+        for name in ("swarmfsd.service", "swarmfs-tracker.service", "user/swarmfsd.service"):
+            text = (UNITS / name).read_text(encoding="utf-8")
+            codes = re.search(r"^RestartPreventExitStatus=(.*)$", text, flags=re.M)
+            self.assertEqual(codes and codes.group(1), "64 65 77 78", name)
+
     def test_a_node_that_mounts_gets_no_mount_namespace(self):
         hidden_namespaces = re.compile(
             r"^(ProtectSystem|ProtectHome|PrivateTmp|PrivateDevices|PrivateMounts|ReadWritePaths|ReadOnlyPaths|InaccessiblePaths|"
