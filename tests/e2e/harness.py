@@ -53,6 +53,21 @@ def needs_root():
         raise unittest.SkipTest("needs root")
 
 
+NOBODY = 65534
+
+
+def as_nobody(scene):
+    """The words before a command that run it as a user without rights, to whom the scene's folder is opened."""
+    needs_root()
+    needs("setpriv")
+    for folder in (scene.root.parent, scene.root):
+        os.chmod(folder, 0o711)
+    words = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
+    if subprocess.run([*words, "test", "-x", PROGRAMS["swarmfsd"]], check=False).returncode != 0:
+        raise unittest.SkipTest("needs programs that every user can reach")
+    return words
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -9,7 +9,7 @@ import subprocess
 import unittest
 
 import content
-from harness import SceneTest, needs, sanitized
+from harness import SceneTest, needs, sanitized, wait_until
 
 
 class RealFiles(SceneTest):
@@ -18,9 +18,12 @@ class RealFiles(SceneTest):
         target = alice.mounted / source.name
         content.copy_tree(source, target)
         content.assert_same_entries(self, source, target)  # its bytes are seen to be right by bob
-        # Entries arrive in their author's order, so behind this one stands the whole tree.
+        # Entries arrive in their author's order, so behind this one stands nearly the whole tree; files are hashed side
+        # by side, and a large one may come after it.
         (alice.mounted / "copied").write_bytes(b"")
         bob.sees("copied", 120)
+        wanted = content.description(target)
+        wait_until(lambda: content.description(bob.mounted / source.name) == wanted, 60, f"bob sees all of {source}")
         content.assert_same_tree(self, source, bob.mounted / source.name)
 
     def test_usr_share_doc_arrives_as_it_was(self):

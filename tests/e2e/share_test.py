@@ -66,6 +66,50 @@ class Share(SceneTest):
         again = alice.json("share", "team", path)
         self.assertEqual((again["files"], again["unchanged"]), (0, 1))
 
+    def test_what_is_shared_can_be_put_into_a_directory_of_the_swarm(self):
+        alice, bob = self.swarm("alice", "bob", mount=False)
+        path = content.random_file(self.scene.root / "file", 1000)
+        alice.cli("share", "team", path, "--to", "deep/place")
+        wait_until(lambda: "deep" in self.listed(bob) and "file" in self.listed(bob, "deep/place"), 60, "bob lists it")
+        self.assertEqual(set(self.listed(bob)), {"deep"})
+        out = self.scene.root / "out"
+        bob.download("deep/place/file", out)
+        self.assertEqual(content.sha256(out), content.sha256(path))
+
+    def test_a_folder_shared_once_is_neither_watched_nor_rescanned(self):
+        alice, bob = self.swarm("alice", "bob", mount=False)
+        once, watched = self.scene.root / "once", self.scene.root / "watched"
+        for folder in (once, watched):
+            folder.mkdir()
+            (folder / "one").write_text("one")
+        self.assertEqual(alice.json("share", "team", once, "--once")["watched"], [])
+        self.assertEqual(alice.json("share", "team", watched)["watched"], [str(watched)])
+        self.assertEqual(alice.status()["shares"], [str(watched)])
+
+        def changed(name):
+            """Whoever looked at `once` would have done so by the time `watched` is seen to have changed."""
+            for folder in (once, watched):
+                (folder / name).write_text(name)
+            wait_until(lambda: name in self.listed(alice, "watched"), 60, f"{name} is published")
+            self.assertEqual(set(self.listed(alice, "once")), {"one"})
+        changed("two")
+        self.assertEqual(alice.stop(), 0)
+        (watched / "three").write_text("three")
+        alice.start()
+        wait_until(lambda: "three" in self.listed(alice, "watched"), 60, "the folders are rescanned")
+        changed("four")
+        self.assertEqual(set(self.listed(bob, "once")), {"one"})
+
+    def test_tags_go_with_the_file_to_the_other_members(self):
+        alice, bob = self.swarm("alice", "bob", mount=False)
+        path = content.random_file(self.scene.root / "file", 1000)
+        alice.cli("share", "team", path, "--tag", "beeswax", "--tag", "Wabe für den Honig")
+        wait_until(lambda: "file" in self.listed(bob), 60, "bob lists it")
+        # No command shows tags yet; the entry in bob's tables or their journal holds them.
+        tables = b"".join(file.read_bytes() for file in (bob.home / "db").iterdir())
+        for tag in ("beeswax", "Wabe für den Honig"):
+            self.assertIn(tag.encode(), tables)
+
     def test_a_download_that_was_broken_off_continues_where_it_stopped(self):
         alice, bob = self.swarm("alice", "bob", mount=False)
         path = content.random_file(self.scene.root / "file", FILE_BYTES)

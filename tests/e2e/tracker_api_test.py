@@ -37,6 +37,21 @@ class TrackerApi(SceneTest):
                     self.assertTrue(400 <= status < 500, status)
         self.assertEqual(self.tracker.get("/health")[0], 200)
 
+    def test_an_announce_that_is_no_json_or_the_wrong_json_is_refused_before_anything_else(self):
+        good = b'{"file_hash": "' + b"ab" * 32 + b'", "name": "x", "size": 5, "chunk_size": 262144, "chunks": 1}'
+        for body in (b"", b"{", b"\xff\xfe", b"hello", b"[" * 100_000, b"null", b'"text"', b"{}", good[:-1], good + b"x",
+                     b"[" + good, good.replace(b"ab", b"zz"), good.replace(b"5", b"-5"), good.replace(b'"x"', b"[]"),
+                     good.replace(b"262144", b"1")):
+            with self.subTest(body[:40]):
+                answer = self.tracker.request("POST", "/api/files/announce", body)
+                self.assert_problem(answer, 400)
+                self.assertEqual(answer[1]["code"], "invalid")
+        # What can be read is refused only for want of a token.
+        answer = self.tracker.request("POST", "/api/files/announce", good)
+        self.assert_problem(answer, 403)
+        self.assertEqual(answer[1]["code"], "token_needed")
+        self.assertEqual(self.tracker.get("/api/files/" + "ab" * 32)[0], 404)
+
     def test_a_body_without_end_is_cut_off(self):
         self.assertIn(self.endless_upload(), ("413", "400", "closed"))
         self.assertEqual(self.tracker.get("/health")[0], 200)
@@ -95,10 +110,14 @@ class TrackerApi(SceneTest):
         wait_until(lambda: "file" in str(self.tracker.get("/api/files")), 60, "the tracker lists the file")
         files = self.tracker.get("/api/files")[1]
         file_hash = (files["files"] if isinstance(files, dict) else files)[0]["file_hash"]
-        wait_until(lambda: self.tracker.get(f"/api/files/{file_hash}/peers")[1], 60, "alice is listed")
+
+        def online():
+            status, peers = self.tracker.get(f"/api/files/{file_hash}/peers")
+            # A file nobody holds, and that no catalog names yet, is not known at all.
+            return [peer for peer in peers if peer["status"] == "online"] if status == 200 else []
+        wait_until(online, 60, "alice is listed")
         self.assertEqual(alice.stop(), 0)
-        wait_until(lambda: not [peer for peer in self.tracker.get(f"/api/files/{file_hash}/peers")[1]
-                                if peer["status"] == "online"], 60, "alice is no longer listed as online")
+        wait_until(lambda: not online(), 60, "alice is no longer listed as online")
 
     def test_fifty_clients_at_once_are_answered(self):
         answers = []

@@ -1,0 +1,128 @@
+"""What a person types, and what programs may rely on: options, exit codes, JSON, and the node that starts by itself."""
+
+import base64
+import concurrent.futures
+import json
+import os
+import re
+import socket
+import threading
+
+from harness import Node, SceneTest, free_port
+
+UNAVAILABLE, SOFTWARE = 69, 70
+
+
+class Options(SceneTest):
+    def test_the_description_of_a_swarm_is_shown_in_its_status(self):
+        alice = self.scene.node("alice")
+        alice.cli("create", "team", "--tracker", "none", "--description", "Photos of 1999, all of them")
+        self.assertEqual(alice.json("status")["swarms"][0]["description"], "Photos of 1999, all of them")
+        self.assertIn("team: Photos of 1999, all of them", alice.cli("status"))
+
+    def test_an_invite_is_drawn_as_a_qr_code_beside_its_text(self):
+        alice = self.scene.node("alice")
+        alice.create()
+        result = alice.try_cli("invite", "team", "--qr")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertRegex(result.stdout, r"\Aswarmfs1:\S+\n\Z")
+        rows = result.stderr.splitlines()
+        self.assertEqual({len(row) for row in rows}, {len(rows[0])}, "it is a rectangle")
+        self.assertEqual(set("".join(rows)), set(" ▀▄█"))
+        modules = len(rows[0]) - 4
+        self.assertEqual((modules - 17) % 4, 0, "a QR code has 17 + 4 n modules a side")
+        self.assertEqual(len(rows), (modules + 4 + 1) // 2)
+        # Light frame, dark finder pattern in three corners: seven modules wide, at the first row inside the frame.
+        self.assertEqual(rows[0], "█" * len(rows[0]))
+        self.assertTrue(rows[1].startswith("██ ▄▄▄▄▄ ") and rows[1].endswith(" ▄▄▄▄▄ ██"), rows[1])
+
+    def test_an_invite_is_put_on_the_terminals_clipboard(self):
+        alice = self.scene.node("alice")
+        alice.create()
+        result = alice.try_cli("invite", "team", "--copy")
+        copied = re.search(r"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", result.stderr)
+        self.assertEqual(base64.b64decode(copied.group(1), validate=True).decode(), result.stdout.strip())
+
+    def test_the_daemon_listens_on_the_port_it_is_told(self):
+        port = free_port()
+        node = Node(self.scene, "alice")
+        node.words += ["--port", str(port)]
+        self.scene.add(node).start()
+        self.assertEqual(node.json("status")["listen"], f"127.0.0.1:{port}")
+        with socket.create_connection(("127.0.0.1", port), timeout=30):
+            pass
+
+    def test_help_names_the_exit_codes(self):
+        said = self.scene.add(Node(self.scene, "alice")).cli("--help")
+        for code in (64, 65, 69, 70, 74, 75, 77, 78):
+            self.assertIn(f"{code} ", said)
+
+
+class StartedByCommands(SceneTest):
+    """Commands that find no node start one."""
+
+    def setUp(self):
+        super().setUp()
+        self.alice = self.scene.add(Node(self.scene, "alice", environment={"SWARMFS_LISTEN": "127.0.0.1:0"}))
+        # Ends what no test has started itself; `stop` of a node that is not there is fine, too.
+        self.addCleanup(self.alice.try_cli, "stop")
+
+    def test_commands_that_come_at_once_share_the_node_that_one_of_them_starts(self):
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            results = list(pool.map(lambda name: self.alice.try_cli("create", name, "--tracker", "none"), "abcd"))
+        self.assertEqual([result.returncode for result in results], [0] * 4, "\n".join(r.stderr for r in results))
+        self.assertEqual([swarm["name"] for swarm in self.alice.json("status")["swarms"]], list("abcd"))
+
+    def test_a_password_is_not_handed_on_to_the_daemon(self):
+        self.alice.cli("create", "team", "--tracker", "none", environment={"SWARMFS_PASSWORD": "correct horse"})
+        with open(f"/proc/{self.daemon()}/environ", "rb") as file:
+            inherited = file.read()
+        self.assertIn(b"SWARMFS_LISTEN=", inherited)
+        self.assertNotIn(b"correct horse", inherited)
+
+    def daemon(self):
+        """The process that holds the home's lock."""
+        inode = os.stat(self.alice.home / "lock").st_ino
+        with open("/proc/locks", encoding="ascii") as file:
+            return next(line.split()[4] for line in file if line.split()[5].endswith(f":{inode}"))
+
+    def test_without_a_node_status_says_how_to_start_one(self):
+        result = self.alice.try_cli("status")
+        self.assertEqual(result.returncode, UNAVAILABLE)
+        self.assertIn(f"swarmfsd --home {self.alice.home}", result.stderr)
+
+    def test_stop_without_a_node_says_so_in_json_too(self):
+        self.assertEqual(self.alice.json("stop"), {"pid": None})
+        self.assertEqual(self.alice.cli("stop"), "")
+
+
+class Answers(SceneTest):
+    """A node of another version may answer what this command line does not understand."""
+
+    def answer_with(self, home, result):
+        """Stands in for a node: answers one request."""
+        home.mkdir()
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(str(home / "control.sock"))
+        listener.listen()
+
+        def serve():
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection, connection.makefile("rwb") as stream:
+                    if line := stream.readline():
+                        stream.write(json.dumps({"id": json.loads(line)["id"], "result": result}).encode() + b"\n")
+        threading.Thread(target=serve, daemon=True).start()
+
+    def test_what_lacks_a_field_is_an_error_and_no_crash(self):
+        alice = Node(self.scene, "alice")
+        self.answer_with(alice.home, {"swarms": [{"name": 7}]})
+        for words in (["status"], ["list"], ["invite"]):
+            with self.subTest(words):
+                result = alice.try_cli(*words)
+                self.assertEqual(result.returncode, SOFTWARE, result.stderr)
+                self.assertIn("swarmfs stop", result.stderr)
