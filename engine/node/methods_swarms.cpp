@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "engine/catalog/invite.hpp"
+#include "engine/http/url.hpp"
 #include "engine/node/methods.hpp"
 
 namespace swarmfs::node {
@@ -59,6 +60,9 @@ Result<json> create(RunningNode& node, const json& params) {
     membership.trackers = texts(params, "trackers");
     if (membership.trackers.size() > catalog::kInviteTrackersMax) {
         return caller_error(Code::too_large, "a swarm names at most 8 trackers");
+    }
+    for (const std::string& url : membership.trackers) {
+        SWARM_CHECK(http::parse_url(url));
     }
     const crypto::SigningKey owner = crypto::SigningKey::generate(node.dice());
     membership.swarm.bytes = owner.public_key().bytes;
