@@ -8,7 +8,9 @@
 #include <map>
 
 #include "engine/async/deadline.hpp"
+#include "engine/async/task_group.hpp"
 #include "engine/http/answer_parser.hpp"
+#include "engine/http/pace.hpp"
 #include "engine/http/parser_floor.hpp"
 #include "engine/http/stream.hpp"
 #include "engine/http/url.hpp"
@@ -21,6 +23,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr std::size_t kWriteBytes = 64 * 1024;
 // Informational answers (100, 103) before the real one; a server that sends more plays for time.
 constexpr int kInformationalMax = 4;
 // Origins whose kind is remembered; a node has a handful of trackers.
@@ -67,6 +70,25 @@ Error broken(const error_code& failed) {
         return network_error(Code::protocol, "the answer is not HTTP: " + failed.message());
     }
     return network_error(Code::unavailable, "the connection broke: " + failed.message());
+}
+
+// A request under way.
+struct Call {
+    Progress progress;
+    std::optional<Result<Answer>> result;  // nothing while it lasts
+};
+
+// Returns once the time of `call` is over. What moves meanwhile prolongs it.
+async::Task<> await_deadline(const Call* call, TimePoint now) {
+    TimePoint end = call->progress.deadline();
+    while (true) {
+        co_await async::delay(end - now);
+        if (call->progress.deadline() <= end) {
+            co_return;
+        }
+        now = end;
+        end = call->progress.deadline();
+    }
 }
 
 }  // namespace
@@ -136,8 +158,9 @@ struct Client::State {
         kinds[origin] = loopback;
     }
 
-    async::Task<Result<Answer>> perform(Method method, Url url, std::string bytes);
-    async::Task<Exchange> exchange(Stream* stream, std::string bytes, bool to_head);
+    async::Task<> perform(Method method, Url url, std::string bytes, Call* call);
+    async::Task<Exchange> exchange(Stream* stream, std::string bytes, bool to_head,
+                                   Progress* progress);
 
     const async::Executor executor;
     const Clock& clock;
@@ -147,12 +170,19 @@ struct Client::State {
     std::map<std::string, bool> kinds;  // origin: its last connection was loopback
 };
 
-async::Task<Exchange> Client::State::exchange(Stream* stream, std::string bytes, bool to_head) {
+async::Task<Exchange> Client::State::exchange(Stream* stream, std::string bytes, bool to_head,
+                                              Progress* progress) {
     Exchange result;
     error_code failed;
     // A server may answer, and close, before it has taken the whole request: look for the answer
     // even when writing failed.
-    co_await stream->write(asio::buffer(bytes), &failed);
+    for (std::size_t written = 0; written < bytes.size() && !failed;) {
+        const std::size_t some = co_await stream->write_some(
+            asio::buffer(bytes.data() + written, std::min(bytes.size() - written, kWriteBytes)),
+            &failed);
+        written += some;
+        progress->moved(some, clock.now());
+    }
     std::string input(kReadBytes, '\0');
     std::size_t filled = 0;
     for (int informational = 0; informational < kInformationalMax; ++informational) {
@@ -180,6 +210,7 @@ async::Task<Exchange> Client::State::exchange(Stream* stream, std::string bytes,
             const std::size_t received = co_await stream->read_some(
                 asio::buffer(input.data() + filled, input.size() - filled), &failed);
             filled += received;
+            progress->moved(received, clock.now());
             result.any_byte = result.any_byte || received > 0;
             if (failed == asio::error::eof && parser.got_some()) {
                 parser.put_eof(failed);
@@ -198,7 +229,7 @@ async::Task<Exchange> Client::State::exchange(Stream* stream, std::string bytes,
     co_return result;
 }
 
-async::Task<Result<Answer>> Client::State::perform(Method method, Url url, std::string bytes) {
+async::Task<> Client::State::perform(Method method, Url url, std::string bytes, Call* call) {
     const std::string origin = url.origin();
     const bool to_head = method == Method::head;
     while (true) {
@@ -208,23 +239,26 @@ async::Task<Result<Answer>> Client::State::perform(Method method, Url url, std::
             Result<std::unique_ptr<Stream>> opened =
                 co_await open_stream(url, tls.get(), options.attempt_max);
             if (!opened.ok()) {
-                co_return opened.error();
+                call->result.emplace(opened.error());
+                co_return;
             }
             stream = std::move(*opened);
         }
         note_kind(origin, stream->loopback);
-        Exchange result = co_await exchange(stream.get(), bytes, to_head);
+        Exchange result = co_await exchange(stream.get(), bytes, to_head, &call->progress);
         if (result.error && kept && !result.any_byte) {
             continue;  // each turn uses up one kept connection, so this ends
         }
         if (result.error) {
             result.error->message = url.origin() + ": " + result.error->message;
-            co_return *result.error;
+            call->result.emplace(*result.error);
+            co_return;
         }
         if (result.keep_alive) {
             keep(origin, std::move(stream));
         }
-        co_return std::move(result.answer);
+        call->result.emplace(std::move(result.answer));
+        co_return;
     }
 }
 
@@ -252,9 +286,17 @@ async::Task<Result<Answer>> Client::request(Method method, std::string url,
         }
     }
     std::string bytes = write_request(method, *parsed, headers, body);
-    std::string what = "the answer of " + parsed->origin();
-    async::Task<Result<Answer>> work = state_->perform(method, *parsed, std::move(bytes));
-    co_return co_await async::with_deadline(limit, std::move(what), std::move(work));
+    const TimePoint now = state_->clock.now();
+    Call call{Progress({limit}, now), std::nullopt};
+    std::vector<async::Task<>> tasks;
+    tasks.push_back(state_->perform(method, *parsed, std::move(bytes), &call));
+    tasks.push_back(await_deadline(&call, now));
+    co_await async::run_together(std::move(tasks));
+    if (call.result) {
+        co_return std::move(*call.result);
+    }
+    co_return network_error(Code::timed_out,
+                            "the answer of " + parsed->origin() + " took too long");
 }
 
 bool Client::last_was_loopback(const std::string& origin) const {

@@ -36,7 +36,9 @@ public:
     // `headers` come on top of Host, Content-Length and User-Agent.
     // Returns: whatever the server answered, errors and redirects included.
     // Errors: invalid (the URL or a header); unavailable (no such host, refused, certificate not
-    // believed, hung up), timed_out after `limit`, protocol (not HTTP), too_large.
+    // believed, hung up), timed_out, protocol (not HTTP), too_large.
+    // It may take `limit` until the other end moves anything, and between two moves; as long as
+    // bytes move at 8 KiB a second or more, it takes longer than that (pace.hpp), up to 5 minutes.
     async::Task<Result<Answer>> request(Method method, std::string url,
                                         std::vector<HeaderField> headers, std::string body,
                                         Duration limit);

@@ -56,7 +56,7 @@ bool answers(const Routes::Route& route, Method method) {
 
 Reply::~Reply() {
     if (slot_) {
-        slot_->deliver(Response::text("The request was not answered.\n", 500));
+        slot_->give_up();
     }
 }
 

@@ -15,12 +15,14 @@
 namespace swarmfs::http {
 
 // Answers one request that was put off. Call it once, on any thread; nothing happens when the
-// client has gone. A Reply that dies uncalled answers 500.
+// client has gone. A Reply that dies uncalled answers 500, as a handler that fails does.
 class Reply {
 public:
     struct Slot {
         virtual ~Slot() = default;
         virtual void deliver(Response response) = 0;
+        // It will not be answered any more.
+        virtual void give_up() = 0;
     };
     explicit Reply(std::shared_ptr<Slot> slot) : slot_(std::move(slot)) {}
     ~Reply();

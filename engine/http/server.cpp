@@ -9,6 +9,7 @@
 #include "engine/async/task_group.hpp"
 #include "engine/core/log.hpp"
 #include "engine/http/listen.hpp"
+#include "engine/http/socket_options.hpp"
 #include "engine/http/worker.hpp"
 
 namespace swarmfs::http {
@@ -50,8 +51,8 @@ public:
     std::string listening_on() const override { return text_of(endpoint_); }
 
     ServerCounts counts() const override {
-        return {shared_.book.size(), shared_.accepted.load(), shared_.book.pushed_out(),
-                shared_.requests.load()};
+        return {shared_.book.size(),     shared_.accepted.load(), shared_.book.pushed_out(),
+                shared_.requests.load(), shared_.bodies.used(),   shared_.answers.used()};
     }
 
     void drain(Duration patience) override {
@@ -87,7 +88,7 @@ private:
             }
             boost::system::error_code gone;
             const tcp::endpoint remote = socket.remote_endpoint(gone);
-            socket.set_option(tcp::no_delay(true), gone);
+            prepare(socket);
             if (!gone) {
                 worker.adopt(std::move(socket), address_text(remote.address()));
             }

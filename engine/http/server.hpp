@@ -8,10 +8,15 @@
 //      target.hpp), larger than its route allows, or too slow. After a refusal the connection ends,
 //      unless the request was well framed (404, 405).
 //   3. A new connection beyond a cap takes the place of the one that has kept us waiting longest,
-//      first among those of its own address; one that is being answered is never pushed out. So a
-//      flood of half-open connections cannot keep an honest client out.
+//      first among those of its own address; one whose answer is being made is never pushed out. So
+//      a flood of half-open connections cannot keep an honest client out. Who does not take an
+//      answer that is ready keeps us waiting, too.
 //   4. Nothing is read ahead of what is answered: a client that does not read its answers is not
 //      read either.
+//   5. Bodies and answers above a few KiB share budgets (memory_budget.hpp) that one address cannot
+//      use up. Beyond them a request is refused with 503.
+//   6. Bodies and answers end when they stand still or fall below 8 KiB a second (pace.hpp), so a
+//      slow line has the time it needs.
 // IPv6 addresses count by /64, since that is what one host has.
 
 #include <cstdint>
@@ -30,12 +35,15 @@ struct ServerOptions {
     std::size_t threads = 2;
     std::size_t connections_max = 8192;
     std::size_t connections_per_address_max = 512;
-    // Of all bodies above 64 KiB that are being received; beyond it they are refused with 503.
-    std::size_t body_bytes_total_max = 256 * 1024 * 1024;
+    // The budgets of rule 5: of bodies above 64 KiB, as far as they were received, and of answers
+    // above 16 KiB that were not taken yet. One address has 28 MiB of each: three of the largest
+    // bodies, or twenty pages of a catalog.
+    std::size_t body_bytes_max = 256 * 1024 * 1024;
+    std::size_t answer_bytes_max = 256 * 1024 * 1024;
     Duration idle_timeout = std::chrono::seconds(75);        // between requests
-    Duration request_timeout = std::chrono::seconds(20);     // from its first byte to its last
+    Duration request_timeout = std::chrono::seconds(20);     // for a header; patience with a body
     Duration answer_timeout = std::chrono::seconds(60);      // of a deferred handler: 503 then
-    Duration write_timeout = std::chrono::seconds(30);       // without the client taking all of it
+    Duration write_timeout = std::chrono::seconds(30);       // patience with who takes an answer
     Duration sweep_period = std::chrono::milliseconds(250);  // how exact those are
     // Makes the body of a refusal; absent: a line of text. Called on any of the threads.
     std::function<Response(unsigned status, const std::string& code, const std::string& detail)>
@@ -47,6 +55,8 @@ struct ServerCounts {
     std::uint64_t accepted = 0;     // since the start
     std::uint64_t pushed_out = 0;   // rule 3
     std::uint64_t requests = 0;     // answered, refusals included
+    std::uint64_t body_bytes = 0;   // taken of the budgets of rule 5
+    std::uint64_t answer_bytes = 0;
 };
 
 class Server {

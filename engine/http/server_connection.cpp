@@ -4,7 +4,6 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/http/error.hpp>
 #include <mutex>
 
@@ -26,7 +25,8 @@ constexpr std::size_t kInputBytesMax = 64 * 1024;
 static_assert(kInputBytesMax > 2 * kHeaderBytesMax);
 // Answers to pipelined requests are gathered up to here before they are written.
 constexpr std::size_t kOutputHighWater = 256 * 1024;
-// What one large request or answer may leave allocated on an idle connection.
+// What one large request or answer may leave allocated on an idle connection, and what answers may
+// take without being counted: as many as there may be connections fit in memory.
 constexpr std::size_t kKeptBytesMax = 16 * 1024;
 // Bodies up to here are not counted: as many as there may be connections fit in memory.
 constexpr std::size_t kSmallBodyBytes = 64 * 1024;
@@ -57,18 +57,8 @@ public:
           executor_(connection->socket_.get_executor()),
           request_number_(request_number) {}
 
-    void deliver(Response response) override {
-        const std::lock_guard lock(mutex_);
-        if (!attached_) {
-            return;
-        }
-        asio::post(executor_, [connection = connection_, number = request_number_,
-                               answer = std::move(response)]() mutable {
-            if (const auto alive = connection.lock()) {
-                alive->take_late_answer(number, std::move(answer));
-            }
-        });
-    }
+    void deliver(Response response) override { post(std::move(response)); }
+    void give_up() override { post(std::nullopt); }
     // The connection ends: its executor may not be used any more.
     void detach() {
         const std::lock_guard lock(mutex_);
@@ -76,6 +66,20 @@ public:
     }
 
 private:
+    // Nothing: the request failed.
+    void post(std::optional<Response> response) {
+        const std::lock_guard lock(mutex_);
+        if (!attached_) {
+            return;
+        }
+        asio::post(executor_, [connection = connection_, number = request_number_,
+                               answer = std::move(response)]() mutable {
+            if (const auto alive = connection.lock()) {
+                alive->take_late_answer(number, answer ? std::move(*answer) : alive->failed_here());
+            }
+        });
+    }
+
     const std::weak_ptr<ServerConnection> connection_;
     const async::Executor executor_;
     const std::uint64_t request_number_;
@@ -89,10 +93,11 @@ ServerConnection::ServerConnection(Worker& worker, asio::ip::tcp::socket socket,
       socket_(std::move(socket)),
       address_(std::move(address)),
       host_(host_key(address_)),
+      body_share_(worker.shared().bodies, host_),
+      output_share_(worker.shared().answers, host_),
       waiting_since_(worker.now().time_since_epoch().count()) {}
 
 ServerConnection::~ServerConnection() {
-    release_body();
     if (late_) {
         late_->detach();
     }
@@ -155,7 +160,9 @@ std::optional<ServerConnection::Next> ServerConnection::advance_between() {
     }
     room_.clear();
     parser_.emplace(room_);
-    enter(State::header, worker_.shared().options.request_timeout);
+    const Duration patience = worker_.shared().options.request_timeout;
+    receiving_ = Progress({patience}, worker_.now());
+    enter(State::header, patience);
     return std::nullopt;
 }
 
@@ -201,38 +208,26 @@ void ServerConnection::route() {
         refuse(parser_->refusal_for(error::body_limit));
         return;
     }
-    if (!reserve_body(length ? static_cast<std::size_t>(*length) : route_->body_bytes_max)) {
-        refuse({503, "busy", "too many large bodies are being received; try again", {}});
-        return;
-    }
     if (parser_->expects_continue() && consumed_ == filled_) {
         output_ += "HTTP/1.1 100 Continue\r\n\r\n";
     }
     parser_->eager(true);
-    state_ = State::body;  // under the deadline of the whole request
-}
-
-bool ServerConnection::reserve_body(std::size_t bytes) {
-    if (bytes <= kSmallBodyBytes) {
-        return true;
-    }
-    ServerShared& shared = worker_.shared();
-    if (shared.body_bytes.fetch_add(bytes) + bytes > shared.options.body_bytes_total_max) {
-        shared.body_bytes.fetch_sub(bytes);
-        return false;
-    }
-    reserved_ = bytes;
-    return true;
+    state_ = State::body;
 }
 
 void ServerConnection::release_body() {
-    worker_.shared().body_bytes.fetch_sub(std::exchange(reserved_, 0));
     keep_small(room_.body);
+    body_share_.release();
 }
 
 std::optional<ServerConnection::Next> ServerConnection::advance_body() {
     if (!may_parse(*parser_, filled_ - consumed_)) {
         return Next::read;
+    }
+    const std::size_t with_input = room_.body.size() + filled_ - consumed_;
+    if (with_input > kSmallBodyBytes && !body_share_.grow_to(with_input)) {
+        refuse({503, "busy", "too many large bodies are being received; try again", {}});
+        return std::nullopt;
     }
     RequestParser::ErrorCode failed;
     consumed_ += parser_->put(asio::buffer(input_.data() + consumed_, filled_ - consumed_), failed);
@@ -256,9 +251,7 @@ void ServerConnection::dispatch() {
         answer(call(*handler));
         return;
     }
-    late_answer_.reset();
-    late_ = std::make_shared<LateAnswer>(shared_from_this(), request_number_);
-    std::get<DeferredHandler>(route_->handler)(room_.request, Reply(late_));
+    defer(std::get<DeferredHandler>(route_->handler));
     release_body();
 }
 
@@ -268,8 +261,23 @@ Response ServerConnection::call(const Handler& handler) const {
         return handler(room_.request);
     } catch (const std::exception& failure) {
         log_error("http", std::string("a handler failed: ") + failure.what());
-        return page_of(worker_.shared().options, {500, "internal", "this request failed here", {}});
+        return failed_here();
     }
+}
+
+void ServerConnection::defer(const DeferredHandler& handler) {
+    late_answer_.reset();
+    late_ = std::make_shared<LateAnswer>(shared_from_this(), request_number_);
+    try {
+        handler(room_.request, Reply(late_));
+    } catch (const std::exception& failure) {
+        // The reply dies with the call, and so answers.
+        log_error("http", std::string("a handler failed: ") + failure.what());
+    }
+}
+
+Response ServerConnection::failed_here() const {
+    return page_of(worker_.shared().options, {500, "internal", "this request failed here", {}});
 }
 
 std::optional<ServerConnection::Next> ServerConnection::advance_answering() {
@@ -294,13 +302,24 @@ void ServerConnection::answer(const Response& response) {
     release_body();
     keep_alive_ = keep_alive_ && !draining_;
     const bool head = room_.request.method == Method::head;
-    write_response(response, {worker_.date(), !keep_alive_, head}, output_);
+    if (fits(response)) {
+        write_response(response, {worker_.date(), !keep_alive_, head}, output_);
+    } else {
+        const Refusal refusal{503, "busy", "too many answers wait to be taken; try again", {}};
+        write_response(page_of(worker_.shared().options, refusal),
+                       {worker_.date(), !keep_alive_, head}, output_);
+    }
     worker_.shared().requests.fetch_add(1, std::memory_order_relaxed);
     if (keep_alive_) {
         enter(State::between, worker_.shared().options.idle_timeout);
     } else {
         state_ = State::closing;
     }
+}
+
+bool ServerConnection::fits(const Response& response) {
+    const std::size_t bytes = output_.size() + response.body.size();
+    return bytes <= kKeptBytesMax || output_share_.grow_to(bytes);
 }
 
 void ServerConnection::refuse(const Refusal& refusal, bool keep_open) {
@@ -318,10 +337,14 @@ void ServerConnection::enter(State state, Duration timeout) {
     deadline_ = worker_.now() + timeout;
     timed_out_ = false;
     if (state == State::between) {
-        waiting_since_.store(worker_.now().time_since_epoch().count(), std::memory_order_relaxed);
+        keeps_waiting_since(worker_.now());
     } else if (state == State::answering) {
-        waiting_since_.store(Duration::max().count(), std::memory_order_relaxed);
+        keeps_waiting_since(TimePoint::max());
     }
+}
+
+void ServerConnection::keeps_waiting_since(TimePoint time) {
+    waiting_since_.store(time.time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 async::Task<bool> ServerConnection::read_some() {
@@ -347,20 +370,36 @@ async::Task<bool> ServerConnection::read_some() {
         asio::redirect_error(asio::use_awaitable, failed));
     reading_ = false;
     filled_ += received;
+    if (state_ == State::body) {
+        receiving_.moved(received, worker_.now());
+        deadline_ = receiving_.deadline();
+    }
     co_return !failed;
 }
 
 async::Task<bool> ServerConnection::write_all() {
-    const auto waiting_since = waiting_since_.exchange(Duration::max().count());
+    const TimePoint waiting = waiting_since();
     const TimePoint deadline = deadline_;
-    deadline_ = worker_.now() + worker_.shared().options.write_timeout;
+    const TimePoint began = worker_.now();
+    Progress sending({worker_.shared().options.write_timeout}, began);
     boost::system::error_code failed;
-    co_await asio::async_write(socket_, asio::buffer(output_),
-                               asio::redirect_error(asio::use_awaitable, failed));
+    for (std::size_t written = 0; written < output_.size() && !failed;) {
+        deadline_ = sending.deadline();
+        keeps_waiting_since(sending.moved_at());
+        const std::size_t some = co_await socket_.async_write_some(
+            asio::buffer(output_.data() + written, output_.size() - written),
+            asio::redirect_error(asio::use_awaitable, failed));
+        written += some;
+        sending.moved(some, worker_.now());
+    }
     output_.clear();
     keep_small(output_);
-    deadline_ = deadline;
-    waiting_since_.store(waiting_since, std::memory_order_relaxed);
+    output_share_.release();
+    // What else is under way did not get on in that time.
+    const Duration taken = worker_.now() - began;
+    receiving_.excuse(taken);
+    deadline_ = deadline + taken;
+    keeps_waiting_since(state_ == State::between ? worker_.now() : waiting);
     co_return !failed;
 }
 
@@ -401,7 +440,7 @@ void ServerConnection::drain() {
 }
 
 void ServerConnection::push_out() {
-    waiting_since_.store(Duration::max().count(), std::memory_order_relaxed);
+    keeps_waiting_since(TimePoint::max());
     asio::post(socket_.get_executor(), [weak = weak_from_this()] {
         if (const auto connection = weak.lock()) {
             boost::system::error_code ignored;

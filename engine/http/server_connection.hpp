@@ -3,7 +3,7 @@
 //
 //   between ──first byte──► header ──routed──► body ──whole──► answering ──► between
 //      │                      │                  │                 │
-//      └── idle_timeout       └── request_timeout (from the first byte)   └── answer_timeout
+//      └── idle_timeout       └── request_timeout └── its pace      └── answer_timeout
 //
 // A refusal sends its answer and lingers: it reads and drops what the client still sends, for a
 // while, so that the answer is not lost to a reset. Deadlines are enforced by Worker's sweep, so a
@@ -17,6 +17,8 @@
 #include "engine/async/event.hpp"
 #include "engine/async/task.hpp"
 #include "engine/http/connection_book.hpp"
+#include "engine/http/memory_budget.hpp"
+#include "engine/http/pace.hpp"
 #include "engine/http/request_parser.hpp"
 #include "engine/http/server.hpp"
 
@@ -57,13 +59,16 @@ private:
     std::optional<Next> advance_answering();
     void route();
     void dispatch();
-    bool reserve_body(std::size_t bytes);
     void release_body();
     Response call(const Handler& handler) const;
+    void defer(const DeferredHandler& handler);
+    Response failed_here() const;
     void answer(const Response& response);
+    bool fits(const Response& response);
     void refuse(const Refusal& refusal, bool keep_open = false);
     void enter(State state, Duration timeout);
     void take_late_answer(std::uint64_t request_number, Response response);
+    void keeps_waiting_since(TimePoint time);
 
     async::Task<bool> read_some();
     async::Task<bool> write_all();
@@ -89,7 +94,9 @@ private:
     RequestRoom room_;
     std::optional<RequestParser> parser_;
     const Routes::Route* route_ = nullptr;
-    std::size_t reserved_ = 0;  // of ServerShared::body_bytes
+    Progress receiving_;  // of the request that is arriving
+    BudgetShare body_share_;
+    BudgetShare output_share_;
     std::shared_ptr<LateAnswer> late_;
     std::optional<Response> late_answer_;
     async::Signal answered_;

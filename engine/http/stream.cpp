@@ -5,11 +5,11 @@
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <vector>
 
 #include "engine/async/deadline.hpp"
 #include "engine/async/event.hpp"
+#include "engine/http/socket_options.hpp"
 
 namespace swarmfs::http {
 
@@ -41,10 +41,11 @@ public:
         leave_if_cancelled(*failed);
         co_return size;
     }
-    async::Task<> write(asio::const_buffer bytes, error_code* failed) override {
-        co_await asio::async_write(socket, bytes,
-                                   asio::redirect_error(asio::use_awaitable, *failed));
+    async::Task<std::size_t> write_some(asio::const_buffer bytes, error_code* failed) override {
+        const std::size_t size = co_await socket.async_write_some(
+            bytes, asio::redirect_error(asio::use_awaitable, *failed));
         leave_if_cancelled(*failed);
+        co_return size;
     }
 
     Socket socket;
@@ -121,8 +122,7 @@ async::Task<Result<tcp::socket>> connect_any(Url url, Duration attempt_max) {
             co_await connect(&socket, (*endpoints)[i], &failed);
         }
         if (!failed) {
-            error_code ignored;
-            socket.set_option(tcp::no_delay(true), ignored);
+            prepare(socket);
             co_return std::move(socket);
         }
     }

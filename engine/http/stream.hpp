@@ -20,8 +20,9 @@ public:
     // Returns: the bytes read; 0 with `failed` set to eof at an orderly end.
     virtual async::Task<std::size_t> read_some(boost::asio::mutable_buffer into,
                                                boost::system::error_code* failed) = 0;
-    virtual async::Task<> write(boost::asio::const_buffer bytes,
-                                boost::system::error_code* failed) = 0;
+    // Returns: the bytes written, at least one unless it failed.
+    virtual async::Task<std::size_t> write_some(boost::asio::const_buffer bytes,
+                                                boost::system::error_code* failed) = 0;
     // The server's end of the connection is on this machine.
     bool loopback = false;
 };

@@ -11,25 +11,29 @@
 
 #include "engine/async/task_group.hpp"
 #include "engine/http/connection_book.hpp"
+#include "engine/http/memory_budget.hpp"
 #include "engine/http/server.hpp"
 
 namespace swarmfs::http {
 
 class ServerConnection;
 
-// What all threads of a server share. Read-only but for the book and the counts.
+// What all threads of a server share. Read-only but for the book, the budgets and the counts.
 struct ServerShared {
     ServerShared(Routes routes_in, ServerOptions options_in, const Clock& clock_in)
         : routes(std::move(routes_in)),
           options(std::move(options_in)),
           clock(clock_in),
-          book(options.connections_max, options.connections_per_address_max) {}
+          book(options.connections_max, options.connections_per_address_max),
+          bodies(options.body_bytes_max),
+          answers(options.answer_bytes_max) {}
 
     const Routes routes;
     const ServerOptions options;
     const Clock& clock;
     ConnectionBook book;
-    std::atomic<std::size_t> body_bytes{0};  // reserved for bodies
+    MemoryBudget bodies;
+    MemoryBudget answers;
     std::atomic<std::uint64_t> accepted{0};
     std::atomic<std::uint64_t> requests{0};
 };
