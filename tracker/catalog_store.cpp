@@ -15,6 +15,11 @@ constexpr std::string_view kSwarmCount = "swarms";  // a key of its own
 constexpr std::size_t kNamedPerRootMax = 64;
 constexpr std::size_t kLookedAtMax = 10'000;
 constexpr std::size_t kCompactedPerChange = 1000;
+// Looked at for one that yields; and rows of it erased in one change.
+constexpr std::size_t kYieldersLookedAt = 64;
+constexpr std::size_t kForgottenRowsMax = 10'000;
+// A swarm's time of use is written anew when it is wrong by this.
+constexpr std::uint64_t kUsedExactMs = 60 * 1000;
 
 // The first byte of a catalog message (engine/catalog/publication.hpp).
 constexpr std::uint8_t kHeaderMessage = 1;
@@ -64,20 +69,80 @@ std::uint64_t swarm_count(const KeyValueReader& rows) {
     return row ? WireReader(*row).u64() : 0;
 }
 
-Result<> admit_swarm(KeyValueWriter& rows, const SwarmId& swarm) {
-    const Bytes key = swarm_key(kSwarms, swarm);
-    if (rows.get(key)) {
-        return done();
-    }
-    const std::uint64_t count = swarm_count(rows);
-    if (count >= kSwarmsMax) {
-        return disk_error(Code::no_space, "this tracker keeps as many swarms as it can");
-    }
-    rows.put(key, {});
+void put_swarm_count(KeyValueWriter& rows, std::uint64_t count) {
     Bytes value;
-    WireWriter(value).u64(count + 1);
+    WireWriter(value).u64(count);
     rows.put(as_bytes(kSwarmCount), value);
-    return done();
+}
+
+std::uint64_t used_ms_of(ByteSpan row) {
+    return row.empty() ? 0 : WireReader(row).u64();
+}
+
+bool is_idle(const KeyValueReader& rows, const SwarmId& swarm, ByteSpan row, std::uint64_t now_ms,
+             std::uint64_t for_ms) {
+    const std::uint64_t used_ms = used_ms_of(row);
+    const PrefixedReader replica_rows(rows, swarm_key(kReplicas, swarm));
+    return now_ms > used_ms && now_ms - used_ms >= for_ms &&
+           catalog::ReplicaReader(replica_rows).vector().empty();
+}
+
+// Requires: nothing of the swarm was applied, so no index names it.
+void forget_swarm(KeyValueWriter& rows, const SwarmId& swarm) {
+    const Bytes prefix = swarm_key(kReplicas, swarm);
+    std::vector<Bytes> keys;
+    rows.scan(prefix, prefix, [&](ByteSpan key, ByteSpan) {
+        keys.push_back(to_bytes(key));
+        return keys.size() < kForgottenRowsMax;
+    });
+    for (const Bytes& key : keys) {
+        rows.erase(key);
+    }
+    if (keys.size() < kForgottenRowsMax) {  // else the rest goes another time
+        rows.erase(swarm_key(kSwarms, swarm));
+        put_swarm_count(rows, swarm_count(rows) - 1);
+    }
+}
+
+// Whether there is room for one more, perhaps in the place of an idle one. Looks at those whose
+// names follow the newcomer's: names are keys, so that is as good as drawing them.
+bool has_room(KeyValueWriter& rows, const SwarmId& newcomer, std::uint64_t now_ms,
+              std::size_t swarms_max) {
+    if (swarm_count(rows) < swarms_max) {
+        return true;
+    }
+    std::optional<SwarmId> yields;
+    std::size_t looked_at = 0;
+    const auto look = [&](ByteSpan key, ByteSpan row) {
+        const SwarmId swarm = *SwarmId::from(key.subspan(1));
+        if (is_idle(rows, swarm, row, now_ms, kEmptySwarmYieldsAfterMs)) {
+            yields = swarm;
+        }
+        return !yields && ++looked_at < kYieldersLookedAt;
+    };
+    const Bytes table{kSwarms};
+    rows.scan(table, swarm_key(kSwarms, newcomer), look);
+    if (!yields && looked_at < kYieldersLookedAt) {
+        rows.scan(table, table, look);
+    }
+    if (yields) {
+        forget_swarm(rows, *yields);
+    }
+    return swarm_count(rows) < swarms_max;
+}
+
+void note_used(KeyValueWriter& rows, const SwarmId& swarm, std::uint64_t now_ms) {
+    const Bytes key = swarm_key(kSwarms, swarm);
+    const std::optional<Bytes> row = rows.get(key);
+    if (row && used_ms_of(*row) + kUsedExactMs > now_ms) {
+        return;
+    }
+    if (!row) {
+        put_swarm_count(rows, swarm_count(rows) + 1);
+    }
+    Bytes value;
+    WireWriter(value).u64(now_ms);
+    rows.put(key, value);
 }
 
 // Keeps I and J in step with what the path shows now.
@@ -133,12 +198,14 @@ Result<> take_one(catalog::Replica& replica, KeyValueWriter& rows, const SwarmId
 }  // namespace
 
 Result<std::vector<Refused>> take_messages(KeyValueWriter& rows, const SwarmId& swarm,
-                                           const std::vector<Bytes>& messages,
-                                           std::uint64_t now_ms) {
+                                           const std::vector<Bytes>& messages, std::uint64_t now_ms,
+                                           std::size_t swarms_max) {
+    if (!rows.get(swarm_key(kSwarms, swarm)) && !has_room(rows, swarm, now_ms, swarms_max)) {
+        return caller_error(Code::no_space, "this tracker keeps as many swarms as it can");
+    }
     PrefixedWriter replica_rows(rows, swarm_key(kReplicas, swarm));
     catalog::Replica replica(replica_rows, swarm);
     std::vector<Refused> refused;
-    bool admitted = false;
     for (std::size_t i = 0; i < messages.size(); ++i) {
         const Result<> taken = take_one(replica, rows, swarm, messages[i], now_ms);
         if (!taken.ok() && taken.error().whose == Whose::disk) {
@@ -146,9 +213,8 @@ Result<std::vector<Refused>> take_messages(KeyValueWriter& rows, const SwarmId& 
         }
         if (!taken.ok()) {
             refused.push_back({i, taken.error().message});
-        } else if (!admitted) {
-            SWARM_CHECK(admit_swarm(rows, swarm));
-            admitted = true;
+        } else {
+            note_used(rows, swarm, now_ms);
         }
     }
     return refused;
@@ -182,11 +248,15 @@ Result<std::optional<SwarmId>> compact_next(KeyValueWriter& rows,
         from.push_back(0);  // the smallest key behind it
     }
     std::optional<SwarmId> swarm;
-    rows.scan(table, from, [&](ByteSpan key, ByteSpan) {
+    Bytes row;
+    rows.scan(table, from, [&](ByteSpan key, ByteSpan value) {
         swarm = SwarmId::from(key.subspan(1));
+        row = to_bytes(value);
         return false;
     });
-    if (swarm) {
+    if (swarm && is_idle(rows, *swarm, row, now_ms, kEmptySwarmKeptMs)) {
+        forget_swarm(rows, *swarm);
+    } else if (swarm) {
         PrefixedWriter replica_rows(rows, swarm_key(kReplicas, *swarm));
         (void)catalog::Replica(replica_rows, *swarm).compact(now_ms, kCompactedPerChange);
     }

@@ -6,7 +6,8 @@
 //   'C' swarm:32 …                                   the replica's rows
 //   'I' root:32 size:8 swarm:32 path_hash:32 = path  which paths show a content
 //   'J' swarm:32 path_hash:32 = root:32 size:8       what a path shows, so that I can follow it
-//   'S' swarm:32                                     a swarm this tracker keeps
+//   'S' swarm:32 = used:8                            a swarm this tracker keeps, and the wall time
+//                                                    of what was last taken for it (0: not known)
 //
 // Thread: any; the calls that write run inside one Storage::write each.
 
@@ -23,18 +24,23 @@
 namespace swarmfs::tracker {
 
 // Anybody can make up a swarm; what all of them may take is bounded by storage_max, and their
-// number by this.
+// number by this. Beyond it a newcomer takes the place of one that is empty (nothing of it was ever
+// applied) and was given nothing for a while. Empty ones are forgotten after a day in any case:
+// members would fill them again.
 inline constexpr std::size_t kSwarmsMax = 100'000;
+inline constexpr std::uint64_t kEmptySwarmYieldsAfterMs = 10 * 60 * 1000;
+inline constexpr std::uint64_t kEmptySwarmKeptMs = 24 * 60 * 60 * 1000;
 // Applying is cut into changes of about this many entries, so that memory stays small.
 inline constexpr std::uint64_t kEntriesPerChange = 20'000;
 
 using Refused = protocol::ChangesAnswer::Refused;
 
 // Takes in messages a member sent. What does not verify is refused, one by one; the rest counts.
-// Errors: disk errors; no_space when there are kSwarmsMax swarms.
+// Errors: disk errors; a caller's, no_space, when there are as many swarms as may be: nothing was
+// written then.
 Result<std::vector<Refused>> take_messages(KeyValueWriter& rows, const SwarmId& swarm,
-                                           const std::vector<Bytes>& messages,
-                                           std::uint64_t now_ms);
+                                           const std::vector<Bytes>& messages, std::uint64_t now_ms,
+                                           std::size_t swarms_max = kSwarmsMax);
 
 struct Advanced {
     bool anything = false;  // a publication took its turn
@@ -44,7 +50,8 @@ struct Advanced {
 // Errors: disk errors.
 Result<Advanced> advance(KeyValueWriter& rows, const SwarmId& swarm);
 
-// Shrinks what was superseded long ago, of the swarm after `after` (the first when null).
+// Shrinks what was superseded long ago, of the swarm after `after` (the first when null), or
+// forgets that swarm when it is due.
 // Returns: that swarm; nothing when there is none.
 Result<std::optional<SwarmId>> compact_next(KeyValueWriter& rows,
                                             const std::optional<SwarmId>& after,

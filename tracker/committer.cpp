@@ -4,8 +4,12 @@
 
 namespace swarmfs::tracker {
 
-Committer::Committer(Storage& storage, const Clock& clock, Moved moved)
-    : storage_(storage), clock_(clock), moved_(std::move(moved)), thread_([this] { run(); }) {}
+Committer::Committer(Storage& storage, const Clock& clock, Moved moved, std::size_t swarms_max)
+    : storage_(storage),
+      clock_(clock),
+      moved_(std::move(moved)),
+      swarms_max_(swarms_max),
+      thread_([this] { run(); }) {}
 
 Committer::~Committer() {
     {
@@ -17,7 +21,7 @@ Committer::~Committer() {
 }
 
 Result<> Committer::submit(const SwarmId& swarm, std::vector<Bytes> messages, Done done) {
-    Job job{swarm, std::move(messages), 0, std::move(done), {}};
+    Job job{swarm, std::move(messages), 0, std::move(done), std::vector<Refused>{}};
     for (const Bytes& message : job.messages) {
         job.bytes += message.size();
     }
@@ -67,42 +71,57 @@ void Committer::run() {
 }
 
 void Committer::commit(std::vector<Job> batch) {
-    std::set<SwarmId> swarms;
-    Result<> committed = storage_.write([&](KeyValueWriter& rows) -> Result<> {
-        for (Job& job : batch) {
-            SWARM_TRY(job.refused, take_messages(rows, job.swarm, job.messages, clock_.wall_ms()));
-            swarms.insert(job.swarm);
+    const Result<> together = write(batch);
+    for (Job& job : batch) {
+        if (!together.ok()) {
+            const Result<> alone = batch.size() > 1 ? write({&job, 1}) : together;
+            if (!alone.ok()) {
+                job.outcome = alone.error();
+            }
         }
-        return done();
-    });
-    if (committed.ok()) {
-        committed = advance_all(swarms);
     }
-    if (!committed.ok()) {
-        log_error("tracker", "changes could not be kept: " + committed.error().message);
+    std::map<SwarmId, Result<>> advanced;
+    for (const Job& job : batch) {
+        if (job.outcome.ok() && !advanced.contains(job.swarm)) {
+            advanced.emplace(job.swarm, advance_all(job.swarm));
+        }
     }
     for (Job& job : batch) {
-        if (committed.ok()) {
-            job.done(std::move(job.refused));
-        } else {
-            job.done(committed.error());
+        if (job.outcome.ok() && !advanced.at(job.swarm).ok()) {
+            job.outcome = advanced.at(job.swarm).error();
         }
+        if (!job.outcome.ok() && job.outcome.error().whose == Whose::disk) {
+            log_error("tracker", "changes could not be kept: " + job.outcome.error().message);
+        }
+        job.done(std::move(job.outcome));
     }
 }
 
-Result<> Committer::advance_all(const std::set<SwarmId>& swarms) {
-    for (const SwarmId& swarm : swarms) {
-        Advanced advanced;
-        do {
-            SWARM_CHECK(storage_.write([&](KeyValueWriter& rows) -> Result<> {
-                SWARM_TRY(advanced, advance(rows, swarm));
-                return done();
-            }));
-            if (advanced.anything) {
-                moved_(swarm);
+// One change of the storage.
+Result<> Committer::write(std::span<Job> jobs) {
+    return storage_.write([&](KeyValueWriter& rows) -> Result<> {
+        for (Job& job : jobs) {
+            job.outcome =
+                take_messages(rows, job.swarm, job.messages, clock_.wall_ms(), swarms_max_);
+            if (!job.outcome.ok() && job.outcome.error().whose == Whose::disk) {
+                return job.outcome.error();
             }
-        } while (advanced.more);
-    }
+        }
+        return done();
+    });
+}
+
+Result<> Committer::advance_all(const SwarmId& swarm) {
+    Advanced advanced;
+    do {
+        SWARM_CHECK(storage_.write([&](KeyValueWriter& rows) -> Result<> {
+            SWARM_TRY(advanced, advance(rows, swarm));
+            return done();
+        }));
+        if (advanced.anything) {
+            moved_(swarm);
+        }
+    } while (advanced.more);
     return done();
 }
 

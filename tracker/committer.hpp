@@ -1,7 +1,8 @@
 #pragma once
 // Makes changes durable, many at a time: one thread takes all exchanges that wait, applies their
 // messages in one change of the storage, and reports to each once that is committed. So a commit's
-// cost is shared, and nothing is acknowledged before it is safe.
+// cost is shared, and nothing is acknowledged before it is safe. A change that fails is taken apart
+// and tried again, an exchange at a time: what one breaks, the others do not suffer.
 //
 // Between batches it shrinks old entries, a swarm at a time. Thread: any.
 
@@ -12,7 +13,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -36,7 +37,8 @@ public:
     using Moved = std::function<void(const SwarmId&)>;
 
     // Requires: storage and clock outlive the committer.
-    Committer(Storage& storage, const Clock& clock, Moved moved);
+    Committer(Storage& storage, const Clock& clock, Moved moved,
+              std::size_t swarms_max = kSwarmsMax);
     // Finishes what waits, then ends.
     ~Committer();
     Committer(const Committer&) = delete;
@@ -51,18 +53,20 @@ private:
         std::vector<Bytes> messages;
         std::size_t bytes = 0;
         Done done;
-        std::vector<Refused> refused;
+        Result<std::vector<Refused>> outcome;
     };
 
     void run();
     std::vector<Job> take_batch();
     void commit(std::vector<Job> batch);
-    Result<> advance_all(const std::set<SwarmId>& swarms);
+    Result<> write(std::span<Job> jobs);
+    Result<> advance_all(const SwarmId& swarm);
     void compact();
 
     Storage& storage_;
     const Clock& clock_;
     const Moved moved_;
+    const std::size_t swarms_max_;
     std::optional<SwarmId> compacted_;  // committer's thread only
 
     std::mutex mutex_;  // guards what follows
