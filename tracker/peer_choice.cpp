@@ -24,11 +24,11 @@ std::vector<std::size_t> positions(std::size_t total, Dice& dice) {
     return chosen;
 }
 
-unsigned rank_of(const PeerTable& table, PeerSlot slot, TimePoint now) {
-    return (table.online(slot, now) ? 0U : 2U) + (table.at(slot).proven ? 0U : 1U);
-}
-
 }  // namespace
+
+unsigned rank_of(const PeerTable& table, PeerSlot slot, TimePoint now) {
+    return (table.online(slot, now) ? 0U : kFirstOfflineRank) + (table.at(slot).proven ? 0U : 1U);
+}
 
 std::vector<PeerSlot> choose_peers(const PeerTable& table, std::size_t total,
                                    const std::function<PeerSlot(std::size_t)>& at, PeerSlot but,

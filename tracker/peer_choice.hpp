@@ -18,6 +18,10 @@ namespace swarmfs::tracker {
 // A sample this large finds the online peers of any swarm that has a few percent of them.
 inline constexpr std::size_t kSampleMax = 4096;
 
+// Rule 1: the smaller goes first; below kFirstOfflineRank are those that are online.
+unsigned rank_of(const PeerTable& table, PeerSlot slot, TimePoint now);
+inline constexpr unsigned kFirstOfflineRank = 2;
+
 // Returns: up to `count` of slots `at(0)` … `at(total - 1)`, without `but` (kNoPeer: nobody is left
 // out). Requires: the slots are different.
 std::vector<PeerSlot> choose_peers(const PeerTable& table, std::size_t total,

@@ -1,5 +1,7 @@
 #include "tracker/peer_table.hpp"
 
+#include <algorithm>
+
 namespace swarmfs::tracker {
 namespace {
 
@@ -31,6 +33,8 @@ bool same_token(const protocol::PeerToken& left, const protocol::PeerToken& righ
 }
 
 constexpr std::size_t kSlotBytes = 4;
+// Tens of microseconds, and a swarm with one percent of them offline always has one to find.
+constexpr std::size_t kYieldersLookedAt = 1024;
 
 PeerSlot slot_of(const protocol::PeerToken& token) {
     PeerSlot slot = 0;
@@ -63,13 +67,21 @@ Outcome<PeerSlot> PeerTable::enter(const protocol::Registration& registration,
         return replayed();
     }
     const bool joins = known == by_key_.end() || peers_[known->second].left;
+    PeerSlot yields = kNoPeer;
     if (joins && of_swarm(registration.swarm).size() >= limits_.per_swarm_max) {
-        return Problem{503, "swarm_full", "this swarm has as many peers as this tracker lists"};
+        yields = who_yields(registration.swarm, proven, now.time);
+        if (yields == kNoPeer) {
+            return Problem{503, "swarm_full", "this swarm has as many peers as this tracker lists"};
+        }
     }
     const bool new_to_host = known == by_key_.end() || peers_[known->second].host != host;
     const auto of_host = by_host_.find(host);
     if (new_to_host && of_host != by_host_.end() && of_host->second >= limits_.per_host_max) {
         return Problem{429, "host_full", "too many peers are registered from this address"};
+    }
+    if (yields != kNoPeer) {
+        evicted.push_back(yields);
+        free_slot(yields);
     }
     PeerSlot slot = kNoPeer;
     if (known != by_key_.end()) {
@@ -94,6 +106,29 @@ Outcome<PeerSlot> PeerTable::enter(const protocol::Registration& registration,
     peer.token = new_token(slot, dice_);
     heard(slot, now);
     return slot;
+}
+
+// Rule 4: the first of a sample that is offline and unproven, else offline, else unproven.
+PeerSlot PeerTable::who_yields(const SwarmId& swarm, bool to_proven, TimePoint now) {
+    const std::vector<PeerSlot>& members = of_swarm(swarm);
+    const std::size_t looks = std::min(members.size(), kYieldersLookedAt);
+    const std::size_t begin = dice_.below(members.size());
+    PeerSlot offline = kNoPeer;
+    PeerSlot unproven = kNoPeer;
+    for (std::size_t i = 0; i < looks; ++i) {
+        const PeerSlot slot = members[(begin + i) % members.size()];
+        const bool is_online = online(slot, now);
+        const bool is_proven = peers_[slot].proven;
+        if (!is_online && !is_proven) {
+            return slot;
+        }
+        if (!is_online) {
+            offline = slot;
+        } else if (!is_proven && to_proven) {
+            unproven = slot;
+        }
+    }
+    return offline != kNoPeer ? offline : unproven;
 }
 
 PeerSlot PeerTable::new_slot(const Key& key, const std::string& host, Evicted& evicted) {

@@ -9,9 +9,12 @@
 //   2. A peer is online until it missed three heartbeats. It is listed as offline for a day, and
 //      then forgotten.
 //   3. When the table is full the peer not heard of for longest makes room, unless it is online:
-//      then newcomers are refused. One host (IPv6: /64) may register so many, one swarm hold so
-//      many.
-//   4. A token names a slot and proves the right to it: finding a peer by its token costs no
+//      then newcomers are refused. One host (IPv6: /64) may register so many.
+//   4. One swarm may hold so many. When it is full a newcomer takes the place of one that is
+//      offline, of those rather one that has not proven its membership; and one that has proven it
+//      takes the place of one that has not, online or not: made-up peers cost nothing, and members
+//      come first. Of very many, a sample is looked at.
+//   5. A token names a slot and proves the right to it: finding a peer by its token costs no
 //      lookup.
 // Pure: the clock is an argument, signatures and grants were checked by the caller.
 // Thread: one at a time.
@@ -72,7 +75,7 @@ class PeerTable {
 public:
     PeerTable(const PeerLimits& limits, Dice& dice) : limits_(limits), dice_(dice) {}
 
-    // What rule 3 pushes out; its holdings are to be dropped.
+    // What rules 3 and 4 push out; its holdings are to be dropped.
     using Evicted = std::vector<PeerSlot>;
 
     // `host`: what its address counts as. `addresses`: the observed one first.
@@ -109,6 +112,7 @@ private:
         }
     };
 
+    PeerSlot who_yields(const SwarmId& swarm, bool to_proven, TimePoint now);
     PeerSlot new_slot(const Key& key, const std::string& host, Evicted& evicted);
     void free_slot(PeerSlot slot);
     void join_swarm(PeerSlot slot);

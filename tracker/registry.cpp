@@ -1,6 +1,7 @@
 #include "tracker/registry.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "engine/catalog/grant.hpp"
 #include "engine/crypto/signature.hpp"
@@ -189,20 +190,30 @@ std::vector<protocol::TrackerPeer> Registry::holders(const Hash256& root,
                                                      std::string_view asker, std::size_t count) {
     const std::lock_guard lock(mutex_);
     const TimePoint now = clock_.now();
+    // Each content's own choice, and then the best of all: an offline holder of one content does
+    // not stand before an online one of another.
     std::vector<PeerSlot> chosen;
+    std::unordered_set<PeerSlot> seen;
+    std::size_t online = 0;
     std::size_t looked_at = 0;
     contents_.for_each_of(root, [&](const ContentKey& key, const Content& content) {
         if ((!swarm || key.swarm == *swarm) && (!size || key.content.size == *size)) {
             const auto more = choose_peers(
                 peers_, content.holders.size(),
-                [&](std::size_t i) { return content.holders[i].peer; }, kNoPeer,
-                count - chosen.size(), now, dice_);
-            chosen.insert(chosen.end(), more.begin(), more.end());
+                [&](std::size_t i) { return content.holders[i].peer; }, kNoPeer, count, now, dice_);
+            for (const PeerSlot slot : more) {
+                if (seen.insert(slot).second) {
+                    chosen.push_back(slot);
+                    online += peers_.online(slot, now) ? 1 : 0;
+                }
+            }
         }
-        return chosen.size() < count && ++looked_at < kListedPerRootMax;
+        return online < count && ++looked_at < kListedPerRootMax;
     });
-    std::sort(chosen.begin(), chosen.end());
-    chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
+    std::stable_sort(chosen.begin(), chosen.end(), [&](PeerSlot left, PeerSlot right) {
+        return rank_of(peers_, left, now) < rank_of(peers_, right, now);
+    });
+    chosen.resize(std::min(chosen.size(), count));
     return describe(chosen, asker, now);
 }
 

@@ -42,7 +42,8 @@ public:
     // `asker`: the address of whoever asks, which decides what addresses are worth naming.
     std::vector<protocol::TrackerPeer> peers_of_swarm(const SwarmId& swarm, std::string_view asker,
                                                       std::size_t count);
-    // Holders of a root in the swarms (all when null) and of the size (any when null).
+    // Holders of a root in the swarms (all when null) and of the size (any when null), in the order
+    // of peer_choice.hpp.
     std::vector<protocol::TrackerPeer> holders(const Hash256& root,
                                                const std::optional<SwarmId>& swarm,
                                                const std::optional<std::uint64_t>& size,

@@ -16,13 +16,13 @@ struct Fixture {
 
     Now now() const { return {clock.now(), clock.wall_ms()}; }
     Outcome<PeerSlot> enter(std::uint64_t node, std::uint64_t at_ms, const std::string& host = "h",
-                            SwarmId swarm = {}) {
+                            SwarmId swarm = {}, bool proven = false) {
         protocol::Registration registration;
         registration.peer = any_node(node);
         registration.swarm = swarm;
         registration.timestamp_ms = at_ms;
         evicted.clear();
-        return table.enter(registration, {host + ":1"}, host, false, now(), evicted);
+        return table.enter(registration, {host + ":1"}, host, proven, now(), evicted);
     }
     Outcome<PeerSlot> enter(std::uint64_t node) {
         clock.advance(std::chrono::milliseconds(1));
@@ -125,9 +125,43 @@ TEST_CASE("one host and one swarm may hold so many") {
     CHECK(fixture.enter(5, now, "a", SwarmId{any_node(5).bytes}).ok());
 }
 
+TEST_CASE("in a full swarm who is offline yields to newcomers, and the unproven to members") {
+    PeerLimits limits;
+    limits.per_swarm_max = 3;
+    Fixture fixture(limits);
+    std::uint64_t spoken_ms = fixture.clock.wall_ms();
+    const auto enter = [&](std::uint64_t node, bool proven) {
+        spoken_ms = std::max(spoken_ms + 1, fixture.clock.wall_ms());
+        return fixture.enter(node, spoken_ms, std::to_string(node), {}, proven);
+    };
+    const PeerSlot member = *enter(1, true);
+    const PeerSlot stranger = *enter(2, false);
+    const PeerSlot silent = *enter(3, true);
+    CHECK(enter(4, false).problem().code == "swarm_full");
+    CHECK(fixture.evicted.empty());
+
+    // A member takes the place of one that shows no grant, though it is online.
+    CHECK(enter(5, true).ok());
+    CHECK(fixture.evicted == PeerTable::Evicted{stranger});
+    CHECK(enter(6, true).problem().code == "swarm_full");
+    // A stranger takes that of a member that is gone, never of one that is there.
+    fixture.clock.advance(kOfflineAfter);
+    fixture.table.heard(member, fixture.now());
+    fixture.table.heard(stranger, fixture.now());  // the slot of node 5 now
+    CHECK(enter(7, false).ok());
+    CHECK(fixture.evicted == PeerTable::Evicted{silent});
+    // Of those that are gone, first one that has shown no grant.
+    fixture.clock.advance(kOfflineAfter);
+    CHECK(enter(8, false).ok());
+    CHECK(fixture.evicted == PeerTable::Evicted{silent});  // the slot of node 7 now
+    CHECK(fixture.table.of_swarm(SwarmId{}).size() == 3);
+    CHECK(fixture.table.size() == 3);
+}
+
 TEST_CASE("a random sequence of comings and goings keeps the table's books right") {
     PeerLimits limits;
     limits.peers_max = 20;
+    limits.per_swarm_max = 15;
     Fixture fixture(limits);
     SeededDice dice(3);
     for (int step = 0; step < 20'000; ++step) {
@@ -136,7 +170,8 @@ TEST_CASE("a random sequence of comings and goings keeps the table's books right
         if (dice.below(4) == 0) {
             (void)fixture.leave(node, fixture.clock.wall_ms());
         } else {
-            (void)fixture.enter(node, fixture.clock.wall_ms(), std::to_string(node % 5));
+            (void)fixture.enter(node, fixture.clock.wall_ms(), std::to_string(node % 5), {},
+                                dice.below(2) == 0);
         }
         (void)fixture.table.forget_due(fixture.clock.now(), 3);
         std::size_t listed = 0;
@@ -147,6 +182,7 @@ TEST_CASE("a random sequence of comings and goings keeps the table's books right
             ++listed;
         }
         REQUIRE(listed <= fixture.table.size());
+        REQUIRE(listed <= 15);
         REQUIRE(fixture.table.size() <= 20);
     }
 }
