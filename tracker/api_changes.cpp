@@ -11,6 +11,10 @@ using http::Response;
 
 namespace {
 
+// Larger bodies are parsed aside: a whole one takes tens of milliseconds, which the threads that
+// serve sockets do not have.
+constexpr std::size_t kParsedAtOnceBytes = 64 * 1024;
+
 void answer(Reply reply, const Problem& problem) {
     reply(problem_response(problem));
 }
@@ -33,6 +37,28 @@ void exchange(const ApiParts& parts, std::string_view swarm_text,
                                (*shared)(changes.ok() ? Response::json(protocol::encode(*changes))
                                                       : problem_response(changes.problem()));
                            });
+}
+
+void exchange_of_body(const ApiParts& parts, const Request& request, Reply reply) {
+    const std::string_view swarm = request.parameters[0];
+    if (request.body.size() <= kParsedAtOnceBytes) {
+        exchange(parts, swarm, protocol::decode_changes_request(request.body), std::move(reply));
+        return;
+    }
+    struct Later {
+        std::string swarm;
+        std::string body;
+        Reply reply;
+    };
+    auto later = std::make_shared<Later>(
+        Later{std::string(swarm), std::string(request.body), std::move(reply)});
+    const bool taken = parts.changes.aside(request.body.size(), [parts, later] {
+        exchange(parts, later->swarm, protocol::decode_changes_request(later->body),
+                 std::move(later->reply));
+    });
+    if (!taken) {
+        answer(std::move(later->reply), {503, "busy", "too many large exchanges wait; try again"});
+    }
 }
 
 Result<protocol::ChangesRequest> request_of_query(std::string_view query_text) {
@@ -61,9 +87,7 @@ void add_change_routes(http::Routes& routes, const ApiParts& parts) {
                         });
     routes.add_deferred(Method::post, "/api/swarms/{id}/changes", protocol::kChangesBodyBytesMax,
                         [parts](const Request& request, Reply reply) {
-                            exchange(parts, request.parameters[0],
-                                     protocol::decode_changes_request(request.body),
-                                     std::move(reply));
+                            exchange_of_body(parts, request, std::move(reply));
                         });
 }
 

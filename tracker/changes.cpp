@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 
+#include "engine/core/log.hpp"
 #include "engine/core/wire.hpp"
 
 namespace swarmfs::tracker {
@@ -20,6 +21,16 @@ constexpr std::size_t kCursorBytes = 16;
 // Below 2^53, so that every reader of JSON holds it exactly.
 constexpr unsigned kMoveBits = 50;
 
+// What goes wrong with one request is a bug or exhausted memory; it costs that request only, whose
+// reply dies unused and so says that it failed.
+void survive(const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const std::exception& failure) {
+        log_error("tracker", std::string("an exchange failed: ") + failure.what());
+    }
+}
+
 }  // namespace
 
 Changes::Changes(Storage& storage, const Clock& clock, Dice& dice)
@@ -27,6 +38,7 @@ Changes::Changes(Storage& storage, const Clock& clock, Dice& dice)
       clock_(clock),
       first_move_(dice.below(std::uint64_t{1} << kMoveBits)),
       dice_(dice),
+      aside_(std::make_unique<async::IoThreads>(1, "aside")),
       readers_(std::make_unique<async::IoThreads>(kReaderThreads, "catalog")),
       committer_(std::make_unique<Committer>(storage, clock, [this](const SwarmId& swarm) {
           const std::lock_guard lock(mutex_);
@@ -34,6 +46,7 @@ Changes::Changes(Storage& storage, const Clock& clock, Dice& dice)
       })) {}
 
 Changes::~Changes() {
+    aside_.reset();
     committer_.reset();  // its last answers still go through the readers
     readers_.reset();
 }
@@ -42,6 +55,18 @@ std::uint64_t Changes::moves_of(const SwarmId& swarm) const {
     const std::lock_guard lock(mutex_);
     const auto found = moves_.find(swarm);
     return first_move_ + (found == moves_.end() ? 0 : found->second);
+}
+
+bool Changes::aside(std::size_t bytes, std::function<void()> work) {
+    if (aside_bytes_.fetch_add(bytes) + bytes > kAsideBytesMax) {
+        aside_bytes_.fetch_sub(bytes);
+        return false;
+    }
+    asio::post(aside_->context(0), [this, bytes, work = std::move(work)] {
+        survive(work);
+        aside_bytes_.fetch_sub(bytes);
+    });
+    return true;
 }
 
 void Changes::exchange(const SwarmId& swarm, protocol::ChangesRequest request, Answered answered) {
@@ -53,11 +78,11 @@ void Changes::exchange(const SwarmId& swarm, protocol::ChangesRequest request, A
     }
     auto then_pull = [this, swarm, answered](protocol::ChangesRequest asked,
                                              std::vector<Refused> refused) {
-        asio::post(readers_->context(readers_->next()),
-                   [this, swarm, answered, asked = std::move(asked),
-                    refused = std::move(refused)]() mutable {
-                       pull(swarm, std::move(asked), std::move(refused), answered);
-                   });
+        asio::post(
+            readers_->context(readers_->next()), [this, swarm, answered, asked = std::move(asked),
+                                                  refused = std::move(refused)]() mutable {
+                survive([&] { pull(swarm, std::move(asked), std::move(refused), answered); });
+            });
     };
     std::vector<Bytes> messages = std::move(request.messages);
     if (messages.empty()) {

@@ -4,6 +4,7 @@
 // cursor names a sender kept here for a while, so losing it costs repetition and nothing else.
 // Thread: any. Answers come on threads of this object.
 
+#include <atomic>
 #include <functional>
 #include <list>
 #include <memory>
@@ -22,6 +23,8 @@ namespace swarmfs::tracker {
 // Chosen by us: a sender is a few KiB, and a member uses one at a time.
 inline constexpr std::size_t kSendersMax = 1024;
 inline constexpr Duration kSenderKept = std::chrono::minutes(2);
+// Bodies that wait to be parsed aside.
+inline constexpr std::size_t kAsideBytesMax = 32 * 1024 * 1024;
 
 class Changes {
 public:
@@ -33,6 +36,10 @@ public:
     ~Changes();
 
     void exchange(const SwarmId& swarm, protocol::ChangesRequest request, Answered answered);
+
+    // Runs `work`, which holds so many bytes, on a thread that serves no sockets, one at a time.
+    // Returns: false when too much waits; it is not run then.
+    bool aside(std::size_t bytes, std::function<void()> work);
 
     // A number that changes when the swarm's catalog does.
     std::uint64_t moves_of(const SwarmId& swarm) const;
@@ -61,6 +68,8 @@ private:
     std::list<Kept> senders_;  // the oldest first
     std::unordered_map<SwarmId, std::uint64_t> moves_;
 
+    std::atomic<std::size_t> aside_bytes_{0};
+    std::unique_ptr<async::IoThreads> aside_;
     std::unique_ptr<async::IoThreads> readers_;
     std::unique_ptr<Committer> committer_;
 };

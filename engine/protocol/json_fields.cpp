@@ -36,8 +36,9 @@ bool read_hex(std::string_view text, MutableByteSpan out) {
     return true;
 }
 
-bool json_depth_within(std::string_view text, int depth_max) {
+bool json_within(std::string_view text, int depth_max) {
     int depth = 0;
+    std::size_t values = 0;
     bool in_string = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
@@ -46,12 +47,16 @@ bool json_depth_within(std::string_view text, int depth_max) {
             in_string = c != '"';
         } else if (c == '"') {
             in_string = true;
+        } else if (c == ',') {
+            ++values;
         } else if (c == '{' || c == '[') {
-            if (++depth > depth_max) {
-                return false;
-            }
+            ++values;
+            ++depth;
         } else if (c == '}' || c == ']') {
             --depth;
+        }
+        if (depth > depth_max || values > kJsonValuesMax) {
+            return false;
         }
     }
     return true;
@@ -63,8 +68,8 @@ JsonFields::JsonFields(std::string_view text, std::size_t bytes_max, int depth_m
         fail("the JSON is larger than " + std::to_string(bytes_max) + " bytes");
         return;
     }
-    if (!json_depth_within(text, depth_max)) {
-        fail("the JSON is nested too deeply");
+    if (!json_within(text, depth_max)) {
+        fail("the JSON is nested too deeply or has too many values");
         return;
     }
     parsed_ = json::parse(text, nullptr, false);

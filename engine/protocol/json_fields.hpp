@@ -21,7 +21,8 @@ bool read_hex(std::string_view text, MutableByteSpan out);
 // remembered; whoever reads asks once, at the end.
 class JsonFields {
 public:
-    // Nesting deeper than `depth_max`, or bytes that are no JSON, fail at once.
+    // Nesting deeper than `depth_max`, more values than any message has, or bytes that are no JSON,
+    // fail at once.
     JsonFields(std::string_view text, std::size_t bytes_max, int depth_max = 4);
     // An object inside another message.
     explicit JsonFields(const nlohmann::json& object);
@@ -56,7 +57,12 @@ private:
     std::optional<Error> failure_;
 };
 
-// Whether brackets outside of strings nest at most `depth_max` deep. Cheaper than parsing.
-bool json_depth_within(std::string_view text, int depth_max);
+// Four times the values of the longest list there is. A value takes up to 100 bytes when it is
+// parsed, and may be two bytes of text.
+inline constexpr std::size_t kJsonValuesMax = 64 * 1024;
+
+// Whether brackets outside of strings nest at most `depth_max` deep, and there are at most
+// kJsonValuesMax values. Cheaper than parsing.
+bool json_within(std::string_view text, int depth_max);
 
 }  // namespace swarmfs::protocol

@@ -226,8 +226,9 @@ Result<Announce> decode_announce(std::string_view body) {
     if (body.size() > kAnnounceBodyBytesMax) {
         return caller_error(Code::too_large, "an announce is larger than 2 MiB");
     }
-    if (!json_depth_within(body, kAnnounceDepthMax)) {
-        return caller_error(Code::invalid, "the announce is nested too deeply");
+    if (!json_within(body, kAnnounceDepthMax)) {
+        return caller_error(Code::invalid,
+                            "the announce is nested too deeply or has too many values");
     }
     AnnounceReader reader;
     const bool parsed = json::sax_parse(body, &reader);

@@ -202,7 +202,7 @@ std::string encode(const std::vector<TrackerPeer>& peers) {
 }
 
 Result<std::vector<TrackerPeer>> decode_peers(std::string_view body) {
-    if (body.size() > kPeersBodyBytesMax || !json_depth_within(body, 4)) {
+    if (body.size() > kPeersBodyBytesMax || !json_within(body, 4)) {
         return peer_error("a list of peers is too large or nested too deeply");
     }
     const json list = json::parse(body, nullptr, false);
