@@ -70,13 +70,23 @@ public:
     catalog::Sender sender;
 };
 
+// Returns: null when somebody else has the port.
 std::unique_ptr<tracker::Tracker> tracker_at(const std::string& listen) {
     static const SystemClock clock;
     tracker::Settings settings;
     settings.listen = listen;
     auto started = tracker::Tracker::start_on(tracker::make_memory_storage(), settings, clock);
-    REQUIRE(started.ok());
+    if (!started.ok()) {
+        REQUIRE(started.error().code == Code::busy);
+        return nullptr;
+    }
     return std::move(*started);
+}
+
+std::unique_ptr<tracker::Tracker> new_tracker() {
+    auto tracker = tracker_at("127.0.0.1:0");
+    REQUIRE(tracker);
+    return tracker;
 }
 
 std::string url_of(const tracker::Tracker& tracker) {
@@ -88,10 +98,44 @@ bool both(RealMember& one, RealMember& other, const std::function<bool()>& seen,
     return one.until([&] { return other.until(seen, milliseconds(1)); }, bound);
 }
 
+// A tracker that comes back at its old place without its memory.
+// Returns: false when somebody else took its port while it was gone; nothing is shown then.
+bool lose_memory_and_refill() {
+    auto tracker = new_tracker();
+    const std::string listen = tracker->listening_on();
+    const testing::Swarm swarm;
+    RealMember alice(url_of(*tracker), swarm, 1);
+    alice.write("a file", 1);
+    protocol::AnnouncedContent held;
+    held.content = {crypto::sha256(as_bytes("x")), 1};
+    held.chunk_hashes = {held.content.root};
+    alice.hold(held, false);
+    alice.client->start();
+    const std::string holders = "/api/files/" + held.content.root.hex() + "/peers";
+    RealMember bob(url_of(*tracker), swarm, 2);
+    const auto holder_known = [&] {
+        std::string url = url_of(*tracker) + holders;
+        bob.context.restart();
+        const auto answer = async::run_here(
+            bob.context, bob.http.request(http::Method::get, url, {}, "", seconds(5)));
+        return answer.ok() && answer->body.find(alice.node.hex()) != std::string::npos;
+    };
+    REQUIRE(alice.until(holder_known));
+    tracker.reset();
+    tracker = tracker_at(listen);
+    if (!tracker) {
+        return false;
+    }
+    REQUIRE(alice.until(holder_known));
+    bob.client->start();
+    REQUIRE(both(alice, bob, [&] { return bob.picture() == alice.picture(); }));
+    return true;
+}
+
 }  // namespace
 
 TEST_CASE("two members that meet at a tracker alone know each other and end with one catalog") {
-    const auto tracker = tracker_at("127.0.0.1:0");
+    const auto tracker = new_tracker();
     const testing::Swarm swarm;
     RealMember alice(url_of(*tracker), swarm, 1);
     RealMember bob(url_of(*tracker), swarm, 2);
@@ -123,31 +167,10 @@ TEST_CASE("two members that meet at a tracker alone know each other and end with
 }
 
 TEST_CASE("a tracker that lost its memory is refilled with names and with who holds what") {
-    auto tracker = tracker_at("127.0.0.1:0");
-    const std::string listen = tracker->listening_on();
-    const testing::Swarm swarm;
-    RealMember alice(url_of(*tracker), swarm, 1);
-    alice.write("a file", 1);
-    protocol::AnnouncedContent held;
-    held.content = {crypto::sha256(as_bytes("x")), 1};
-    held.chunk_hashes = {held.content.root};
-    alice.hold(held, false);
-    alice.client->start();
-    const std::string holders = "/api/files/" + held.content.root.hex() + "/peers";
-    RealMember bob(url_of(*tracker), swarm, 2);
-    const auto holder_known = [&] {
-        std::string url = url_of(*tracker) + holders;
-        bob.context.restart();
-        const auto answer = async::run_here(
-            bob.context, bob.http.request(http::Method::get, url, {}, "", seconds(5)));
-        return answer.ok() && answer->body.find(alice.node.hex()) != std::string::npos;
-    };
-    REQUIRE(alice.until(holder_known));
-    tracker.reset();
-    tracker = tracker_at(listen);
-    REQUIRE(alice.until(holder_known));
-    bob.client->start();
-    REQUIRE(both(alice, bob, [&] { return bob.picture() == alice.picture(); }));
+    int attempts = 1;
+    while (!lose_memory_and_refill()) {
+        REQUIRE(++attempts <= 10);
+    }
 }
 
 }  // namespace swarmfs::discovery::test
