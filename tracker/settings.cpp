@@ -54,17 +54,6 @@ std::string environment(const std::string& name) {
     return value == nullptr ? std::string() : std::string(value);
 }
 
-std::string known_keys() {
-    std::string names;
-    for (const TextKey& key : kTextKeys) {
-        names += std::string(names.empty() ? "" : ", ") + key.name;
-    }
-    for (const NumberKey& key : kNumberKeys) {
-        names += std::string(", ") + key.name;
-    }
-    return names;
-}
-
 Result<> apply_key(const std::string& where, const std::string& name, const toml::node& value,
                    Settings& settings) {
     for (const TextKey& key : kTextKeys) {
@@ -142,6 +131,17 @@ Result<> apply_environment(Settings& settings) {
 }
 
 }  // namespace
+
+std::string known_keys() {
+    std::string names;
+    for (const TextKey& key : kTextKeys) {
+        names += std::string(names.empty() ? "" : ", ") + key.name;
+    }
+    for (const NumberKey& key : kNumberKeys) {
+        names += std::string(", ") + key.name;
+    }
+    return names;
+}
 
 std::string default_data() {
     if (::geteuid() == 0) {

@@ -34,6 +34,9 @@ struct SettingsOverrides {
 // ~/.local/share/swarmfs-tracker.
 std::string default_data();
 
+// The names of all settings, separated by commas.
+std::string known_keys();
+
 // Errors: configuration, naming the key, the file and the line.
 Result<Settings> load_settings(const SettingsOverrides& overrides);
 

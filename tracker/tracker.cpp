@@ -47,6 +47,17 @@ public:
     std::uint16_t port() const override { return server_->port(); }
     std::string listening_on() const override { return server_->listening_on(); }
 
+    std::string summary() const override {
+        const RegistryCounts held = registry_.counts();
+        const http::ServerCounts served = server_->counts();
+        const auto mib = [](std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
+        return std::to_string(held.peers) + " peers, " + std::to_string(held.contents) +
+               " contents, " + std::to_string(served.connections) + " connections (" +
+               std::to_string(served.pushed_out) + " pushed out so far), " +
+               std::to_string(served.requests) + " requests answered, " + mib(served.body_bytes) +
+               " of bodies and " + mib(served.answer_bytes) + " of answers under way";
+    }
+
     void drain(Duration patience) override {
         if (drained_) {
             return;

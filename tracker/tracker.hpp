@@ -28,6 +28,8 @@ public:
 
     virtual std::uint16_t port() const = 0;
     virtual std::string listening_on() const = 0;
+    // One line for the log: who is there, what is held, and what was answered.
+    virtual std::string summary() const = 0;
     // Accepts no more, answers what is under way for at most `patience`, and ends.
     virtual void drain(Duration patience) = 0;
 };

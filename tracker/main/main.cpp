@@ -100,26 +100,43 @@ int run(const tracker::SettingsOverrides& overrides) {
     int signal = SIGHUP;
     while (signal == SIGHUP) {
         ::sigwait(&signals, &signal);
+        log_info("tracker", (signal == SIGHUP ? "" : "stopping; ") + tracker->summary());
     }
     async::notify_service("STOPPING=1");
-    log_info("tracker", "stopping");
+    // Whoever does not want to wait asks again; what was acknowledged is on disk.
+    ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
     tracker->drain(kDrainPatience);
+    log_info("tracker", "stopped");
     return EX_OK;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("The swarmfs tracker: who is there, who holds what, and a copy of the catalogs.");
+    CLI::App app("The swarmfs tracker: who is there, who holds what, and a copy of the catalogs.",
+                 "swarmfs-tracker");
     app.set_version_flag("--version", "swarmfs-tracker " SWARMFS_VERSION);
     tracker::SettingsOverrides overrides;
-    app.add_option("--listen", overrides.listen, "ADDRESS:PORT to serve on (default [::]:8080)");
-    app.add_option("--data", overrides.data, "folder of its tables");
-    app.add_option("--config", overrides.config, "TOML file with further settings");
+    app.add_option("--listen", overrides.listen, "where to serve (default [::]:8080, IPv4 too)")
+        ->type_name("ADDRESS:PORT");
+    app.add_option("--data", overrides.data,
+                   "folder of its tables (default " + tracker::default_data() + ")")
+        ->type_name("DIR");
+    app.add_option("--config", overrides.config, "TOML file with these and further settings")
+        ->type_name("FILE");
+    app.footer("Settings: " + tracker::known_keys() +
+               ".\nIn the environment: SWARMFS_TRACKER_LISTEN, and so on; "
+               "SWARMFS_TRACKER_CONFIG for the file.\n"
+               "SIGTERM ends it once requests under way are answered; SIGHUP logs what it holds.");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? EX_OK : EX_USAGE;
+        if (error.get_exit_code() == 0) {
+            return app.exit(error);
+        }
+        std::fprintf(stderr, "swarmfs-tracker: %s; --help lists the options\n",
+                     printable(error.what()).c_str());
+        return EX_USAGE;
     }
     return run(overrides);
 }
