@@ -1,5 +1,7 @@
 #include "engine/protocol/json_fields.hpp"
 
+#include <unordered_set>
+
 namespace swarmfs::protocol {
 
 using nlohmann::json;
@@ -72,7 +74,19 @@ JsonFields::JsonFields(std::string_view text, std::size_t bytes_max, int depth_m
         fail("the JSON is nested too deeply or has too many values");
         return;
     }
-    parsed_ = json::parse(text, nullptr, false);
+    std::unordered_set<std::string> names;
+    bool twice = false;
+    const json::parser_callback_t note_names = [&](int depth, json::parse_event_t event,
+                                                   json& value) {
+        twice = twice || (event == json::parse_event_t::key && depth == 1 &&
+                          !names.insert(value.get_ref<const std::string&>()).second);
+        return true;
+    };
+    parsed_ = json::parse(text, note_names, false);
+    if (twice) {
+        fail("a field is said twice");
+        return;
+    }
     if (!parsed_.is_object()) {
         fail("a JSON object was expected");
         return;

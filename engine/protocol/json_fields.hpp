@@ -21,8 +21,8 @@ bool read_hex(std::string_view text, MutableByteSpan out);
 // remembered; whoever reads asks once, at the end.
 class JsonFields {
 public:
-    // Nesting deeper than `depth_max`, more values than any message has, or bytes that are no JSON,
-    // fail at once.
+    // Nesting deeper than `depth_max`, more values than any message has, a field that is said twice,
+    // or bytes that are no JSON, fail at once.
     JsonFields(std::string_view text, std::size_t bytes_max, int depth_max = 4);
     // An object inside another message.
     explicit JsonFields(const nlohmann::json& object);

@@ -24,9 +24,12 @@ const char* title_of(unsigned status) {
         case 409: return "Conflict";
         case 413: return "Too large";
         case 414: return "The path is too long";
+        case 417: return "The expectation cannot be met";
         case 429: return "Too many requests";
         case 431: return "The header is too large";
+        case 501: return "Unknown method";
         case 503: return "Not available now";
+        case 505: return "Unknown version of HTTP";
         case 507: return "The disk is full";
         default: return status < 500 ? "The request failed" : "The tracker failed";
     }

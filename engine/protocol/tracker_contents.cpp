@@ -102,6 +102,7 @@ private:
     bool in_hashes_ = false;
     bool has_hash_ = false;
     Field field_ = Field::other;
+    unsigned seen_ = 0;  // a bit for each known field of the content
     std::optional<std::uint64_t> chunks_;
     AnnouncedContent current_;
 };
@@ -118,6 +119,7 @@ bool AnnounceReader::open(Bracket bracket) {
         }
         open_content_ = true;
         has_hash_ = false;
+        seen_ = 0;
         chunks_.reset();
         current_ = AnnouncedContent{};
     } else if (at_field(Field::chunk_hashes) && bracket == Bracket::array) {
@@ -142,6 +144,11 @@ bool AnnounceReader::key(string_t& name) {
              : name == "chunk_hashes" ? Field::chunk_hashes
              : name == "token"        ? Field::token
                                       : Field::other;
+    const unsigned bit = 1U << static_cast<unsigned>(field_);
+    if (field_ != Field::other && (seen_ & bit) != 0) {
+        return fail("a field is said twice");
+    }
+    seen_ |= bit;
     return true;
 }
 

@@ -116,6 +116,7 @@ TEST_CASE("heartbeats are for those who have the token") {
     CHECK(beat(Registrant(2).id(), alice.token).code() == "unknown_peer");
     CHECK(beat(alice.id(), "short").status == 400);
     running.restart();
+    visitor.base = running.url();
     CHECK(beat(alice.id(), alice.token).status == 404);
 }
 
@@ -185,6 +186,49 @@ TEST_CASE("announced contents are listed, described, and their holders named") {
     CHECK(visitor.get("/api/files/" + any_root(9).hex() + "/peers").code() == "not_found");
     CHECK(visitor.get("/api/files/" + any_root(1).hex() + "?size=999").code() == "not_found");
     CHECK(visitor.get("/api/files?swarm=" + any_root(9).hex()).body["files"].empty());
+}
+
+TEST_CASE("answers have the fields that the document lists") {
+    RunningTracker running;
+    Visitor visitor(running.url());
+    Registrant alice(1);
+    const auto fields = [](const json& object) {
+        std::set<std::string> names;
+        for (const auto& [name, value] : object.items()) {
+            names.insert(name);
+        }
+        return names;
+    };
+    using Names = std::set<std::string>;
+    const auto entered =
+        visitor.send(Method::post, "/api/peers/register", protocol::encode(alice.registration()));
+    CHECK(fields(entered.body) == Names{"token", "addr", "heartbeat_seconds", "changes"});
+    alice.token = entered.body["token"];
+    const auto beaten =
+        visitor.post("/api/peers/heartbeat", {{"peer_id", alice.id()}, {"token", alice.token}});
+    CHECK(fields(beaten.body) == Names{"changes"});
+    json one = content_json(1);  // one content, or a list of them; the token in the body, too
+    one["token"] = alice.token;
+    CHECK(visitor.post("/api/files/announce", one).body == json{{"accepted", 1}});
+    CHECK(visitor.post("/api/files/announce", {content_json(2), content_json(3)}, alice.shown())
+              .body == json{{"accepted", 2}});
+
+    const Names summary{"file_hash", "name", "size", "chunk_size", "chunks", "seeders", "swarm"};
+    const auto page = visitor.get("/api/files?limit=1").body;
+    CHECK(fields(page) == Names{"files", "next"});
+    CHECK(fields(page["files"][0]) == summary);
+    Names detail = summary;
+    detail.insert({"merkle_root", "chunk_hashes_known", "chunk_hashes"});
+    const std::string path = "/api/files/" + any_root(1).hex();
+    CHECK(fields(visitor.get(path).body) == detail);
+    const Names peer{"peer_id", "addr", "addrs", "status", "last_seen"};
+    CHECK(fields(visitor.get(path + "/peers").body[0]) == peer);
+    const std::string swarm = "/api/swarms/" + alice.swarm.hex();
+    CHECK(fields(visitor.get(swarm + "/peers").body[0]) == peer);
+    CHECK(fields(visitor.get(swarm + "/changes").body) == Names{"vector", "messages", "refused"});
+    CHECK(fields(visitor.get("/health").body) == Names{"status"});
+    CHECK(fields(visitor.get("/nothing").body) ==
+          Names{"type", "title", "status", "code", "detail"});
 }
 
 TEST_CASE("chunk hashes are kept when they make the root, and come in pages") {

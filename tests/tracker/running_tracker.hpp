@@ -25,8 +25,8 @@ struct RunningTracker {
         start();
     }
 
-    void start(const std::string& listen = "127.0.0.1:0") {
-        settings_.listen = listen;
+    void start() {
+        settings_.listen = "127.0.0.1:0";
         settings_.data = data_;
         auto started = data_.empty() ? tracker::Tracker::start_on(tracker::make_memory_storage(),
                                                                   settings_, kTestClock)
@@ -34,11 +34,10 @@ struct RunningTracker {
         REQUIRE(started.ok());
         tracker = std::move(*started);
     }
-    // On the same port.
+    // On another port: the old one may have been given to somebody else meanwhile.
     void restart() {
-        const std::string listen = tracker->listening_on();
         tracker.reset();
-        start(listen);
+        start();
     }
     std::string url() const { return "http://127.0.0.1:" + std::to_string(tracker->port()); }
 
