@@ -38,6 +38,7 @@ class Client;
 namespace swarmfs::discovery {
 
 // Chosen by us.
+// Without anything moving; a slow line has longer (engine/http/client.hpp).
 inline constexpr Duration kTrackerAnswerWithin = std::chrono::seconds(15);
 inline constexpr Duration kTrackerRetryFirst = std::chrono::seconds(1);
 inline constexpr Duration kTrackerRetryMax = std::chrono::minutes(5);
