@@ -14,12 +14,15 @@
 
 namespace swarmfs::test {
 
-RawClient::RawClient(std::uint16_t port) {
+RawClient::RawClient(std::uint16_t port, int unread_bytes_max) {
     socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     SWARM_ASSERT(socket_ >= 0);
     const timeval patience{10, 0};
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    if (unread_bytes_max > 0) {
+        ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &unread_bytes_max, sizeof(unread_bytes_max));
+    }
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);

@@ -9,8 +9,9 @@ namespace swarmfs::test {
 
 class RawClient {
 public:
-    // Connects to 127.0.0.1. Every wait for the other end is bounded by 10 s.
-    explicit RawClient(std::uint16_t port);
+    // Connects to 127.0.0.1. Every wait for the other end is bounded by 10 s. The kernel keeps about
+    // `unread_bytes_max` for this end; 0: as many as it likes.
+    explicit RawClient(std::uint16_t port, int unread_bytes_max = 0);
     ~RawClient();
     RawClient(const RawClient&) = delete;
     RawClient& operator=(const RawClient&) = delete;

@@ -18,6 +18,8 @@ using swarmfs::test::status_of;
 namespace {
 
 constexpr std::size_t kBigBytes = 300'000;
+// Far below an answer, so that the server sees what is taken and what is not.
+constexpr int kUnreadBytes = 16 * 1024;
 
 // The machine's clocks, and what a test puts in front of them.
 class AdvancedClock final : public Clock {
@@ -129,7 +131,7 @@ TEST_CASE("answers that nobody takes are bounded, and given up when they are") {
     std::vector<std::unique_ptr<RawClient>> deaf;
     bool refused = false;
     for (int i = 0; i < 100 && !refused; ++i) {
-        deaf.push_back(std::make_unique<RawClient>(fixture.server->port()));
+        deaf.push_back(std::make_unique<RawClient>(fixture.server->port(), kUnreadBytes));
         deaf.back()->send(kBig + kBig + kBig);
         refused = status_of(fixture.ask(kBig)) == 503;
         CHECK(fixture.server->counts().answer_bytes <= 2'000'000);
@@ -146,7 +148,7 @@ TEST_CASE("who does not take an answer makes room for who does") {
     Fixture fixture(std::move(options));
     std::vector<std::unique_ptr<RawClient>> deaf;
     for (std::size_t i = 0; i < 8; ++i) {
-        deaf.push_back(std::make_unique<RawClient>(fixture.server->port()));
+        deaf.push_back(std::make_unique<RawClient>(fixture.server->port(), kUnreadBytes));
         deaf.back()->send(kBig + kBig + kBig);
         REQUIRE(deaf.back()->send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n"));
     }
@@ -180,7 +182,7 @@ TEST_CASE("a body on a slow line has longer than the patience with one that stan
 TEST_CASE("an answer that is taken slowly is given the time, one that is not taken ends") {
     ServerOptions options;
     Fixture fixture(std::move(options));
-    RawClient slow(fixture.server->port());
+    RawClient slow(fixture.server->port(), kUnreadBytes);
     for (int i = 0; i < 10; ++i) {
         slow.send(kBig);
     }
@@ -188,7 +190,7 @@ TEST_CASE("an answer that is taken slowly is given the time, one that is not tak
         CHECK(body_of(slow.answer()).size() == kBigBytes);
         fixture.let_pass(20);
     }
-    RawClient deaf(fixture.server->port());
+    RawClient deaf(fixture.server->port(), kUnreadBytes);
     deaf.send(kBig + kBig + kBig);
     REQUIRE(fixture.until([&] { return fixture.server->counts().answer_bytes > 0; }));
     fixture.let_pass(31);

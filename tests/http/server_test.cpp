@@ -371,6 +371,7 @@ TEST_CASE("a reply may outlive its client and its server") {
 TEST_CASE("a flood of half-open connections does not keep an honest client out") {
     ServerOptions options;
     options.connections_per_address_max = 32;
+    options.threads = 1;  // each newcomer is entered before the next is accepted
     Fixture fixture(std::move(options));
     std::vector<std::unique_ptr<RawClient>> flood;
     for (int i = 0; i < 200; ++i) {
@@ -385,7 +386,9 @@ TEST_CASE("a flood of half-open connections does not keep an honest client out")
 }
 
 TEST_CASE("draining answers what is under way, closes the rest, and accepts no more") {
-    Fixture fixture;
+    ServerOptions options;
+    options.threads = 1;  // when the idle one is closed, the busy one knows
+    Fixture fixture(std::move(options));
     RawClient idle(fixture.server->port());
     idle.send("GET /hello HTTP/1.1\r\nHost: h\r\n\r\n");
     CHECK(status_of(idle.answer()) == 200);
