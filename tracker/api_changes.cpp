@@ -19,7 +19,7 @@ void answer(Reply reply, const Problem& problem) {
     reply(problem_response(problem));
 }
 
-void exchange(const ApiParts& parts, std::string_view swarm_text,
+void exchange(const ApiParts& parts, std::string_view swarm_text, const std::string& host,
               Result<protocol::ChangesRequest> asked, Reply reply) {
     auto swarm = id_of<SwarmId>(swarm_text, "the swarm's id");
     if (!swarm.ok()) {
@@ -32,7 +32,7 @@ void exchange(const ApiParts& parts, std::string_view swarm_text,
     }
     // A function that can be copied carries the one reply there is.
     auto shared = std::make_shared<Reply>(std::move(reply));
-    parts.changes.exchange(*swarm, std::move(*asked),
+    parts.changes.exchange(*swarm, std::move(*asked), host,
                            [shared](Outcome<protocol::ChangesAnswer> changes) {
                                (*shared)(changes.ok() ? Response::json(protocol::encode(*changes))
                                                       : problem_response(changes.problem()));
@@ -42,18 +42,20 @@ void exchange(const ApiParts& parts, std::string_view swarm_text,
 void exchange_of_body(const ApiParts& parts, const Request& request, Reply reply) {
     const std::string_view swarm = request.parameters[0];
     if (request.body.size() <= kParsedAtOnceBytes) {
-        exchange(parts, swarm, protocol::decode_changes_request(request.body), std::move(reply));
+        exchange(parts, swarm, std::string(request.host),
+                 protocol::decode_changes_request(request.body), std::move(reply));
         return;
     }
     struct Later {
         std::string swarm;
+        std::string host;
         std::string body;
         Reply reply;
     };
-    auto later = std::make_shared<Later>(
-        Later{std::string(swarm), std::string(request.body), std::move(reply)});
-    const bool taken = parts.changes.aside(request.body.size(), [parts, later] {
-        exchange(parts, later->swarm, protocol::decode_changes_request(later->body),
+    auto later = std::make_shared<Later>(Later{std::string(swarm), std::string(request.host),
+                                               std::string(request.body), std::move(reply)});
+    const bool taken = parts.changes.aside(later->host, request.body.size(), [parts, later] {
+        exchange(parts, later->swarm, later->host, protocol::decode_changes_request(later->body),
                  std::move(later->reply));
     });
     if (!taken) {
@@ -82,8 +84,8 @@ Result<protocol::ChangesRequest> request_of_query(std::string_view query_text) {
 void add_change_routes(http::Routes& routes, const ApiParts& parts) {
     routes.add_deferred(Method::get, "/api/swarms/{id}/changes", 0,
                         [parts](const Request& request, Reply reply) {
-                            exchange(parts, request.parameters[0], request_of_query(request.query),
-                                     std::move(reply));
+                            exchange(parts, request.parameters[0], std::string(request.host),
+                                     request_of_query(request.query), std::move(reply));
                         });
     routes.add_deferred(Method::post, "/api/swarms/{id}/changes", protocol::kChangesBodyBytesMax,
                         [parts](const Request& request, Reply reply) {

@@ -57,19 +57,19 @@ std::uint64_t Changes::moves_of(const SwarmId& swarm) const {
     return first_move_ + (found == moves_.end() ? 0 : found->second);
 }
 
-bool Changes::aside(std::size_t bytes, std::function<void()> work) {
-    if (aside_bytes_.fetch_add(bytes) + bytes > kAsideBytesMax) {
-        aside_bytes_.fetch_sub(bytes);
+bool Changes::aside(const std::string& host, std::size_t bytes, std::function<void()> work) {
+    if (!aside_bytes_.take(host, bytes)) {
         return false;
     }
-    asio::post(aside_->context(0), [this, bytes, work = std::move(work)] {
+    asio::post(aside_->context(0), [this, host, bytes, work = std::move(work)] {
         survive(work);
-        aside_bytes_.fetch_sub(bytes);
+        aside_bytes_.give_back(host, bytes);
     });
     return true;
 }
 
-void Changes::exchange(const SwarmId& swarm, protocol::ChangesRequest request, Answered answered) {
+void Changes::exchange(const SwarmId& swarm, protocol::ChangesRequest request,
+                       const std::string& host, Answered answered) {
     WireReader vector(request.vector);
     (void)catalog::read_vector(vector);
     if (!vector.finished()) {
@@ -97,7 +97,8 @@ void Changes::exchange(const SwarmId& swarm, protocol::ChangesRequest request, A
         }
         then_pull(std::move(asked), std::move(*result));
     };
-    const Result<> taken = committer_->submit(swarm, std::move(messages), std::move(committed));
+    const Result<> taken =
+        committer_->submit(swarm, std::move(messages), host, std::move(committed));
     if (!taken.ok()) {
         answered(problem_of(taken.error()));
     }

@@ -4,7 +4,6 @@
 // cursor names a sender kept here for a while, so losing it costs repetition and nothing else.
 // Thread: any. Answers come on threads of this object.
 
-#include <atomic>
 #include <functional>
 #include <list>
 #include <memory>
@@ -23,8 +22,8 @@ namespace swarmfs::tracker {
 // Chosen by us: a sender is a few KiB, and a member uses one at a time.
 inline constexpr std::size_t kSendersMax = 1024;
 inline constexpr Duration kSenderKept = std::chrono::minutes(2);
-// Bodies that wait to be parsed aside.
-inline constexpr std::size_t kAsideBytesMax = 32 * 1024 * 1024;
+// Bodies that wait to be parsed aside, of one host at most a ninth: one of the largest, and a little.
+inline constexpr std::size_t kAsideBytesMax = 128 * 1024 * 1024;
 
 class Changes {
 public:
@@ -35,11 +34,13 @@ public:
     // Finishes what was begun.
     ~Changes();
 
-    void exchange(const SwarmId& swarm, protocol::ChangesRequest request, Answered answered);
+    // `host`: who asks (Request::host).
+    void exchange(const SwarmId& swarm, protocol::ChangesRequest request, const std::string& host,
+                  Answered answered);
 
-    // Runs `work`, which holds so many bytes, on a thread that serves no sockets, one at a time.
-    // Returns: false when too much waits; it is not run then.
-    bool aside(std::size_t bytes, std::function<void()> work);
+    // Runs `work`, which holds so many bytes for `host`, on a thread that serves no sockets, one at
+    // a time.   Returns: false when too much waits; it is not run then.
+    bool aside(const std::string& host, std::size_t bytes, std::function<void()> work);
 
     // A number that changes when the swarm's catalog does.
     std::uint64_t moves_of(const SwarmId& swarm) const;
@@ -68,7 +69,7 @@ private:
     std::list<Kept> senders_;  // the oldest first
     std::unordered_map<SwarmId, std::uint64_t> moves_;
 
-    std::atomic<std::size_t> aside_bytes_{0};
+    http::MemoryBudget aside_bytes_{kAsideBytesMax};
     std::unique_ptr<async::IoThreads> aside_;
     std::unique_ptr<async::IoThreads> readers_;
     std::unique_ptr<Committer> committer_;

@@ -20,17 +20,17 @@ Committer::~Committer() {
     thread_.join();
 }
 
-Result<> Committer::submit(const SwarmId& swarm, std::vector<Bytes> messages, Done done) {
-    Job job{swarm, std::move(messages), 0, std::move(done), std::vector<Refused>{}};
+Result<> Committer::submit(const SwarmId& swarm, std::vector<Bytes> messages,
+                           const std::string& host, Done done) {
+    Job job{swarm, std::move(messages), 0, host, std::move(done), std::vector<Refused>{}};
     for (const Bytes& message : job.messages) {
         job.bytes += message.size();
     }
     {
         const std::lock_guard lock(mutex_);
-        if (stopping_ || waiting_bytes_ + job.bytes > kWaitingBytesMax) {
+        if (stopping_ || !waiting_bytes_.take(host, job.bytes)) {
             return caller_error(Code::busy, "too much waits to be written; try again");
         }
-        waiting_bytes_ += job.bytes;
         waiting_.push_back(std::move(job));
     }
     changed_.notify_all();
@@ -44,7 +44,7 @@ std::vector<Committer::Job> Committer::take_batch() {
     (void)changed_.wait_for(lock, kCompactEvery, [this] { return stopping_ || !waiting_.empty(); });
     while (!waiting_.empty() && bytes < kBatchBytesMax) {
         bytes += waiting_.front().bytes;
-        waiting_bytes_ -= waiting_.front().bytes;
+        waiting_bytes_.give_back(waiting_.front().host, waiting_.front().bytes);
         batch.push_back(std::move(waiting_.front()));
         waiting_.pop_front();
     }

@@ -19,13 +19,15 @@
 
 #include "engine/core/clock.hpp"
 #include "engine/core/ids.hpp"
+#include "engine/http/memory_budget.hpp"
 #include "tracker/catalog_store.hpp"
 #include "tracker/storage.hpp"
 
 namespace swarmfs::tracker {
 
 // Chosen by us.
-inline constexpr std::size_t kWaitingBytesMax = 64 * 1024 * 1024;  // beyond it: try again
+// That may wait, of one host at most a ninth: two of the largest exchanges. Beyond it: try again.
+inline constexpr std::size_t kWaitingBytesMax = 128 * 1024 * 1024;
 inline constexpr std::size_t kBatchBytesMax = 8 * 1024 * 1024;
 inline constexpr Duration kCompactEvery = std::chrono::minutes(1);
 
@@ -44,14 +46,17 @@ public:
     Committer(const Committer&) = delete;
     Committer& operator=(const Committer&) = delete;
 
-    // Errors: busy when too much waits; `done` is not called then.
-    Result<> submit(const SwarmId& swarm, std::vector<Bytes> messages, Done done);
+    // `host`: who brings them (Request::host).
+    // Errors: busy when too much waits, in all or of that host; `done` is not called then.
+    Result<> submit(const SwarmId& swarm, std::vector<Bytes> messages, const std::string& host,
+                    Done done);
 
 private:
     struct Job {
         SwarmId swarm;
         std::vector<Bytes> messages;
         std::size_t bytes = 0;
+        std::string host;
         Done done;
         Result<std::vector<Refused>> outcome;
     };
@@ -67,12 +72,12 @@ private:
     const Clock& clock_;
     const Moved moved_;
     const std::size_t swarms_max_;
+    http::MemoryBudget waiting_bytes_{kWaitingBytesMax};
     std::optional<SwarmId> compacted_;  // committer's thread only
 
     std::mutex mutex_;  // guards what follows
     std::condition_variable changed_;
     std::deque<Job> waiting_;
-    std::size_t waiting_bytes_ = 0;
     bool stopping_ = false;
 
     std::thread thread_;

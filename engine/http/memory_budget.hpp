@@ -4,7 +4,7 @@
 //      no less than sending it.
 //   2. One host takes at most an eighth of what it leaves to the others. So one alone has a ninth
 //      of it all, and when twenty have taken what they can, a tenth is left for the next.
-// Inside the room only. Thread: any.
+// For the server's own memory, and for what handlers keep (Request::host). Thread: any.
 
 #include <cstddef>
 #include <mutex>

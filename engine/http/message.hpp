@@ -30,6 +30,7 @@ struct Request {
     std::vector<std::string_view> parameters;  // what stood for the {…} of the route, in order
     std::vector<std::pair<std::string_view, std::string_view>> headers;
     std::string_view body;
+    std::string_view host;            // what caps count by: the address, or its /64 (IPv6)
     std::string_view remote_address;  // "192.0.2.7" or "2001:db8::7"; IPv4 in IPv6 is shown as IPv4
 
     // Returns: the value of the first header of that name.

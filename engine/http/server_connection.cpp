@@ -184,6 +184,7 @@ std::optional<ServerConnection::Next> ServerConnection::advance_header() {
 void ServerConnection::route() {
     Request& request = room_.request;
     request.remote_address = address_;
+    request.host = host_;
     const Routes::Found found =
         worker_.shared().routes.find(request.method, request.path, request.parameters);
     const bool whole = parser_->is_done();

@@ -81,7 +81,7 @@ std::vector<std::optional<Code>> push_together(GatedStorage& storage,
         storage, clock, [](const SwarmId&) {}, swarms_max);
     const auto push = [&](std::size_t i) {
         const auto taken =
-            committer.submit(swarms[i].id, publication_of(swarms[i], 50 + i),
+            committer.submit(swarms[i].id, publication_of(swarms[i], 50 + i), "host",
                              [&outcomes, i](const Result<std::vector<Refused>>& result) {
                                  if (!result.ok()) {
                                      outcomes[i] = result.error().code;
@@ -123,6 +123,29 @@ TEST_CASE("what one exchange breaks in a batch, the others do not suffer") {
     CHECK(outcomes[0] == std::nullopt);
     CHECK(outcomes[1] == Code::no_space);
     CHECK(outcomes[2] == std::nullopt);
+}
+
+TEST_CASE("one host cannot make all others wait") {
+    GatedStorage storage;
+    const ManualClock clock(kStartMs);
+    Committer committer(storage, clock, [](const SwarmId&) {});
+    const auto taken = [&](const std::string& host) {
+        std::vector<Bytes> messages(1);
+        messages[0].resize(1 << 20);
+        return committer
+            .submit(swarm_of(1).id, std::move(messages), host,
+                    [](const Result<std::vector<Refused>>& result) { CHECK(result.ok()); })
+            .ok();
+    };
+    CHECK(taken("flood"));
+    storage.wait_until_writing();
+    std::size_t megabytes = 0;
+    while (taken("flood")) {
+        REQUIRE(++megabytes < 20);
+    }
+    CHECK(megabytes >= 12);
+    CHECK(taken("honest"));
+    storage.open();
 }
 
 TEST_CASE("an empty swarm that was given nothing for a while yields to a new one") {
