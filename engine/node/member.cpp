@@ -42,6 +42,7 @@ Member::Member(const Common& common, Membership membership)
     publisher_ = std::make_unique<Publisher>(
         Publisher::Parts{tree_, membership_.swarm, common_.database, common_.contents, common_.disk,
                          store::Path(common_.home.file("staging")), jobs_, *swarm_,
+                         common_.clock,
                          [this](const ContentId& content, const std::string& name) {
                              content_arrived(content, name);
                          }},
@@ -201,9 +202,10 @@ void Member::publish_again_later() {
 
 // On a worker: a file may be busy with its bytes.
 void Member::publish_waiting() {
-    if (publisher_->waiting() > 0) {
-        jobs_.post([this] { publisher_->retry_waiting(); });
-    }
+    jobs_.post([this] {
+        publisher_->retry_waiting();
+        publisher_->publish_due();
+    });
 }
 
 // ---- finding and dialling peers ----

@@ -11,19 +11,35 @@ using store::SegmentFrom;
 OpenFile::OpenFile(store::InodeRecord opened, std::shared_ptr<store::StoredContent> content)
     : record(std::move(opened)),
       stored(std::move(content)),
-      inode_(record.inode),
-      size_(record.content.size),
-      mtime_ns_(record.mtime_ns) {}
+      inode_(record.inode) {}
 
-void OpenFile::staged_changed() {
-    changed_since_row = true;
-    size_ = staged->size();
-    mtime_ns_ = staged->row().mtime_ns;
+std::optional<OpenFile::Written> OpenFile::written() const {
+    const std::lock_guard lock(written_mutex_);
+    return written_;
 }
 
-void OpenFile::record_changed() {
-    size_ = record.content.size;
-    mtime_ns_ = record.mtime_ns;
+void OpenFile::staged_changed() {
+    changed_since_row = staged != nullptr;
+    const std::lock_guard lock(written_mutex_);
+    written_.reset();
+    if (staged) {
+        written_ = Written{staged->row().number, staged->size(), staged->staged_bytes(),
+                           staged->row().mtime_ns};
+    }
+}
+
+void OpenFile::claim(std::unique_lock<std::mutex>& lock) {
+    wait_until_unclaimed(lock);
+    claimed_ = true;
+}
+
+void OpenFile::unclaim() {
+    claimed_ = false;
+    unclaimed_.notify_all();
+}
+
+void OpenFile::wait_until_unclaimed(std::unique_lock<std::mutex>& lock) {
+    unclaimed_.wait(lock, [this] { return !claimed_; });
 }
 
 Result<OpenFile::ReadOutcome> OpenFile::read(std::uint64_t offset, MutableByteSpan out) {

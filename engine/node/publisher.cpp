@@ -17,11 +17,12 @@ Result<> Publisher::stage(OpenFile& file) {
     SWARM_CHECK(parts_.disk.remove(stale));
     SWARM_TRY(file.staged, store::StagedFile::create(parts_.disk, parts_.folder, number,
                                                      parts_.swarm_id, file.record));
+    file.staged_changed();
     return done();
 }
 
 Result<> Publisher::keep_row(OpenFile& file, store::Durability durability) {
-    if (!file.staged || file.unlinked ||
+    if (!file.staged || file.named != Named::yes ||
         (!file.changed_since_row && durability != store::Durability::power_loss)) {
         return done();
     }
@@ -52,8 +53,8 @@ void Publisher::discard(OpenFile& file) {
     forget_row(file);
     const store::Path path = file.staged->path();
     file.staged.reset();
-    (void)parts_.disk.remove(path)
-        .ok();  // a file without a row is removed at its number's next use
+    file.staged_changed();
+    (void)parts_.disk.remove(path).ok();  // one without a row is swept when the node starts
 }
 
 void Publisher::publish(std::shared_ptr<OpenFile> file) {
@@ -67,62 +68,120 @@ void Publisher::publish(std::shared_ptr<OpenFile> file) {
     parts_.jobs.post([this, file = std::move(file)] { run(file); });
 }
 
-void Publisher::run(const std::shared_ptr<OpenFile>& file) {
-    const std::unique_lock lock(file->mutex());
-    if (file->unlinked) {
-        if (file->handles == 0) {  // else the last one to close it discards it
-            discard(*file);
-        }
-    } else if (file->staged) {
-        auto complete = base_is_here(file);
-        if (complete.ok() && !*complete) {
-            return;  // it goes on when the base has arrived
-        }
-        auto committed = complete.ok() ? commit(*file) : Result<>(complete.error());
-        if (!committed.ok()) {
-            if (!std::exchange(file->delayed, true)) {
-                log_error("node", "\"" + printable(file->record.name) +
-                                      "\" cannot be published yet: " + committed.error().message);
+void Publisher::publish_after_sync(const std::shared_ptr<OpenFile>& file) {
+    Duration rest = kAfterSync;
+    {
+        const std::lock_guard lock(file->mutex());
+        rest = std::max(rest, file->publishing_took * kRestAfterPublishing);
+    }
+    const std::lock_guard lock(mutex_);
+    synced_.emplace(file, parts_.clock.now() + rest);  // the first sync counts
+}
+
+void Publisher::publish_due() {
+    std::vector<std::shared_ptr<OpenFile>> due;
+    {
+        const std::lock_guard lock(mutex_);
+        const TimePoint now = parts_.clock.now();
+        for (auto at = synced_.begin(); at != synced_.end();) {
+            if (at->second <= now) {
+                due.push_back(at->first);
+                at = synced_.erase(at);
+            } else {
+                ++at;
             }
-            put_off(file);
-            return;
-        }
-        file->delayed = false;
-    } else if (!file->record.dot) {
-        if (auto committed = commit(*file); !committed.ok()) {
-            log_error("node", "\"" + printable(file->record.name) +
-                                  "\" cannot be published: " + committed.error().message);
         }
     }
+    for (const std::shared_ptr<OpenFile>& file : due) {
+        if (file->written() && file->named == Named::yes) {
+            publish(file);
+        }
+    }
+}
+
+void Publisher::run(const std::shared_ptr<OpenFile>& file) {
+    std::unique_lock lock(file->mutex());
+    Result<> published = done();
+    if (file->named == Named::no) {
+        // The last one to close it discards it.
+    } else if (file->staged) {
+        std::optional<Missing> missing;
+        published = run_staged(file, lock, missing);
+        if (missing) {
+            lock.unlock();
+            fetch_base(file, *missing);  // it goes on when that has arrived
+            return;
+        }
+    } else if (!file->record.dot) {
+        published = commit(*file, std::nullopt);
+    }
+    if (!published.ok() && file->named != Named::no) {
+        if (!std::exchange(file->delayed, true)) {
+            log_error("node", "\"" + printable(file->record.name) +
+                                  "\" cannot be published yet: " + published.error().message);
+        }
+        put_off(file);
+        return;
+    }
+    file->delayed = false;
     file->publishing = false;
     finished(file);
 }
 
+// Requires: `lock` holds the file's mutex, and does so again on return. Sets `missing` when a part
+// of the base has to be fetched first.
+Result<> Publisher::run_staged(const std::shared_ptr<OpenFile>& file,
+                               std::unique_lock<std::mutex>& lock,
+                               std::optional<Missing>& missing) {
+    file->claim(lock);
+    lock.unlock();
+    const TimePoint began = parts_.clock.now();
+    auto prepared = prepare(*file);
+    lock.lock();
+    Result<> committed = done();
+    if (!prepared.ok()) {
+        committed = prepared.error();
+    } else if (prepared->missing) {
+        missing = prepared->missing;
+    } else {
+        committed = commit(*file, std::move(prepared->fresh));
+        file->publishing_took = parts_.clock.now() - began;
+    }
+    file->unclaim();
+    return committed;
+}
+
+// Requires: the file is claimed, by the caller.
+Result<Publisher::Prepared> Publisher::prepare(OpenFile& file) {
+    Prepared prepared;
+    SWARM_TRY(prepared.missing, missing_of_base(file));
+    if (!prepared.missing && file.staged->size() > 0) {
+        SWARM_TRY(prepared.fresh, parts_.contents.prepare_staged(*file.staged));
+    }
+    return prepared;
+}
+
 // The new version shows every byte of its base that was not written over, and nobody but this node
 // can serve it under its new name: so all of them are here before it is published.
-// Returns: false when a part has to come from others first; `run` is called again then.
-Result<bool> Publisher::base_is_here(const std::shared_ptr<OpenFile>& file) {
+// Returns: a part that has to come from others first.
+Result<std::optional<Missing>> Publisher::missing_of_base(OpenFile& file) {
     constexpr std::uint64_t kFetchAtOnce = 8 << 20;  // a whole base at once would crowd out readers
-    store::StagedFile& staged = *file->staged;
+    store::StagedFile& staged = *file.staged;
     for (const store::Segment& segment : staged.segments(0, staged.size())) {
         if (segment.from != store::SegmentFrom::base) {
             continue;
         }
         for (std::uint64_t at = segment.range.offset; at < segment.range.end();) {
             const std::uint64_t length = std::min(kFetchAtOnce, segment.range.end() - at);
-            if (!file->stored->has(at, length)) {
-                fetch_base(file, {file->stored->id(), {at, length}});
-                return false;
+            if (!file.stored->has(at, length)) {
+                return std::optional(Missing{file.stored->id(), {at, length}});
             }
             at += length;
         }
     }
     SWARM_TRY(const std::vector<store::Range> missing, parts_.contents.missing_for(staged));
-    if (missing.empty()) {
-        return true;
-    }
-    fetch_base(file, {staged.row().base, missing.front()});
-    return false;
+    return missing.empty() ? std::nullopt
+                           : std::optional(Missing{staged.row().base, missing.front()});
 }
 
 void Publisher::fetch_base(const std::shared_ptr<OpenFile>& file, const Missing& missing) {
@@ -166,24 +225,24 @@ std::size_t Publisher::waiting() const {
     return waiting_.size();
 }
 
-// Requires: the file's mutex is held, and nothing of its base is missing.
+// Requires: the file's mutex is held, and nothing of its base is missing; `fresh` is what is
+// staged, unless that is empty.
 // The content, the entry that names it and the end of its staging are one commit.
-Result<> Publisher::commit(OpenFile& file) {
-    std::optional<store::NewContent> fresh;
+Result<> Publisher::commit(OpenFile& file, std::optional<store::NewContent> fresh) {
     store::InodeRecord opened = file.record;
     std::int64_t mtime_ns = file.record.mtime_ns;
     if (file.staged) {
         opened = file.staged->row().opened;
         opened.dot = file.record.dot ? file.record.dot : opened.dot;
         mtime_ns = file.staged->row().mtime_ns;
-        if (file.staged->size() > 0) {
-            SWARM_TRY(fresh, parts_.contents.prepare_staged(*file.staged));
-        }
     }
     const ContentId content = fresh ? fresh->id() : ContentId{};
     store::InodeRecord published;
     auto committed = parts_.tree.change(
         [&](store::Namespace& names, KeyValueWriter& batch) -> Result<> {
+            if (file.named != Named::yes) {
+                return caller_error(Code::cancelled, "it has lost its name meanwhile");
+            }
             if (fresh) {
                 SWARM_CHECK(parts_.contents.record(batch, *fresh));
             }
@@ -193,28 +252,38 @@ Result<> Publisher::commit(OpenFile& file) {
             SWARM_TRY(published, names.publish_file(opened, content, mtime_ns));
             return done();
         },
-        Tree::Origin::volume);
+        // Nobody on a mount asked for it: blocks, times and conflicts are news to all of them.
+        Tree::Origin::elsewhere);
     if (!committed.ok()) {
         if (fresh) {
             parts_.contents.discard(*std::move(fresh));
         }
         return committed;
     }
+    ++published_count_;
     std::shared_ptr<store::StoredContent> stored;
     if (fresh) {
         SWARM_TRY(stored, parts_.contents.place(*std::move(fresh)));
     } else if (file.staged) {
-        (void)parts_.disk.remove(file.staged->path())
-            .ok();  // empty; removed at its number's next use
+        remove_empty(*file.staged);
     }
-    file.staged.reset();
     file.record = published;
     file.stored = std::move(stored);
-    file.record_changed();
+    file.staged.reset();
+    file.staged_changed();
     if (content.size > 0) {
         parts_.arrived(content, published.name);
     }
     return done();
+}
+
+// Removes the file of an empty version. Where somebody was told that a power loss cannot take what
+// was staged, the commit that forgets its row comes first; a row without a file counts as published.
+void Publisher::remove_empty(const store::StagedFile& staged) {
+    if (staged.sync_promised() && !parts_.database.sync().ok()) {
+        return;  // swept when the node starts
+    }
+    (void)parts_.disk.remove(staged.path()).ok();
 }
 
 void Publisher::finished(const std::shared_ptr<OpenFile>& file) {

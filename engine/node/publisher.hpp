@@ -5,14 +5,23 @@
 //                ─> hashed ─> one commit: the content is stored, an entry names it, nothing is
 //                staged
 //
-// A file that cannot be published now, since its base cannot be fetched or the disk is full, stays
-// staged and is tried again when a peer joins and every few seconds; its row in the Database brings
-// it back after a restart. Thread: any.
+//   1. While a file is hashed it is claimed (open_file.hpp): reading and `stat` go on, a writer
+//      waits. It is not claimed while its base is being fetched.
+//   2. A file that lost its name on this node meanwhile is not published: who takes the name says
+//      so in the batch that takes it, and the batch that publishes looks.
+//   3. A file that cannot be published now, since its base cannot be fetched or the disk is full,
+//      stays staged and is tried again when a peer joins and every few seconds; its row in the
+//      Database brings it back after a restart.
+//   4. A file that stays open is published some time after it was synced: a database would never
+//      reach anybody otherwise. One that is costly to publish waits in proportion.
+// Thread: any.
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
 
+#include "engine/core/clock.hpp"
 #include "engine/node/open_file.hpp"
 #include "engine/node/tree.hpp"
 #include "engine/node/workers.hpp"
@@ -22,6 +31,13 @@ namespace swarmfs::node {
 
 class Publisher {
 public:
+    // From the sync of an open file until it is published. Long enough for what a program writes
+    // in one go, short enough for somebody who waits for it.
+    static constexpr Duration kAfterSync = std::chrono::seconds(5);
+    // Of the time of this node's workers (and of the writers who wait for them), what publishing
+    // one open file again and again may take: a twentieth.
+    static constexpr int kRestAfterPublishing = 20;
+
     struct Parts {
         Tree& tree;
         SwarmId swarm_id;
@@ -31,6 +47,7 @@ public:
         store::Path folder;  // of staging files
         JobGroup& jobs;
         swarm::Swarm& swarm;
+        const Clock& clock;
         // A content is stored here since now, under that name.
         std::function<void(const ContentId&, const std::string&)> arrived;
     };
@@ -45,30 +62,51 @@ public:
     Result<> keep_row(OpenFile& file, store::Durability durability);
     // An unlinked file does not come back after a restart, though somebody has it open.
     void forget_row(OpenFile& file);
+    // Requires: nobody has claimed it, either.
     void discard(OpenFile& file);
 
     // Publishes what is staged, or the empty file that was created. One job at most runs for a
     // file.
     void publish(std::shared_ptr<OpenFile> file);
+    // The file was synced and stays open: rule 4.
+    void publish_after_sync(const std::shared_ptr<OpenFile>& file);
+    // Publishes the open files whose time has come.
+    void publish_due();
     // Tries those again that had to wait: for somebody who has their base, or for room on the disk.
     void retry_waiting();
+    // Files that wait for either.
     std::size_t waiting() const;
+
+    // Raised when a file was published, after the namespace has it and before written() forgets it:
+    // who reads both, and the number before and after, knows whether they fit.
+    std::uint64_t published_count() const { return published_count_; }
 
     // Files staged by an earlier run, as if they had just been closed.
     std::vector<std::shared_ptr<OpenFile>> recover();
 
 private:
+    struct Prepared {
+        std::optional<Missing> missing;  // has to come from others first
+        std::optional<store::NewContent> fresh;
+    };
+
     void run(const std::shared_ptr<OpenFile>& file);
-    Result<bool> base_is_here(const std::shared_ptr<OpenFile>& file);
-    Result<> commit(OpenFile& file);
+    Result<> run_staged(const std::shared_ptr<OpenFile>& file, std::unique_lock<std::mutex>& lock,
+                        std::optional<Missing>& missing);
+    Result<Prepared> prepare(OpenFile& file);
+    Result<std::optional<Missing>> missing_of_base(OpenFile& file);
+    Result<> commit(OpenFile& file, std::optional<store::NewContent> fresh);
+    void remove_empty(const store::StagedFile& staged);
     void fetch_base(const std::shared_ptr<OpenFile>& file, const Missing& missing);
     void put_off(const std::shared_ptr<OpenFile>& file);
     void finished(const std::shared_ptr<OpenFile>& file);
 
     const Parts parts_;
     const Published published_;
+    std::atomic<std::uint64_t> published_count_ = 0;
     mutable std::mutex mutex_;
-    std::set<std::shared_ptr<OpenFile>> waiting_;  // guarded by mutex_
+    std::set<std::shared_ptr<OpenFile>> waiting_;           // guarded by mutex_
+    std::map<std::shared_ptr<OpenFile>, TimePoint> synced_;  // guarded by mutex_; when to publish
 };
 
 }  // namespace swarmfs::node

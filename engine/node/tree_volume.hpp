@@ -2,11 +2,18 @@
 // The Volume of one joined swarm: names from the namespace, bytes from open files, what is missing
 // from the swarm.
 //
-// A read that misses is asked of the swarm and tried again on a worker when its leaves are stored;
-// nobody waits on a thread. Publishing happens on a worker after the last writer has gone.
+//   1. A read that misses is asked of the swarm and tried again on a worker when its leaves are
+//      stored; nobody waits on a thread.
+//   2. Publishing happens on a worker after the last writer has gone, or some time after a sync.
+//   3. There is one OpenFile for an inode. Whoever works with one counts as a use of it, from under
+//      files_mutex_ on; it goes when nobody does and nothing is left to publish.
+//   4. Taking a name marks the file in the very batch that takes it (Named in open_file.hpp).
+// The order of locks stands in open_file.hpp.
 
 #include <map>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "engine/node/open_file.hpp"
@@ -84,16 +91,40 @@ private:
         ReadDone done;
         swarm::ReadId asked = 0;
         bool cancelled = false;
+        std::optional<NodeId> likely;  // to have it
         unsigned tries = 0;
     };
+    // One use of an open file, beside those of its handles.
+    class Use {
+    public:
+        Use(TreeVolume& volume, std::shared_ptr<OpenFile> file)
+            : volume_(volume), file_(std::move(file)) {}
+        ~Use() { volume_.unuse(file_); }
+        Use(const Use&) = delete;
+        Use& operator=(const Use&) = delete;
+        OpenFile* operator->() const { return file_.get(); }
+        const std::shared_ptr<OpenFile>& file() const { return file_; }
 
-    Attributes shown(const store::InodeRecord& record) const;
+    private:
+        TreeVolume& volume_;
+        const std::shared_ptr<OpenFile> file_;
+    };
+    class Removal;
+
+    // `published` is Publisher::published_count() from before the record was read.
+    Attributes shown(store::InodeRecord record, std::uint64_t published) const;
     std::shared_ptr<OpenFile> opened(store::Inode inode) const;
-    Result<std::shared_ptr<OpenFile>> obtain(const store::InodeRecord& record);
+    // Counts one use. Errors: not_found, is_directory (it is no file).
+    Result<std::shared_ptr<OpenFile>> use(store::Inode inode);
+    std::shared_ptr<OpenFile> use_if_open(store::Inode inode);
+    void unuse(const std::shared_ptr<OpenFile>& file);
     FileHandle add_handle(std::shared_ptr<OpenFile> file, bool writes);
     Result<Handle> handle_of(FileHandle handle) const;
-    Result<> resize(const store::InodeRecord& record, std::uint64_t size);
-    void unlinked(store::Inode inode);
+    std::int64_t now_ns() const;
+    Result<Attributes> set_nameless(const std::shared_ptr<OpenFile>& file,
+                                    const AttributeChanges& changes);
+    Result<> resize(const std::shared_ptr<OpenFile>& file, std::uint64_t size);
+    void take_record(OpenFile& file);
     void close_if_idle(const std::shared_ptr<OpenFile>& file);
 
     void note_read(OpenFile& file, std::uint64_t offset, std::size_t length);
@@ -105,7 +136,8 @@ private:
     mutable std::mutex files_mutex_;
     std::unordered_map<store::Inode, std::shared_ptr<OpenFile>> files_;  // guarded by files_mutex_
     std::unordered_map<FileHandle, Handle> handles_;                     // guarded by files_mutex_
-    FileHandle next_handle_ = 1;                                         // guarded by files_mutex_
+    std::set<store::Inode> going_;  // whose names are being taken; guarded by files_mutex_
+    FileHandle next_handle_ = 1;    // guarded by files_mutex_
     std::mutex reads_mutex_;
     std::unordered_map<ReadTicket, PendingRead> reads_;  // guarded by reads_mutex_
     ReadTicket next_ticket_ = 1;                         // guarded by reads_mutex_

@@ -33,30 +33,56 @@ std::shared_ptr<OpenFile> TreeVolume::opened(store::Inode inode) const {
     return found == files_.end() ? nullptr : found->second;
 }
 
-Result<std::shared_ptr<OpenFile>> TreeVolume::obtain(const store::InodeRecord& record) {
-    if (auto file = opened(record.inode)) {
+// Where the file is not open yet, its record is read once more under the mutex: what was published
+// or removed before the last user let go of it is seen.
+Result<std::shared_ptr<OpenFile>> TreeVolume::use(store::Inode inode) {
+    for (;;) {
+        if (auto file = use_if_open(inode)) {
+            return file;
+        }
+        SWARM_TRY(const auto record, parts_.tree.view().names.find(inode));
+        if (record.kind != store::InodeKind::file) {
+            return caller_error(Code::is_directory, "it is no file");
+        }
+        std::shared_ptr<store::StoredContent> stored;
+        if (record.content.size > 0) {
+            SWARM_TRY(stored, parts_.contents.open(record.content));
+        }
+        const std::lock_guard lock(files_mutex_);
+        SWARM_TRY(const auto now, parts_.tree.view().names.find(inode));
+        if (files_.contains(inode) || now.content != record.content) {
+            continue;
+        }
+        auto file = std::make_shared<OpenFile>(now, std::move(stored));
+        file->named = going_.contains(inode) ? Named::going : Named::yes;
+        file->uses = 1;
+        files_.emplace(inode, file);
         return file;
     }
-    std::shared_ptr<store::StoredContent> stored;
-    if (record.content.size > 0) {
-        SWARM_TRY(stored, parts_.contents.open(record.content));
-    }
-    const std::lock_guard lock(files_mutex_);
-    auto& file = files_[record.inode];
-    if (!file) {
-        file = std::make_shared<OpenFile>(record, std::move(stored));
-    }
-    return file;
 }
 
-FileHandle TreeVolume::add_handle(std::shared_ptr<OpenFile> file, bool writes) {
-    {
-        const std::lock_guard lock(file->mutex());
-        ++file->handles;
-        file->writers += writes ? 1 : 0;
-    }
+std::shared_ptr<OpenFile> TreeVolume::use_if_open(store::Inode inode) {
     const std::lock_guard lock(files_mutex_);
-    files_[file->inode()] = file;  // it may have been let go of a moment ago
+    const auto found = files_.find(inode);
+    if (found == files_.end()) {
+        return nullptr;
+    }
+    ++found->second->uses;
+    return found->second;
+}
+
+void TreeVolume::unuse(const std::shared_ptr<OpenFile>& file) {
+    {
+        const std::lock_guard lock(files_mutex_);
+        --file->uses;
+    }
+    close_if_idle(file);
+}
+
+// Takes over one use of the file.
+FileHandle TreeVolume::add_handle(std::shared_ptr<OpenFile> file, bool writes) {
+    const std::lock_guard lock(files_mutex_);
+    file->writers += writes ? 1 : 0;
     handles_.emplace(next_handle_, Handle{std::move(file), writes});
     return next_handle_++;
 }
@@ -75,20 +101,17 @@ Result<Created> TreeVolume::create(Inode parent, std::string_view name, std::uin
             return done();
         },
         Tree::Origin::volume));
-    SWARM_TRY(auto file, obtain(record));
-    return Created{shown(record), add_handle(std::move(file), true)};
+    SWARM_TRY(auto file, use(record.inode));
+    const FileHandle handle = add_handle(std::move(file), true);
+    return Created{shown(record, parts_.publisher.published_count()), handle};
 }
 
 Result<FileHandle> TreeVolume::open(Inode inode, Access access) {
-    SWARM_TRY(const auto record, parts_.tree.view().names.find(inode));
-    if (record.kind != store::InodeKind::file) {
-        return caller_error(Code::is_directory, "it is no file");
-    }
     const bool writes = access != Access::read;
     if (writes && read_only()) {
         return caller_error(Code::read_only, "this node may only read in this swarm");
     }
-    SWARM_TRY(auto file, obtain(record));
+    SWARM_TRY(auto file, use(inode));
     return add_handle(std::move(file), writes);
 }
 
@@ -118,6 +141,12 @@ ReadTicket TreeVolume::read(FileHandle handle, std::uint64_t offset, std::size_t
     pending.deadline =
         deadline == Duration::zero() ? TimePoint::max() : parts_.clock.now() + deadline;
     pending.done = std::move(done);
+    {
+        const std::lock_guard lock(file.mutex());
+        if (file.record.dot) {
+            pending.likely = file.record.dot->author.node;
+        }
+    }
     ReadTicket ticket = 0;
     {
         const std::lock_guard lock(reads_mutex_);
@@ -152,9 +181,7 @@ void TreeVolume::fetch(ReadTicket ticket, const Missing& missing) {
     request.offset = missing.range.offset;
     request.length = missing.range.length;
     request.deadline = pending.deadline;
-    if (pending.file->record.dot) {
-        request.likely = pending.file->record.dot->author.node;
-    }
+    request.likely = pending.likely;
     // The callback runs on the engine thread and waits for this mutex: it finds `asked` set.
     pending.asked = parts_.swarm.read(std::move(request), [this, ticket](const Result<>& fetched) {
         if (!fetched.ok()) {
@@ -229,40 +256,37 @@ Result<std::size_t> TreeVolume::write(FileHandle handle, std::uint64_t offset, B
         return bad_handle();
     }
     OpenFile& file = *found.file;
-    const std::lock_guard lock(file.mutex());
+    std::unique_lock lock(file.mutex());
+    file.wait_until_unclaimed(lock);
     if (!file.staged) {
         SWARM_CHECK(parts_.publisher.stage(file));
     }
-    const auto now_ns = static_cast<std::int64_t>(parts_.clock.wall_ms()) * 1'000'000;
-    SWARM_CHECK(file.staged->write(offset, bytes, now_ns));
+    SWARM_CHECK(file.staged->write(offset, bytes, now_ns()));
     file.staged_changed();
     return bytes.size();
 }
 
-// Changes a file's length, open or not.
-Result<> TreeVolume::resize(const store::InodeRecord& record, std::uint64_t size) {
-    if (read_only()) {
-        return caller_error(Code::read_only, "this node may only read in this swarm");
-    }
-    SWARM_TRY(const auto file, obtain(record));
-    bool idle = false;
+// Changes a file's length, open or not. One that has that length, and nothing staged, stays as it
+// is. Requires: the caller uses the file.
+Result<> TreeVolume::resize(const std::shared_ptr<OpenFile>& file, std::uint64_t size) {
+    bool publish = false;
     {
-        const std::lock_guard lock(file->mutex());
-        if (file->size() == size) {
+        std::unique_lock lock(file->mutex());
+        file->wait_until_unclaimed(lock);
+        if (!file->staged && file->size() == size) {
             return done();
         }
         if (!file->staged) {
             SWARM_CHECK(parts_.publisher.stage(*file));
         }
-        const auto now_ns = static_cast<std::int64_t>(parts_.clock.wall_ms()) * 1'000'000;
-        SWARM_CHECK(file->staged->truncate(size, now_ns));
+        SWARM_CHECK(file->staged->truncate(size, now_ns()));
         file->staged_changed();
-        idle = file->writers == 0;
-        if (idle) {
+        publish = file->writers == 0 && file->named == Named::yes;
+        if (publish) {
             SWARM_CHECK(parts_.publisher.keep_row(*file, store::Durability::process_crash));
         }
     }
-    if (idle) {
+    if (publish) {
         parts_.publisher.publish(file);
     }
     return done();
@@ -274,25 +298,39 @@ Result<> TreeVolume::close_write(FileHandle handle) {
     return parts_.publisher.keep_row(*found.file, store::Durability::process_crash);
 }
 
+// Whoever syncs means the file, not what was written through this one handle.
 Result<> TreeVolume::sync(FileHandle handle) {
     SWARM_TRY(const Handle found, handle_of(handle));
-    {
-        const std::lock_guard lock(found.file->mutex());
-        if (found.file->staged) {
-            SWARM_CHECK(found.file->staged->sync());
-            return parts_.publisher.keep_row(*found.file, store::Durability::power_loss);
-        }
+    OpenFile& file = *found.file;
+    std::unique_lock lock(file.mutex());
+    file.claim(lock);
+    const std::shared_ptr<store::StoredContent> base = file.stored;
+    store::StagedFile* const staged = file.staged.get();
+    lock.unlock();
+    // What still shows of the base was perhaps published a moment ago, and is in no row yet.
+    Result<> synced = base ? base->sync() : done();
+    if (synced.ok() && staged != nullptr) {
+        synced = staged->sync();
     }
-    // It was published since it was written: its content first, then the entry that names it.
-    if (found.writes) {
-        SWARM_CHECK(parts_.contents.sync());
+    lock.lock();
+    if (synced.ok() && staged != nullptr) {
+        synced = parts_.publisher.keep_row(file, store::Durability::power_loss);
     }
-    return parts_.database.sync();
+    file.unclaim();
+    lock.unlock();
+    SWARM_CHECK(std::move(synced));
+    if (staged == nullptr) {
+        return parts_.database.sync();
+    }
+    if (file.named == Named::yes) {
+        parts_.publisher.publish_after_sync(found.file);
+    }
+    return done();
 }
 
 void TreeVolume::release(FileHandle handle) {
     std::shared_ptr<OpenFile> file;
-    bool writes = false;
+    bool last_writer = false;
     {
         const std::lock_guard lock(files_mutex_);
         const auto found = handles_.find(handle);
@@ -300,50 +338,42 @@ void TreeVolume::release(FileHandle handle) {
             return;
         }
         file = found->second.file;
-        writes = found->second.writes;
+        last_writer = found->second.writes && --file->writers == 0;
         handles_.erase(found);
     }
-    bool publish = false;
-    {
-        const std::lock_guard lock(file->mutex());
-        --file->handles;
-        file->writers -= writes ? 1 : 0;
+    if (last_writer && file->named != Named::no) {
+        std::unique_lock lock(file->mutex());
         const bool unpublished = file->staged || !file->record.dot;
-        publish = writes && file->writers == 0 && unpublished && !file->unlinked;
+        lock.unlock();
+        if (unpublished) {
+            parts_.publisher.publish(file);
+        }
     }
-    if (publish) {
-        parts_.publisher.publish(file);
-    } else {
-        close_if_idle(file);
-    }
+    unuse(file);
 }
 
-// Lets go of a file that nobody has open and that has nothing left to publish.
+// Lets go of a file that nobody uses and that has nothing left to publish. Who makes either true
+// calls this afterwards.
 void TreeVolume::close_if_idle(const std::shared_ptr<OpenFile>& file) {
-    const std::lock_guard files_lock(files_mutex_);
-    const std::lock_guard lock(file->mutex());
-    if (file->handles > 0 || file->publishing || (file->staged && !file->unlinked)) {
-        return;
-    }
-    if (file->staged) {
-        parts_.publisher.discard(*file);
-    }
-    const auto found = files_.find(file->inode());
-    if (found != files_.end() && found->second == file) {
-        files_.erase(found);
-        if (file->stored && !file->stored->complete()) {
-            parts_.swarm.end_reading(file->stored->id());
+    {
+        const std::lock_guard lock(files_mutex_);
+        const auto found = files_.find(file->inode());
+        if (found == files_.end() || found->second != file || file->uses > 0 || file->publishing ||
+            (file->written() && file->named != Named::no)) {
+            return;
         }
+        files_.erase(found);
+    }
+    // Nobody comes to it any more.
+    const std::lock_guard lock(file->mutex());
+    parts_.publisher.discard(*file);
+    if (file->stored && !file->stored->complete()) {
+        parts_.swarm.end_reading(file->stored->id());
     }
 }
 
 void TreeVolume::published(const std::shared_ptr<OpenFile>& file) {
-    bool again = false;
-    {
-        const std::lock_guard lock(file->mutex());
-        again = file->staged && file->writers == 0 && !file->unlinked;
-    }
-    if (again) {
+    if (file->written() && file->writers == 0 && file->named == Named::yes) {
         parts_.publisher.publish(file);  // it was written again meanwhile
     } else {
         close_if_idle(file);

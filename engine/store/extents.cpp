@@ -17,16 +17,21 @@ void Extents::add(std::uint64_t offset, std::uint64_t length) {
     while (at != ends_.end() && at->first <= end) {
         start = std::min(start, at->first);
         end = std::max(end, at->second);
+        bytes_ -= at->second - at->first;
         at = ends_.erase(at);
     }
     ends_.emplace(start, end);
+    bytes_ += end - start;
 }
 
 void Extents::cut(std::uint64_t size) {
-    auto at = ends_.lower_bound(size);
-    ends_.erase(at, ends_.end());
+    for (auto at = ends_.lower_bound(size); at != ends_.end();) {
+        bytes_ -= at->second - at->first;
+        at = ends_.erase(at);
+    }
     if (!ends_.empty()) {
         auto& last_end = std::prev(ends_.end())->second;
+        bytes_ -= last_end - std::min(last_end, size);
         last_end = std::min(last_end, size);
     }
 }

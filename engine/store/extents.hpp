@@ -32,9 +32,11 @@ public:
     std::vector<Piece> pieces(std::uint64_t offset, std::uint64_t length) const;
     std::vector<Range> all() const;
     std::size_t count() const { return ends_.size(); }
+    std::uint64_t bytes() const { return bytes_; }  // in all of them
 
 private:
     std::map<std::uint64_t, std::uint64_t> ends_;  // by start; never touching one another
+    std::uint64_t bytes_ = 0;
 };
 
 }  // namespace swarmfs::store

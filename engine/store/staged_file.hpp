@@ -59,6 +59,7 @@ public:
                                                        StagingRow row);
 
     std::uint64_t size() const { return row_.size; }
+    std::uint64_t staged_bytes() const { return extents_.bytes(); }
     const StagingRow& row() const { return row_; }
     const Path& path() const { return path_; }
 
