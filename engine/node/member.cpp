@@ -41,8 +41,7 @@ Member::Member(const Common& common, Membership membership)
     sync_.attach(swarm_.get());
     publisher_ = std::make_unique<Publisher>(
         Publisher::Parts{tree_, membership_.swarm, common_.database, common_.contents, common_.disk,
-                         store::Path(common_.home.file("staging")), jobs_, *swarm_,
-                         common_.clock,
+                         store::Path(common_.home.file("staging")), jobs_, *swarm_, common_.clock,
                          [this](const ContentId& content, const std::string& name) {
                              content_arrived(content, name);
                          }},

@@ -9,9 +9,7 @@ using store::Segment;
 using store::SegmentFrom;
 
 OpenFile::OpenFile(store::InodeRecord opened, std::shared_ptr<store::StoredContent> content)
-    : record(std::move(opened)),
-      stored(std::move(content)),
-      inode_(record.inode) {}
+    : record(std::move(opened)), stored(std::move(content)), inode_(record.inode) {}
 
 std::optional<OpenFile::Written> OpenFile::written() const {
     const std::lock_guard lock(written_mutex_);

@@ -105,7 +105,7 @@ private:
     const Published published_;
     std::atomic<std::uint64_t> published_count_ = 0;
     mutable std::mutex mutex_;
-    std::set<std::shared_ptr<OpenFile>> waiting_;           // guarded by mutex_
+    std::set<std::shared_ptr<OpenFile>> waiting_;            // guarded by mutex_
     std::map<std::shared_ptr<OpenFile>, TimePoint> synced_;  // guarded by mutex_; when to publish
 };
 

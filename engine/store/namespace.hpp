@@ -9,7 +9,10 @@
 //      same content. A version written here keeps its inode. Directories keep theirs.
 //   3. A file created here is known to nobody else until it is published with its first content.
 //   4. Local changes become entries at once (Replica::append_local); somebody else signs them soon.
-//   5. Changing a file that is shown as a conflict copy makes a real file of its name; removing it
+//   5. What comes, goes or moves here sets its directory's mtime, on this node alone: an entry of
+//      the directory for every file in it would be as many again, and would contradict whoever
+//      changes the directory meanwhile. What others do leaves the time they set, or carried, alone.
+//   6. Changing a file that is shown as a conflict copy makes a real file of its name; removing it
 //      settles the conflict in favour of what stands beside it.
 // Readers work on any KeyValueReader, writers inside one batch. Thread: as the map's.
 
@@ -57,7 +60,8 @@ private:
     const KeyValueReader& rows_;
 };
 
-// A name that shows something else than before.
+// A name that shows something else than before; or, without a name, an inode that keeps its names
+// and its bytes for whoever has it, and changed in its attributes alone.
 struct NameChange {
     Inode parent = 0;
     std::string name;
@@ -113,6 +117,8 @@ private:
     void write(const InodeRecord& record);
     void count(const InodeRecord& record, bool added);
     void note(const InodeRecord& record);
+    void note_attributes(Inode inode);
+    void touch(Inode directory);
 
     // namespace_local.cpp
     Result<InodeRecord> vacant(Inode parent, std::string_view name) const;

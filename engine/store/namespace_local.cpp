@@ -67,6 +67,7 @@ Result<InodeRecord> Namespace::make_directory(Inode parent, std::string_view nam
     entry.file = new_file_id();
     entry.mode = allowed(mode);
     entry.mtime_ns = now_.ns();
+    touch(parent);
     return append_and_show(entry);
 }
 
@@ -81,6 +82,7 @@ Result<InodeRecord> Namespace::make_symlink(Inode parent, std::string_view name,
     entry.target = std::string(target);
     entry.mode = 0777;
     entry.mtime_ns = now_.ns();
+    touch(parent);
     return append_and_show(entry);
 }
 
@@ -97,6 +99,7 @@ Result<InodeRecord> Namespace::create_file(Inode parent, std::string_view name,
     record = insert(record);
     rows_.put(unpublished_key(record.inode), {});
     note(record);
+    touch(parent);
     return record;
 }
 
@@ -254,11 +257,13 @@ Result<> Namespace::remove_file(Inode parent, std::string_view name) {
     }
     if (!record.dot) {
         drop(record);
+        touch(parent);
         prune(parent);
         return done();
     }
     SWARM_TRY(const std::string path, path_of(record));
     SWARM_CHECK(append_removal(record, path, {}));
+    touch(parent);
     update(replica_.take_touched());
     return done();
 }
@@ -273,10 +278,12 @@ Result<> Namespace::remove_directory(Inode parent, std::string_view name) {
     }
     if (!record.dot) {
         drop(record);
+        touch(parent);
         return done();
     }
     SWARM_TRY(const std::string path, path_of(record));
     SWARM_CHECK(append_removal(record, path, {}));
+    touch(parent);
     update(replica_.take_touched());
     return done();
 }
@@ -300,7 +307,7 @@ Result<InodeRecord> Namespace::set_attributes(Inode inode, std::optional<std::ui
         SWARM_CHECK(settle_conflict(before, path));
     }
     write(record);
-    note(record);
+    note_attributes(record.inode);
     update(replica_.take_touched());
     return record;
 }

@@ -86,6 +86,11 @@ Result<> Namespace::gather(const InodeRecord& record, const std::string& path,
 
 // Gives the record this name, in place of whatever has it.
 void Namespace::place(InodeRecord record, Inode parent, std::string_view name) {
+    if (record.parent == parent && record.name == name && child(parent, name) == record.inode) {
+        write(record);
+        note_attributes(record.inode);
+        return;
+    }
     if (child(record.parent, record.name) == record.inode) {
         rows_.erase(name_key(record.parent, record.name));
         note(record);
@@ -175,6 +180,8 @@ Result<> Namespace::rename(Inode parent, std::string_view name, Inode new_parent
         }
     }
     update(replica_.take_touched());
+    touch(parent);
+    touch(new_parent);
     prune(parent);
     return done();
 }

@@ -100,7 +100,7 @@ void Namespace::show(const std::string& path, const catalog::Version& version) {
     if (both_directories || same_content(*existing, fresh)) {
         fresh.inode = existing->inode;
         write(fresh);
-        note(fresh);
+        note_attributes(fresh.inode);
         return;
     }
     if (existing->kind == InodeKind::directory && has_children(existing->inode)) {
@@ -226,6 +226,19 @@ void Namespace::count(const InodeRecord& record, bool added) {
 
 void Namespace::note(const InodeRecord& record) {
     changes_.push_back({record.parent, record.name, record.inode});
+}
+
+void Namespace::note_attributes(Inode inode) {
+    changes_.push_back({0, "", inode});
+}
+
+// Something came or went in it by this node's doing.
+void Namespace::touch(Inode directory) {
+    if (auto record = find(directory); record.ok()) {
+        record->mtime_ns = record->ctime_ns = now_.ns();
+        write(*record);
+        note_attributes(directory);
+    }
 }
 
 std::vector<NameChange> Namespace::take_changes() {

@@ -96,6 +96,59 @@ TEST_CASE("new attributes of the same content keep the inode everywhere") {
     CHECK(p.bob.names().resolve("f")->mtime_ns == 77);
 }
 
+TEST_CASE("publishing a file that keeps its name changes its attributes alone") {
+    Swarm swarm;
+    Home home(swarm, 1);
+    const auto created = home.create("f");
+    REQUIRE(created.ok());
+    REQUIRE(home.publish(*created, 1).ok());
+    REQUIRE(home.changes.size() == 1);
+    CHECK(home.changes[0].name.empty());
+    CHECK(home.changes[0].inode == created->inode);
+}
+
+TEST_CASE("what comes, goes and moves sets the time of its directory, until one is given") {
+    Pair p;
+    const auto time_of = [](const Home& home, std::string_view path) {
+        return home.names().resolve(path)->mtime_ns;
+    };
+    const auto later = [&p] { return static_cast<std::int64_t>(++p.alice.now_ms) * 1'000'000; };
+    REQUIRE(p.alice.make_directory("d").ok());
+    REQUIRE(p.alice.make_directory("e").ok());
+
+    std::int64_t now = later();
+    const auto file = p.alice.create("d/f");
+    REQUIRE(file.ok());
+    CHECK(time_of(p.alice, "d") == now);
+    now = later();
+    REQUIRE(p.alice.make_directory("d/below").ok());
+    CHECK(time_of(p.alice, "d") == now);
+    now = later();
+    REQUIRE(p.alice.rename("d/f", "e/f").ok());
+    CHECK(time_of(p.alice, "d") == now);
+    CHECK(time_of(p.alice, "e") == now);
+    now = later();
+    REQUIRE(p.alice.remove("e/f").ok());
+    CHECK(time_of(p.alice, "e") == now);
+    now = later();
+    REQUIRE(p.alice.remove_directory("d/below").ok());
+    CHECK(time_of(p.alice, "d") == now);
+
+    // cp -a gives a directory its time after the last file was closed; it is published later.
+    const auto copied = p.alice.create("d/copied");
+    REQUIRE(copied.ok());
+    const Inode directory = p.alice.inode_at("d");
+    REQUIRE(p.alice.change([&](Namespace& n) { return n.set_attributes(directory, {}, 77); }).ok());
+    later();
+    REQUIRE(p.alice.publish(*copied, 1).ok());
+    CHECK(time_of(p.alice, "d") == 77);
+    p.exchange();
+    CHECK(time_of(p.bob, "d") == 77);
+    REQUIRE(p.bob.save("d/another", 2).ok());
+    p.exchange();
+    CHECK(time_of(p.alice, "d") == 77);
+}
+
 TEST_CASE("set-uid and set-gid do not travel") {
     Pair p;
     REQUIRE(p.alice.save("f", 1).ok());
