@@ -154,7 +154,7 @@ Result<FileStatus> FileSystem::change_status(Inode inode, const StatusChange& ch
     }
     const std::uint64_t before = changes_.load();
     SWARM_TRY(const Attributes attributes, volume_->set_attributes(inode, wanted));
-    tell_own({{0, "", inode}});
+    tell_own({{0, "", inode, wanted.size.has_value()}});
     FileStatus status = status_of(attributes);
     status.keep = keep_since(before);
     return status;
@@ -174,7 +174,9 @@ void FileSystem::on_changes(const std::vector<Change>& changes) {
             listings.push_back(change.parent);
         }
         if (change.inode != 0 && known_.contains(change.inode)) {
-            known_.suspect(change.inode);
+            if (change.content) {
+                known_.suspect(change.inode);
+            }
             inodes.push_back(change.inode);
         }
     }

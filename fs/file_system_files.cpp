@@ -52,7 +52,7 @@ Result<Opened> FileSystem::opened(node::FileHandle volume_handle, const Attribut
             volume_->release(volume_handle);
             return truncated.error();
         }
-        tell_own({{0, "", attributes.inode}});
+        tell_own({{0, "", attributes.inode, true}});
     }
     files_.add(handle, {attributes.inode, attributes.stored_bytes,
                         attributes.stored_bytes >= attributes.size});
@@ -66,7 +66,13 @@ node::ReadTicket FileSystem::read(OpenHandle handle, std::uint64_t offset, std::
 }
 
 Result<std::size_t> FileSystem::write(OpenHandle handle, std::uint64_t offset, ByteSpan bytes) {
-    return volume_->write(handle.volume_handle(), offset, bytes);
+    SWARM_TRY(const std::size_t written, volume_->write(handle.volume_handle(), offset, bytes));
+    if (own_) {
+        if (const auto file = files_.find(handle)) {
+            tell_own({{0, "", file->inode, true}});
+        }
+    }
+    return written;
 }
 
 Result<> FileSystem::flush(OpenHandle handle) {
@@ -81,7 +87,7 @@ Result<> FileSystem::flush(OpenHandle handle) {
 }
 
 Result<> FileSystem::sync(OpenHandle handle) {
-    return handle.writable() ? volume_->sync(handle.volume_handle()) : done();
+    return volume_->sync(handle.volume_handle());  // `sync FILE` opens it for reading
 }
 
 void FileSystem::release(OpenHandle handle) {
@@ -89,9 +95,9 @@ void FileSystem::release(OpenHandle handle) {
     if (!file) {
         return;
     }
-    volume_->release(handle.volume_handle());
-    // Reading may have brought bytes here, and publishing may have settled times; the kernel shows
-    // both (st_blocks, st_mtime) from what it keeps.
+    // Reading may have brought bytes here, and the kernel shows st_blocks from what it keeps. (What
+    // publishing settles, the volume tells.) Before the handle goes: who waits for that finds the
+    // notice posted.
     bool changed = handle.writable();
     if (!changed && !file->wholly_stored) {
         const auto now = volume_->attributes(file->inode);
@@ -100,6 +106,7 @@ void FileSystem::release(OpenHandle handle) {
     if (changed && known_.contains(file->inode)) {
         notices_.post({{NoticeKind::attributes, file->inode, ""}});
     }
+    volume_->release(handle.volume_handle());
 }
 
 void FileSystem::release_all() {

@@ -52,6 +52,7 @@ struct Change {
     Inode parent = 0;
     std::string name;
     Inode inode = 0;
+    bool content = false;  // the inode's bytes are others than before; only by a local writer
 };
 
 struct AttributeChanges {

@@ -167,7 +167,9 @@ TEST_CASE("pages stay cached across opens, until somebody else changed the inode
     at.volume->remote_write("a.txt", "x");
     const node::Inode inode = at.look_up(kRootInode, "a.txt");
     CHECK(at.files.open(inode, {})->keep_pages);
-    at.files.on_changes({{0, "", inode}});
+    at.files.on_changes({{0, "", inode}});  // chmod, touch, or a publication
+    CHECK(at.files.open(inode, {})->keep_pages);
+    at.files.on_changes({{0, "", inode, true}});
     CHECK_FALSE(at.files.open(inode, {})->keep_pages);
     CHECK(at.files.open(inode, {})->keep_pages);
 }
@@ -218,14 +220,14 @@ TEST_CASE("what is written is read back, and the volume hears of every close") {
     CHECK(at.volume->calls("sync") == 1);
 }
 
-TEST_CASE("closing a file that was only read asks nothing of the volume") {
+TEST_CASE("closing a file that was only read asks nothing of the volume, syncing it does") {
     Fixture at;
     at.volume->remote_write("a.txt", "x");
     const OpenHandle reader = at.open(at.look_up(kRootInode, "a.txt"), node::Access::read);
     CHECK(at.files.flush(reader).ok());
-    CHECK(at.files.sync(reader).ok());
     CHECK(at.volume->calls("close_write") == 0);
-    CHECK(at.volume->calls("sync") == 0);
+    CHECK(at.files.sync(reader).ok());
+    CHECK(at.volume->calls("sync") == 1);
     at.files.release(reader);
 }
 
@@ -325,4 +327,20 @@ TEST_CASE("other mounts of the volume hear what was changed through this one") {
     CHECK(at.files.remove_directory(kRootInode, "d").ok());
     CHECK(at.own.size() == 2);
     CHECK(made.ok());
+}
+
+TEST_CASE("other mounts of the volume hear of every write, and that the bytes are others") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "x");
+    const node::Inode inode = at.look_up(kRootInode, "a.txt");
+    const OpenHandle writer = at.open(inode, node::Access::write);
+    CHECK(at.files.write(writer, 0, as_bytes("y")).ok());
+    REQUIRE(at.own.size() == 1);
+    CHECK(at.own.back().inode == inode);
+    CHECK(at.own.back().content);
+    StatusChange mode;
+    mode.mode = 0600;
+    CHECK(at.files.change_status(inode, mode).ok());
+    CHECK_FALSE(at.own.back().content);
+    at.files.release(writer);
 }

@@ -161,13 +161,15 @@ TEST_CASE("df shows the disk that holds the swarm") {
     CHECK(::statvfs(at.directory.c_str(), &space) == 0);
     CHECK(space.f_blocks * space.f_frsize == (std::uint64_t{1} << 40));
     CHECK(space.f_namemax == 255);
+    CHECK(space.f_files == 0);  // else `df -i` shows it full: there are no inodes to run out of
+    CHECK(space.f_ffree == 0);
 }
 
-TEST_CASE("blocks count the bytes that are here") {
+TEST_CASE("blocks count the bytes that are here, and a file that is not empty has one at least") {
     Mounted at;
     at.volume->remote_write("big", std::string(1 << 20, 'b'));
     at.volume->set_stored("big", 0);
-    CHECK(status_of(at.path("big")).st_blocks == 0);
+    CHECK(status_of(at.path("big")).st_blocks == 1);
     const int opened = ::open(at.path("big").c_str(), O_RDONLY | O_CLOEXEC);
     char byte = 0;
     CHECK(::read(opened, &byte, 1) == 1);
@@ -176,6 +178,24 @@ TEST_CASE("blocks count the bytes that are here") {
     CHECK(at.volume->wait_until_no_handles());
     CHECK(at.told());
     CHECK(status_of(at.path("big")).st_blocks == 2048);
+}
+
+TEST_CASE("tar -S keeps the bytes of files that are not here yet") {
+    Mounted at;
+    at.volume->remote_write("far", std::string(100'000, 'f'));
+    at.volume->set_stored("far", 0);
+    CHECK(
+        shell("tar -S -C " + quoted(at.directory) + " -c far | tar -xO | tr -d f | wc -c").output ==
+        "0\n");
+}
+
+TEST_CASE("syncing a file through a descriptor that only reads reaches the volume") {
+    Mounted at;
+    at.volume->remote_write("f", "x");
+    CHECK(shell("sync " + quoted(at.path("f"))).code == 0);
+    CHECK(at.volume->calls("sync") == 1);
+    at.volume->fail_next("sync", disk_error(Code::io, "disk broken"));
+    CHECK(shell("sync " + quoted(at.path("f"))).code != 0);
 }
 
 TEST_CASE("twenty programs read at once") {

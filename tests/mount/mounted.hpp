@@ -22,7 +22,8 @@ public:
     ~Mounted();
 
     std::string path(const std::string& name) const { return directory + "/" + name; }
-    // Everything the volume told has been told to the kernel, within the promised 300 ms.
+    // Everything the volume told has been told to the kernel, within the promised 300 ms (ten
+    // times as long under sanitizers).
     bool told();
 
     TemporaryDirectory home;
