@@ -1,0 +1,110 @@
+#pragma once
+// The volume of one member without a network, on a disk whose reads the test can hold.
+
+#include <condition_variable>
+#include <mutex>
+
+#include "engine/catalog/grant.hpp"
+#include "engine/node/tree_volume.hpp"
+#include "tests/support/scratch_folder.hpp"
+
+namespace swarmfs::test {
+
+// Holds one read of a staging file until it is let go, and notes which files are synced.
+class HeldDisk final : public store::Disk {
+public:
+    void hold_next_read();
+    void wait_until_held();
+    void let_go();
+    std::size_t syncs_below(const std::string& folder) const;
+
+    Result<std::unique_ptr<store::File>> open(const store::Path& path, store::Open how) override;
+    Result<store::FileStatus> status(const store::Path& path) override {
+        return under_.status(path);
+    }
+    Result<> rename(const store::Path& from, const store::Path& to) override {
+        return under_.rename(from, to);
+    }
+    Result<> remove(const store::Path& path) override { return under_.remove(path); }
+    Result<> make_folder(const store::Path& path) override { return under_.make_folder(path); }
+    Result<> sync_folder(const store::Path& path) override { return under_.sync_folder(path); }
+    Result<std::vector<std::string>> list(const store::Path& folder) override {
+        return under_.list(folder);
+    }
+    Result<std::uint64_t> free_bytes(const store::Path& path) override {
+        return under_.free_bytes(path);
+    }
+    Result<> commit(lmdb::WriteTransaction& transaction) override {
+        return under_.commit(transaction);
+    }
+    Result<> sync_all(const store::Path&) override { return done(); }
+    std::string boot() override { return under_.boot(); }
+
+private:
+    friend class HeldFile;
+    enum class Hold : std::uint8_t { no, next, held };
+    void reading(const store::Path& path);
+    void synced(const store::Path& path);
+
+    store::SystemDisk under_;
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    Hold hold_ = Hold::no;             // guarded by mutex_
+    std::vector<store::Path> synced_;  // guarded by mutex_
+};
+
+// Nobody is there: what is asked is never answered.
+class NoSwarm final : public swarm::Swarm {
+public:
+    void adopt(std::unique_ptr<transport::SecureLink>, bool, std::string) override {}
+    void note_dialling(int) override {}
+    bool connected_to(const NodeId&) const override { return false; }
+    bool banned(const NodeId&) const override { return false; }
+    void block(const NodeId&) override {}
+    void unblock(const NodeId&) override {}
+    void send_hints(const NodeId&, std::vector<protocol::PeerHint>) override {}
+    swarm::ReadId read(swarm::ReadRequest, swarm::ReadDone) override { return 1; }
+    void cancel_read(swarm::ReadId) override {}
+    void note_read(const ContentId&, std::uint64_t, std::uint64_t) override {}
+    void end_reading(const ContentId&) override {}
+    swarm::FillId fill(swarm::FillRequest, swarm::FillProgressed) override { return 1; }
+    void cancel_fill(swarm::FillId) override {}
+    void content_arrived(const ContentId&) override {}
+    bool send_catalog(const NodeId&, swarm::CatalogFrame) override { return true; }
+    void broadcast_vector() override {}
+    std::vector<swarm::PeerStatistics> peers() override { return {}; }
+    std::vector<swarm::ContentSource> sources(const ContentId&) override { return {}; }
+    void close(std::function<void()> closed) override { closed(); }
+};
+
+struct LoneVolume {
+    LoneVolume();
+    ~LoneVolume();
+
+    node::Inode inode_of(const std::string& name);
+    // A file with that text, published.
+    node::Inode make_file(const std::string& name, const std::string& text);
+    node::FileHandle open_to_write(const std::string& name);
+    void write(node::FileHandle handle, std::uint64_t offset, const std::string& text);
+    void close(node::FileHandle handle);
+    std::string read(const std::string& name);
+    std::string read(node::FileHandle handle);
+    std::vector<std::string> names();
+    std::size_t staging_files();
+
+    ScratchFolder scratch;
+    HeldDisk disk;
+    ManualClock clock;
+    SeededDice dice{1};
+    std::unique_ptr<store::Database> database;
+    std::unique_ptr<store::ContentStore> contents;
+    std::unique_ptr<node::Identity> identity;
+    std::unique_ptr<node::Tree> tree;
+    node::Workers workers{2};
+    node::JobGroup jobs{workers};
+    NoSwarm swarm;
+    std::unique_ptr<node::Publisher> publisher;
+    std::shared_ptr<node::TreeVolume> volume;
+};
+
+}  // namespace swarmfs::test

@@ -1,0 +1,213 @@
+// Files of one member, written, published, removed and looked at in every order.
+#include <doctest/doctest.h>
+
+#include <thread>
+
+#include "tests/node/lone_volume.hpp"
+
+namespace swarmfs::node {
+namespace {
+
+using test::LoneVolume;
+using Names = std::vector<std::string>;
+
+const std::string kText(100'000, 'a');  // more than a small content
+
+}  // namespace
+
+TEST_CASE("a file that is removed while it is being published stays removed") {
+    LoneVolume at;
+    const auto created = at.volume->create(kRootInode, "f", 0644);
+    REQUIRE(created.ok());
+    at.write(created->handle, 0, kText);
+    at.disk.hold_next_read();
+    at.close(created->handle);
+    at.disk.wait_until_held();
+    CHECK(at.volume->remove_file(kRootInode, "f").ok());
+    at.disk.let_go();
+    at.jobs.drain();
+    CHECK(at.names().empty());
+    CHECK(at.staging_files() == 0);
+    CHECK(at.publisher->recover().empty());
+}
+
+TEST_CASE("what a file was while another is renamed over it does not come back") {
+    LoneVolume at;
+    at.make_file("x", "old");
+    at.make_file("new", "new");
+    const FileHandle handle = at.open_to_write("x");
+    at.write(handle, 0, kText);
+    at.disk.hold_next_read();
+    at.close(handle);
+    at.disk.wait_until_held();
+    CHECK(at.volume->rename(kRootInode, "new", kRootInode, "x", RenameRule::replace).ok());
+    at.disk.let_go();
+    at.jobs.drain();
+    CHECK(at.names() == Names{"x"});
+    CHECK(at.read("x") == "new");
+    CHECK(at.staging_files() == 0);
+}
+
+TEST_CASE("while a file is hashed everything goes on but a write to it, which waits and is kept") {
+    LoneVolume at;
+    const auto created = at.volume->create(kRootInode, "f", 0644);
+    REQUIRE(created.ok());
+    at.write(created->handle, 0, kText);
+    at.disk.hold_next_read();
+    at.close(created->handle);
+    at.disk.wait_until_held();
+
+    CHECK(at.volume->attributes(created->attributes.inode)->size == kText.size());
+    CHECK(at.read("f") == kText);
+    AttributeChanges times;
+    times.mtime_ns = 77;
+    CHECK(at.volume->set_attributes(created->attributes.inode, times).ok());
+    const FileHandle handle = at.open_to_write("f");
+    std::thread writer([&] { at.write(handle, kText.size(), "more"); });
+    at.disk.let_go();
+    writer.join();
+    at.close(handle);
+    at.jobs.drain();
+    CHECK(at.read("f") == kText + "more");
+    CHECK(at.staging_files() == 0);
+}
+
+TEST_CASE("a time that is set while the file is hashed is published with it") {
+    LoneVolume at;
+    const auto created = at.volume->create(kRootInode, "f", 0644);
+    REQUIRE(created.ok());
+    at.write(created->handle, 0, kText);
+    at.disk.hold_next_read();
+    at.close(created->handle);
+    at.disk.wait_until_held();
+    AttributeChanges times;
+    times.mtime_ns = 77;
+    CHECK(at.volume->set_attributes(created->attributes.inode, times).ok());
+    at.disk.let_go();
+    at.jobs.drain();
+    CHECK(at.tree->view().names.find(created->attributes.inode)->mtime_ns == 77);
+}
+
+TEST_CASE("an open file without a name can be cut and given a mode and a time, for itself alone") {
+    LoneVolume at;
+    const Inode inode = at.make_file("f", "still here");
+    const FileHandle handle = at.open_to_write("f");
+    CHECK(at.volume->remove_file(kRootInode, "f").ok());
+    AttributeChanges changes;
+    changes.size = 5;
+    changes.mode = 0600;
+    changes.mtime_ns = 77;
+    const auto changed = at.volume->set_attributes(inode, changes);
+    REQUIRE(changed.ok());
+    CHECK(changed->size == 5);
+    CHECK(changed->mode == 0600);
+    CHECK(changed->mtime_ns == 77);
+    CHECK(changed->links == 0);
+    CHECK(at.read(handle) == "still");
+    at.close(handle);
+    at.jobs.drain();
+    CHECK(at.names().empty());
+    CHECK(at.staging_files() == 0);
+    CHECK(at.volume->set_attributes(inode, changes).error().code == Code::not_found);
+}
+
+TEST_CASE("a publication is told as a change of attributes, and as nothing else") {
+    LoneVolume at;
+    std::vector<Change> heard;
+    const auto listener = at.volume->add_change_listener([&](const std::vector<Change>& changes) {
+        heard.insert(heard.end(), changes.begin(), changes.end());
+    });
+    const Inode inode = at.make_file("f", kText);
+    at.volume->remove_change_listener(listener);
+    REQUIRE(heard.size() == 1);
+    CHECK(heard[0].name.empty());
+    CHECK(heard[0].inode == inode);
+    CHECK_FALSE(heard[0].content);
+}
+
+TEST_CASE("an open file shows the time another member gives it") {
+    LoneVolume at;
+    const Inode inode = at.make_file("f", kText);
+    const FileHandle handle = at.open_to_write("f");
+    REQUIRE(at.tree
+                ->change(
+                    [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
+                        const auto set = names.set_attributes(inode, {}, 77);
+                        return set.ok() ? done() : Result<>(set.error());
+                    },
+                    Tree::Origin::elsewhere)
+                .ok());
+    CHECK(at.volume->attributes(inode)->mtime_ns == 77);
+    at.volume->release(handle);
+}
+
+TEST_CASE("giving a file the length it has sets its mtime") {
+    LoneVolume at;
+    const Inode inode = at.make_file("f", kText);
+    at.clock.advance(std::chrono::seconds(10));
+    AttributeChanges cut;
+    cut.size = kText.size();
+    REQUIRE(at.volume->set_attributes(inode, cut).ok());
+    at.jobs.drain();
+    CHECK(at.volume->attributes(inode)->mtime_ns ==
+          static_cast<std::int64_t>(at.clock.wall_ms()) * 1'000'000);
+    CHECK(at.read("f") == kText);
+}
+
+TEST_CASE("what is staged counts as stored") {
+    LoneVolume at;
+    const auto created = at.volume->create(kRootInode, "f", 0644);
+    REQUIRE(created.ok());
+    at.write(created->handle, 1'000'000, "at the end");
+    CHECK(at.volume->attributes(created->attributes.inode)->stored_bytes == 10);
+    at.close(created->handle);
+}
+
+TEST_CASE("fsync keeps what was published a moment ago below what is staged, and reads or not") {
+    LoneVolume at;
+    at.make_file("f", kText);
+    const FileHandle handle = at.open_to_write("f");
+    at.write(handle, kText.size(), "more");
+    CHECK(at.disk.syncs_below("content") == 0);
+    CHECK(at.volume->sync(handle).ok());
+    CHECK(at.disk.syncs_below("content") == 1);
+    CHECK(at.disk.syncs_below("staging") == 1);
+    at.close(handle);
+    at.jobs.drain();
+    const auto reader = at.volume->open(at.inode_of("f"), Access::read);
+    REQUIRE(reader.ok());
+    CHECK(at.volume->sync(*reader).ok());
+    CHECK(at.disk.syncs_below("content") == 2);
+    at.volume->release(*reader);
+}
+
+TEST_CASE("a file that stays open is published some time after it was synced") {
+    LoneVolume at;
+    const auto created = at.volume->create(kRootInode, "f", 0644);
+    REQUIRE(created.ok());
+    const auto published_size = [&] {
+        return at.tree->view().names.find(created->attributes.inode)->content.size;
+    };
+    at.write(created->handle, 0, "first");
+    REQUIRE(at.volume->sync(created->handle).ok());
+    at.publisher->publish_due();
+    at.jobs.drain();
+    CHECK(published_size() == 0);
+    at.clock.advance(Publisher::kAfterSync);
+    at.publisher->publish_due();
+    at.jobs.drain();
+    CHECK(published_size() == 5);
+
+    at.write(created->handle, 5, ", second");  // nobody asked for this one to be kept yet
+    at.clock.advance(Publisher::kAfterSync);
+    at.publisher->publish_due();
+    at.jobs.drain();
+    CHECK(published_size() == 5);
+    CHECK(at.read(created->handle) == "first, second");
+    at.close(created->handle);
+    at.jobs.drain();
+    CHECK(published_size() == 13);
+    CHECK(at.staging_files() == 0);
+}
+
+}  // namespace swarmfs::node
