@@ -2,10 +2,13 @@
 
 import errno
 import os
+import pathlib
+import shutil
 import statistics
+import subprocess
 import time
 
-from harness import SceneTest, wait_until
+from harness import PROGRAMS, SceneTest, needs_root, wait_until
 
 
 class FirstPath(SceneTest):
@@ -144,6 +147,33 @@ class FirstPath(SceneTest):
             wait_until(lambda: alice.status()["mounts"] == [], 20, f"alice knows of the {command}")
             alice.mount()
             self.assertEqual(alice.status()["mounts"], [str(alice.mounted)])
+
+    def test_mount_t_swarmfs_mounts_by_way_of_its_helper(self):
+        needs_root()
+        alice, = self.swarm("alice")
+        (alice.mounted / "kept").write_text("kept")
+        alice.unmount()
+        # An installed tree whose helper stands where mount(8) looks, as long as the test runs.
+        helper = pathlib.Path("/sbin/mount.swarmfs")
+        if helper.exists():
+            self.skipTest(f"{helper} is installed")
+        prefix = self.scene.root / "prefix"
+        for folder, program in (("sbin", pathlib.Path(PROGRAMS["swarmfsd"]).with_name("mount.swarmfs")),
+                                ("bin", PROGRAMS["swarmfs"])):
+            (prefix / folder).mkdir(parents=True)
+            shutil.copy2(program, prefix / folder)
+        helper.unlink(missing_ok=True)  # of a run that was killed
+        helper.symlink_to(prefix / "sbin/mount.swarmfs")
+        self.addCleanup(helper.unlink)
+        words = ["mount", "-t", "swarmfs", alice.swarm, alice.mounted, "-o", f"ro,home={alice.home}"]
+        done = subprocess.run(words, capture_output=True, text=True, env=self.scene.environment, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual((alice.mounted / "kept").read_text(), "kept")
+        with self.assertRaises(OSError) as refused:
+            (alice.mounted / "new").write_text("no")
+        self.assertEqual(refused.exception.errno, errno.EROFS)
+        subprocess.run(["umount", alice.mounted], check=True)
+        wait_until(lambda: alice.status()["mounts"] == [], 20, "alice knows of the umount")
 
     def test_leaving_takes_the_mount_away_and_forgets_the_swarm(self):
         alice, bob = self.swarm("alice", "bob")
