@@ -64,10 +64,8 @@ struct stat stat_of(const FileStatus& status) {
     out.st_size = static_cast<off_t>(attributes.size);
     // Bytes that are here, so that `du` shows what the swarm costs this disk; but never none, since
     // programs (tar -S, cp --sparse) take a file without blocks for one hole and do not read it.
-    out.st_blocks = static_cast<blkcnt_t>((attributes.stored_bytes + 511) / 512);
-    if (attributes.size > 0 && out.st_blocks == 0) {
-        out.st_blocks = 1;
-    }
+    const std::uint64_t here = std::max<std::uint64_t>(attributes.stored_bytes, out.st_size > 0);
+    out.st_blocks = static_cast<blkcnt_t>((here + 511) / 512);
     out.st_blksize = 128 * 1024;  // what programs then read at a time
     out.st_mtim = timespec_of(attributes.mtime_ns);
     out.st_atim = out.st_mtim;
@@ -240,10 +238,7 @@ void op_statfs(fuse_req_t request, fuse_ino_t) {
     out.f_blocks = space.total_bytes / kBlock;
     out.f_bfree = space.free_bytes / kBlock;
     out.f_bavail = out.f_bfree;
-    // No inode is ever short: both zero is how a file system without a fixed number says so.
-    out.f_files = 0;
-    out.f_ffree = 0;
-    out.f_namemax = 255;
+    out.f_namemax = 255;  // f_files and f_ffree stay 0, which says that inodes are not counted
     fuse_reply_statfs(request, &out);
 }
 
