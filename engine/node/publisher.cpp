@@ -238,6 +238,7 @@ Result<> Publisher::commit(OpenFile& file, std::optional<store::NewContent> fres
     }
     const ContentId content = fresh ? fresh->id() : ContentId{};
     store::InodeRecord published;
+    std::vector<store::NameChange> changes;
     auto committed = parts_.tree.change(
         [&](store::Namespace& names, KeyValueWriter& batch) -> Result<> {
             if (file.named != Named::yes) {
@@ -250,9 +251,9 @@ Result<> Publisher::commit(OpenFile& file, std::optional<store::NewContent> fres
                 batch.erase(store::staging_key(file.staged->row().number));
             }
             SWARM_TRY(published, names.publish_file(opened, content, mtime_ns));
+            changes = names.take_changes();
             return done();
         },
-        // Nobody on a mount asked for it: blocks, times and conflicts are news to all of them.
         Tree::Origin::elsewhere);
     if (!committed.ok()) {
         if (fresh) {
@@ -261,6 +262,20 @@ Result<> Publisher::commit(OpenFile& file, std::optional<store::NewContent> fres
         return committed;
     }
     ++published_count_;
+    auto placed = settle(file, std::move(fresh), published);
+    // Nobody on a mount asked for it, so blocks, times and conflicts are news to all of them; and
+    // whoever hears of it finds the content in its place.
+    parts_.tree.tell(changes);
+    SWARM_CHECK(std::move(placed));
+    if (content.size > 0) {
+        parts_.arrived(content, published.name);
+    }
+    return done();
+}
+
+// After the commit: what was staged becomes what is stored.
+Result<> Publisher::settle(OpenFile& file, std::optional<store::NewContent> fresh,
+                           const store::InodeRecord& published) {
     std::shared_ptr<store::StoredContent> stored;
     if (fresh) {
         SWARM_TRY(stored, parts_.contents.place(*std::move(fresh)));
@@ -271,9 +286,6 @@ Result<> Publisher::commit(OpenFile& file, std::optional<store::NewContent> fres
     file.stored = std::move(stored);
     file.staged.reset();
     file.staged_changed();
-    if (content.size > 0) {
-        parts_.arrived(content, published.name);
-    }
     return done();
 }
 

@@ -96,6 +96,8 @@ private:
     Result<Prepared> prepare(OpenFile& file);
     Result<std::optional<Missing>> missing_of_base(OpenFile& file);
     Result<> commit(OpenFile& file, std::optional<store::NewContent> fresh);
+    Result<> settle(OpenFile& file, std::optional<store::NewContent> fresh,
+                    const store::InodeRecord& published);
     void remove_empty(const store::StagedFile& staged);
     void fetch_base(const std::shared_ptr<OpenFile>& file, const Missing& missing);
     void put_off(const std::shared_ptr<OpenFile>& file);

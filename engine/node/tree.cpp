@@ -60,8 +60,8 @@ Result<> Tree::finish(Window& window, Origin origin, store::Durability durabilit
     const std::vector<store::NameChange> changes = window.names.take_changes();
     const bool unsealed = window.replica.unsealed() > 0;
     SWARM_CHECK(database_.commit(std::move(window.batch), durability));
-    if (!changes.empty()) {
-        tell(changes, origin);
+    if (!changes.empty() && origin != Origin::volume) {  // else whoever asked for it knows
+        tell(changes);
     }
     if (unsealed && on_unsealed_) {
         on_unsealed_();
@@ -166,10 +166,7 @@ void Tree::remove_listener(std::uint64_t number) {
     listeners_.erase(number);
 }
 
-void Tree::tell(const std::vector<store::NameChange>& changes, Origin origin) {
-    if (origin == Origin::volume) {
-        return;  // whoever asked for it knows
-    }
+void Tree::tell(const std::vector<store::NameChange>& changes) {
     const std::lock_guard lock(listeners_mutex_);
     for (const auto& [number, listener] : listeners_) {
         listener(changes);

@@ -72,6 +72,9 @@ public:
 
     std::uint64_t add_listener(Listener listener);
     void remove_listener(std::uint64_t number);
+    // For an act that took its changes (Namespace::take_changes) in order to tell of them later,
+    // when what they show can be used. Requires: they are committed.
+    void tell(const std::vector<store::NameChange>& changes);
     // Called after a local change was committed and waits to be signed. Quick; must not call back.
     void on_unsealed(std::function<void()> act) { on_unsealed_ = std::move(act); }
 
@@ -85,7 +88,6 @@ private:
     Result<bool> seal_in(Window& window);
     Result<bool> advance_in(Window& window);
     Result<> finish(Window& window, Origin origin, store::Durability durability);
-    void tell(const std::vector<store::NameChange>& changes, Origin origin);
 
     store::Database& database_;
     Identity& identity_;
