@@ -133,27 +133,56 @@ Result<std::string> TreeVolume::read_link(Inode inode) {
     return record.target;
 }
 
+Result<> TreeVolume::change(const std::vector<Name>& asked, const Tree::Act& act) {
+    std::vector<store::NameChange> changes;
+    const auto act_and_take = [&](store::Namespace& names, KeyValueWriter& batch) -> Result<> {
+        SWARM_CHECK(act(names, batch));
+        changes = names.take_changes();
+        return done();
+    };
+    SWARM_CHECK(parts_.tree.change(act_and_take, Tree::Origin::volume));
+    std::set<store::Inode> known;  // whose attributes the kernel asks for anew by itself
+    const auto is_asked = [&](const store::NameChange& one) {
+        return std::any_of(asked.begin(), asked.end(), [&](const Name& name) {
+            return name.parent == one.parent && name.name == one.name;
+        });
+    };
+    for (const Name& name : asked) {
+        known.insert(name.parent);
+    }
+    for (const store::NameChange& one : changes) {
+        if (is_asked(one)) {
+            known.insert(one.inode);
+        }
+    }
+    std::erase_if(changes, [&](const store::NameChange& one) {
+        return one.name.empty() ? known.contains(one.inode) : is_asked(one);
+    });
+    if (!changes.empty()) {
+        parts_.tree.tell(changes);
+    }
+    return done();
+}
+
 Result<Attributes> TreeVolume::make_directory(Inode parent, std::string_view name,
                                               std::uint32_t mode) {
     store::InodeRecord made;
-    SWARM_CHECK(parts_.tree.change(
-        [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
-            SWARM_TRY(made, names.make_directory(parent, name, static_cast<std::uint16_t>(mode)));
-            return done();
-        },
-        Tree::Origin::volume));
+    const auto make = [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
+        SWARM_TRY(made, names.make_directory(parent, name, static_cast<std::uint16_t>(mode)));
+        return done();
+    };
+    SWARM_CHECK(change({{parent, name}}, make));
     return shown(made, parts_.publisher.published_count());
 }
 
 Result<Attributes> TreeVolume::make_symlink(Inode parent, std::string_view name,
                                             std::string_view target) {
     store::InodeRecord made;
-    SWARM_CHECK(parts_.tree.change(
-        [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
-            SWARM_TRY(made, names.make_symlink(parent, name, target));
-            return done();
-        },
-        Tree::Origin::volume));
+    const auto make = [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
+        SWARM_TRY(made, names.make_symlink(parent, name, target));
+        return done();
+    };
+    SWARM_CHECK(change({{parent, name}}, make));
     return shown(made, parts_.publisher.published_count());
 }
 
@@ -224,15 +253,15 @@ Result<> TreeVolume::remove_file(Inode parent, std::string_view name) {
         removal.begin(record.inode, batch);
         return done();
     };
-    SWARM_CHECK(parts_.tree.change(remove, Tree::Origin::volume));
+    SWARM_CHECK(change({{parent, name}}, remove));
     removal.committed();
     return done();
 }
 
 Result<> TreeVolume::remove_directory(Inode parent, std::string_view name) {
-    return parts_.tree.change([&](store::Namespace& names,
-                                  KeyValueWriter&) { return names.remove_directory(parent, name); },
-                              Tree::Origin::volume);
+    return change({{parent, name}}, [&](store::Namespace& names, KeyValueWriter&) {
+        return names.remove_directory(parent, name);
+    });
 }
 
 Result<> TreeVolume::rename(Inode parent, std::string_view name, Inode new_parent,
@@ -248,7 +277,7 @@ Result<> TreeVolume::rename(Inode parent, std::string_view name, Inode new_paren
         }
         return done();
     };
-    SWARM_CHECK(parts_.tree.change(move, Tree::Origin::volume));
+    SWARM_CHECK(change({{parent, name}, {new_parent, new_name}}, move));
     replaced.committed();
     return done();
 }

@@ -118,6 +118,13 @@ private:
     Result<std::shared_ptr<OpenFile>> use(store::Inode inode);
     std::shared_ptr<OpenFile> use_if_open(store::Inode inode);
     void unuse(const std::shared_ptr<OpenFile>& file);
+    struct Name {
+        store::Inode parent = 0;
+        std::string_view name;
+    };
+    // A change of names that a mount asked for, which therefore knows of it. What else came of it
+    // (a conflict settled, a directory gone with the last of it) is told like news from elsewhere.
+    Result<> change(const std::vector<Name>& asked, const Tree::Act& act);
     FileHandle add_handle(std::shared_ptr<OpenFile> file, bool writes);
     Result<Handle> handle_of(FileHandle handle) const;
     std::int64_t now_ns() const;

@@ -95,12 +95,11 @@ Result<TreeVolume::Handle> TreeVolume::handle_of(FileHandle handle) const {
 
 Result<Created> TreeVolume::create(Inode parent, std::string_view name, std::uint32_t mode) {
     store::InodeRecord record;
-    SWARM_CHECK(parts_.tree.change(
-        [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
-            SWARM_TRY(record, names.create_file(parent, name, static_cast<std::uint16_t>(mode)));
-            return done();
-        },
-        Tree::Origin::volume));
+    const auto make = [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
+        SWARM_TRY(record, names.create_file(parent, name, static_cast<std::uint16_t>(mode)));
+        return done();
+    };
+    SWARM_CHECK(change({{parent, name}}, make));
     SWARM_TRY(auto file, use(record.inode));
     const FileHandle handle = add_handle(std::move(file), true);
     return Created{shown(record, parts_.publisher.published_count()), handle};

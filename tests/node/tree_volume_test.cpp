@@ -125,6 +125,33 @@ TEST_CASE("a publication is told as a change of attributes, and as nothing else"
     CHECK_FALSE(heard[0].content);
 }
 
+TEST_CASE("a directory that goes with the last file in it is told, the file itself is not") {
+    LoneVolume at;
+    catalog::Entry entry;
+    entry.kind = catalog::EntryKind::file;
+    entry.path = "d/f";
+    entry.mode = 0644;
+    const auto put = [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
+        const auto made = names.put_path(entry);
+        return made.ok() ? done() : Result<>(made.error());
+    };
+    REQUIRE(at.tree->change(put, Tree::Origin::elsewhere).ok());
+    const Inode directory = at.inode_of("d");
+    std::vector<Change> heard;
+    const auto listener = at.volume->add_change_listener([&](const std::vector<Change>& changes) {
+        heard.insert(heard.end(), changes.begin(), changes.end());
+    });
+    REQUIRE(at.volume->create(kRootInode, "other", 0644).ok());
+    REQUIRE(at.volume->make_directory(kRootInode, "e", 0755).ok());
+    CHECK(heard.empty());
+    REQUIRE(at.volume->remove_file(directory, "f").ok());
+    at.volume->remove_change_listener(listener);
+    REQUIRE(heard.size() == 1);
+    CHECK(heard[0].parent == kRootInode);
+    CHECK(heard[0].name == "d");
+    CHECK(heard[0].inode == directory);
+}
+
 TEST_CASE("an open file shows the time another member gives it") {
     LoneVolume at;
     const Inode inode = at.make_file("f", kText);
