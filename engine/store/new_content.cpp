@@ -61,10 +61,14 @@ Result<NewContent> ContentWriter::finish() {
         return fresh;
     }
     if (tree.shape().leaves() > 1) {
-        fresh.tree_ = shared_->incoming_path(".tree");
-        SWARM_TRY(const auto file, shared_->disk().open(fresh.tree_, Open::create_new));
+        const Path path = shared_->incoming_path(".tree");
+        SWARM_TRY(const auto file, shared_->disk().open(path, Open::create_new));
         TreeFileSink sink(*file, tree.id().size);
-        SWARM_CHECK(tree.write_to(sink));
+        if (auto written = tree.write_to(sink); !written) {
+            [[maybe_unused]] const auto removed = shared_->disk().remove(path);
+            return std::move(written).error();
+        }
+        fresh.tree_ = path;
     }
     fresh.data_ = path_;
     file_.reset();

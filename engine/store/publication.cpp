@@ -104,10 +104,36 @@ void Publication::need_leaf(std::uint64_t leaf, std::vector<Range>& missing) {
 
 Result<NewContent> Publication::prepare() {
     auto fresh = prepare_content();
-    if (fresh) {
-        fresh->sync_promised_ = staged_.sync_promised();
+    if (!fresh || !staged_.sync_promised()) {
+        return fresh;
+    }
+    fresh->sync_promised_ = true;
+    // What was filled in lies in the same leaves as what was promised: one is not proven without
+    // the other. A tree that leads beyond what is here cannot be made again from the bytes.
+    if (!fresh->known_ && size_ > kSmallBytesMax) {
+        Result<> synced = staged_.sync();
+        if (synced && !fresh->tree_.empty() && !fresh->masks_.complete()) {
+            synced = sync_tree(fresh->tree_);
+        }
+        if (!synced) {
+            forget_tree(*fresh);
+            return std::move(synced).error();
+        }
     }
     return fresh;
+}
+
+Result<> Publication::sync_tree(const Path& path) {
+    SWARM_TRY(const auto tree, shared_.disk().open(path, Open::write));
+    SWARM_CHECK(tree->sync());
+    return shared_.disk().sync_folder(path.parent_path());
+}
+
+// It will be made again by the next attempt, under another name.
+void Publication::forget_tree(const NewContent& fresh) {
+    if (!fresh.tree_.empty()) {
+        [[maybe_unused]] const auto removed = shared_.disk().remove(fresh.tree_);
+    }
 }
 
 Result<NewContent> Publication::prepare_content() {
@@ -162,8 +188,7 @@ Result<NewContent> Publication::prepare_whole() {
     SWARM_TRY(auto fresh, hash_into_new(shared_, size_, [this](std::uint64_t offset, auto out) {
                   return read(offset, out);
               }));
-    SWARM_CHECK(copy_unchanged(fresh));
-    return fresh;
+    return take_over(std::move(fresh));
 }
 
 Result<NewContent> Publication::prepare_over_base() {
@@ -174,12 +199,19 @@ Result<NewContent> Publication::prepare_over_base() {
     SWARM_TRY(const auto tree, shared_.disk().open(path, Open::create_new));
     auto id = write_tree(*tree);
     if (!id) {
-        SWARM_CHECK(shared_.disk().remove(path));
+        [[maybe_unused]] const auto removed = shared_.disk().remove(path);
         return std::move(id).error();
     }
     NewContent fresh(*id);
     fresh.tree_ = path;
-    SWARM_CHECK(copy_unchanged(fresh));
+    return take_over(std::move(fresh));
+}
+
+Result<NewContent> Publication::take_over(NewContent fresh) {
+    if (auto copied = copy_unchanged(fresh); !copied) {
+        forget_tree(fresh);
+        return std::move(copied).error();
+    }
     return fresh;
 }
 
@@ -265,7 +297,7 @@ Result<> Publication::copy_unchanged(NewContent& fresh) {
         }
     }
     SWARM_CHECK(copy());
-    SWARM_CHECK(staged_.extend());
+    SWARM_CHECK(staged_.make_whole());
     for (std::uint64_t chunk = 0; chunk < chunk_count(size_); ++chunk) {
         const std::uint64_t first = first_leaf(ChunkIndex(chunk)).value;
         std::uint16_t mask = 0;

@@ -37,6 +37,9 @@ private:
     Result<NewContent> prepare_small();
     Result<NewContent> prepare_whole();
     Result<NewContent> prepare_over_base();
+    Result<NewContent> take_over(NewContent fresh);
+    Result<> sync_tree(const Path& path);
+    void forget_tree(const NewContent& fresh);
     Result<ContentId> write_tree(File& tree);
     Result<> copy_tree(File& tree);
     Result<> copy_unchanged(NewContent& fresh);

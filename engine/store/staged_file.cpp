@@ -10,6 +10,8 @@ namespace swarmfs::store {
 namespace {
 
 constexpr std::uint8_t kRowVersion = 1;
+// Zeros written at once, where a file system cannot punch holes.
+constexpr std::uint64_t kZerosAtOnce = 1 << 20;
 
 Path file_of(const Path& folder, std::uint64_t number) {
     return folder / std::to_string(number);
@@ -164,6 +166,33 @@ Result<> StagedFile::read(std::uint64_t offset, MutableByteSpan out) const {
 Result<> StagedFile::fill(std::uint64_t offset, ByteSpan bytes) {
     SWARM_CHECK(file_->write_at(offset, bytes));
     extents_.add(offset, bytes.size());
+    return done();
+}
+
+Result<> StagedFile::make_whole() {
+    SWARM_CHECK(file_->truncate(row_.size));
+    for (const Segment& segment : segments(0, row_.size)) {
+        if (segment.from == SegmentFrom::zero) {
+            SWARM_CHECK(clear(segment.range));
+        }
+    }
+    return done();
+}
+
+Result<> StagedFile::clear(const Range& range) {
+    SWARM_TRY(std::uint64_t at, file_->next_data(range.offset));
+    if (at >= range.end()) {
+        return done();
+    }
+    if (auto punched = file_->punch(at, range.end() - at);
+        punched.ok() || punched.error().code != Code::unsupported) {
+        return punched;
+    }
+    while (at < range.end()) {
+        const Bytes zeros(static_cast<std::size_t>(std::min(kZerosAtOnce, range.end() - at)));
+        SWARM_CHECK(file_->write_at(at, zeros));
+        SWARM_TRY(at, file_->next_data(at + zeros.size()));
+    }
     return done();
 }
 

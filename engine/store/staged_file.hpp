@@ -81,10 +81,13 @@ public:
     bool sync_promised() const { return sync_promised_; }
     // The row that describes what is written now, for the Database.
     Bytes encoded_row() const;
-    // The file has exactly size() bytes, for hashing it whole.
-    Result<> extend() { return file_->truncate(row_.size); }
+    // The file has exactly size() bytes, and zeros wherever it reads as zeros: what a write left
+    // there that failed halfway, or that no row told of before a kill, is gone.
+    Result<> make_whole();
 
 private:
+    Result<> clear(const Range& range);
+
     StagedFile(Disk& disk, Path path, std::unique_ptr<File> file, StagingRow row)
         : disk_(disk), path_(std::move(path)), file_(std::move(file)), row_(std::move(row)) {}
 

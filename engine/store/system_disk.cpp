@@ -105,6 +105,19 @@ public:
         return failed("freeing a part of", path_);
     }
 
+    Result<std::uint64_t> next_data(std::uint64_t offset) const override {
+        const off_t found = ::lseek(descriptor_, static_cast<off_t>(offset), SEEK_DATA);
+        if (found >= 0) {
+            return static_cast<std::uint64_t>(found);
+        }
+        if (errno == ENXIO) {  // nothing but a hole from there to the end
+            SWARM_TRY(const FileStatus now, status());
+            return std::max(offset, now.size);
+        }
+        return errno == EINVAL || errno == EOPNOTSUPP ? Result<std::uint64_t>(offset)
+                                                      : failed("looking for bytes in", path_);
+    }
+
     Result<> copy_from(const File& source, std::uint64_t source_offset, std::uint64_t offset,
                        std::uint64_t length) override {
         auto from = static_cast<off_t>(source_offset);

@@ -364,3 +364,44 @@ TEST_CASE("a staged file whose sync was acknowledged survives power loss through
         home.close();
     }
 }
+
+TEST_CASE("synced bytes that share leaves with the version before survive power loss as well") {
+    for (std::uint64_t seed = 0; seed < 40; ++seed) {
+        CAPTURE(seed);
+        CrashDisk disk(Syncs::work);
+        Home home(disk);
+        SeededDice dice(seed);
+        home.open();
+        const Source base(random_bytes(3 * kChunkBytes, seed));
+        const bool whole = dice.below(2) == 0;
+        for (std::uint64_t chunk = 0; chunk < (whole ? 3 : 1); ++chunk) {
+            REQUIRE(base.give_chunk(*home.get(base.id()), ChunkIndex(chunk)).ok());
+        }
+        REQUIRE(home.contents->sync().ok());
+        const Path staging = home.folder / "staging";
+        REQUIRE(disk.make_folder(staging).ok());
+        InodeRecord opened;
+        opened.content = base.id();
+        auto made = StagedFile::create(disk, staging, 1, {}, opened);
+        REQUIRE(made.ok());
+        StagedFile& staged = **made;
+        const Bytes bytes = random_bytes(1000, seed + 1);
+        REQUIRE(staged.write(20'000, bytes, 1).ok());
+        REQUIRE(staged.sync().ok());
+        auto fresh = home.contents->prepare_staged(staged);
+        REQUIRE(fresh.ok());
+        const ContentId id = fresh->id();
+        Batch batch = home.database->begin();
+        REQUIRE(home.contents->record(batch, *fresh).ok());
+        REQUIRE(home.database->commit(std::move(batch), Durability::power_loss).ok());
+        REQUIRE(home.contents->place(std::move(*fresh)).ok());
+        disk.stop_everything();
+        home.close();
+        disk.lose_power(dice);
+        home.open();
+        const auto read = try_read(*home.get(id), 20'000, bytes.size());
+        REQUIRE_MESSAGE(read.ok(), (read ? "" : read.error().message));
+        CHECK(*read == bytes);
+        home.close();
+    }
+}

@@ -116,6 +116,9 @@ public:
         return disk_.strikes() ? Result<>(disk_.failure("punching"))
                                : under_->punch(offset, length);
     }
+    Result<std::uint64_t> next_data(std::uint64_t offset) const override {
+        return under_->next_data(offset);
+    }
     Result<> copy_from(const File& source, std::uint64_t source_offset, std::uint64_t offset,
                        std::uint64_t length) override {
         return disk_.strikes() ? Result<>(disk_.failure("copying"))

@@ -161,6 +161,102 @@ TEST_CASE("overwriting a file that is not here fetches at most the leaves at the
     CHECK(content->stored_bytes() == kLeafBytes);
 }
 
+TEST_CASE("bytes that no row tells of are zeros in the version that is published after a kill") {
+    SystemDisk disk;
+    Home home(disk);
+    home.open();
+    for (const std::uint64_t base_size : {std::uint64_t{0}, 3 * kChunkBytes + 77}) {
+        CAPTURE(base_size);
+        const Bytes bytes = random_bytes(base_size, 21);
+        Editing editing(home, base_size == 0 ? ContentId{} : home.write(bytes), bytes);
+        editing.write(0, random_bytes(100, 22));
+        editing.truncate(base_size + (1 << 20));
+        REQUIRE(editing.staged->sync().ok());
+        const auto row = decode_staging_row(editing.staged->encoded_row());
+        REQUIRE(row.has_value());
+        REQUIRE(editing.staged->write(base_size + 300'000, random_bytes(400'000, 23), 1).ok());
+        editing.staged.reset();
+        auto again = StagedFile::recover(disk, home.folder / "staging", *row);
+        REQUIRE(again.ok());
+        editing.staged = std::move(*again);
+        const ContentId id = editing.publish();
+        CHECK(id == tree_of(editing.twin).id());
+        CHECK(holds(*home.get(id), editing.twin));
+        home.open();
+        CHECK(holds(*home.get(id), editing.twin));
+    }
+}
+
+TEST_CASE("what a write that failed halfway left behind is zeros when the file grows past it") {
+    FaultyDisk disk;
+    Home home(disk);
+    home.open();
+    Editing editing(home, ContentId{}, {});
+    editing.write(0, random_bytes(5000, 31));
+    disk.fail_at(0, Fault::short_write, false);
+    CHECK(editing.staged->write(20'000, random_bytes(300'000, 32), 1).error().code ==
+          Code::no_space);
+    disk.heal();
+    editing.truncate(900'000);
+    const ContentId id = editing.publish();
+    CHECK(id == tree_of(editing.twin).id());
+    CHECK(holds(*home.get(id), editing.twin));
+}
+
+TEST_CASE("a version that could not be made for lack of room leaves no tree behind") {
+    FaultyDisk disk;
+    Home home(disk);
+    home.open();
+    const Bytes bytes = random_bytes(700'000, 41);
+    const ContentId base = home.write(bytes);
+    const auto left = [&] {
+        const auto names = disk.list(home.folder / "content" / "incoming");
+        REQUIRE(names.ok());
+        return names->size();
+    };
+    Editing part(home, base, bytes);
+    part.write(300'000, random_bytes(10, 42));
+    Editing whole(home, base, bytes);
+    whole.write(0, random_bytes(bytes.size(), 43));
+    int failed = 0;
+    for (Editing* editing : {&part, &whole}) {
+        for (std::uint64_t call = 0;; ++call) {
+            REQUIRE(call < 100);
+            disk.fail_at(call, Fault::short_write, false);
+            auto fresh = home.contents->prepare_staged(*editing->staged);
+            const bool met = disk.met();
+            disk.heal();
+            if (fresh) {
+                home.contents->discard(std::move(*fresh));
+            }
+            CHECK(left() == 0);
+            if (!met) {
+                break;
+            }
+            failed += fresh ? 0 : 1;
+        }
+    }
+    CHECK(failed > 4);
+    for (std::uint64_t call = 0;; ++call) {
+        REQUIRE(call < 100);
+        {
+            auto writer = home.contents->begin_writer();
+            REQUIRE(writer.append(bytes).ok());
+            disk.fail_at(call, Fault::short_write, false);
+            auto fresh = writer.finish();
+            const bool met = disk.met();
+            disk.heal();
+            if (fresh) {
+                home.contents->discard(std::move(*fresh));
+            }
+            if (!met) {
+                break;
+            }
+        }
+        CHECK(left() == 0);
+    }
+}
+
 TEST_CASE("a version that changed nothing is the version it was") {
     SystemDisk disk;
     Home home(disk);
