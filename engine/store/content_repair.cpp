@@ -5,7 +5,7 @@
 
 namespace swarmfs::store {
 
-Result<> ContentRepair::settle() {
+Result<> ContentRepair::settle(Claim claim) {
     content_.data_.forget();
     content_.tree_.forget();
     content_.place_.forget();
@@ -15,13 +15,16 @@ Result<> ContentRepair::settle() {
         claimed = content_.masks_;
     }
     LeafMasks proven(content_.id_.size);
-    auto bytes = content_.in_place() ? content_.place_file() : content_.data_file(Open::read);
+    auto bytes = content_.bytes_file();
     if (!bytes) {
         const Code code = bytes.error().code;
-        if (code != Code::not_found && code != Code::corrupt) {
+        if (code != Code::not_found && code != Code::corrupt && code != Code::io) {
             return std::move(bytes).error();
         }
-        keep(std::move(proven));
+        if (code == Code::io) {
+            content_.shared_.note_repair(bytes.error().message);
+        }
+        keep(std::move(proven), claim);
         return done();
     }
     bool tree_holds = true;
@@ -37,8 +40,17 @@ Result<> ContentRepair::settle() {
             proven.add_all();
         }
     }
-    keep(std::move(proven));
+    keep(std::move(proven), claim);
     return done();
+}
+
+bool ContentRepair::mend_tree() {
+    const auto bytes = content_.bytes_file();
+    if (!bytes) {
+        return false;
+    }
+    const auto built = build_tree(**bytes);
+    return built && *built;
 }
 
 bool ContentRepair::check_chunk(const File& bytes, ChunkIndex chunk, std::uint16_t claimed,
@@ -55,12 +67,21 @@ bool ContentRepair::check_chunk(const File& bytes, ChunkIndex chunk, std::uint16
     }
     Bytes buffer(static_cast<std::size_t>(chunk_bytes(size, chunk)));
     const auto got = bytes.read_at(chunk.value * kChunkBytes, buffer);
-    const std::size_t there = got ? *got : 0;
+    const std::size_t there = got ? *got : buffer.size();
     for (unsigned leaf = 0; leaf < hashes->count; ++leaf) {
         const std::size_t begin = leaf * kLeafBytes;
         const auto length = static_cast<std::size_t>(leaf_bytes(size, first_leaf(chunk) + leaf));
-        if ((claimed >> leaf & 1) != 0 && begin + length <= there &&
-            content::leaf_matches(*hashes, leaf, ByteSpan(buffer).subspan(begin, length))) {
+        if ((claimed >> leaf & 1) == 0 || begin + length > there) {
+            continue;
+        }
+        if (!got) {  // one unreadable sector costs its own leaf
+            const auto alone = bytes.read_at(chunk.value * kChunkBytes + begin,
+                                             MutableByteSpan(buffer).subspan(begin, length));
+            if (!alone || *alone < length) {
+                continue;
+            }
+        }
+        if (content::leaf_matches(*hashes, leaf, ByteSpan(buffer).subspan(begin, length))) {
             proven.add(chunk, static_cast<std::uint16_t>(1U << leaf));
         }
     }
@@ -81,14 +102,17 @@ Result<bool> ContentRepair::build_tree(const File& bytes) {
         content_.tree_.forget();
         return true;
     }
-    SWARM_CHECK(shared.disk().remove(path));
-    if (!found && found.error().code != Code::try_again) {
-        return found.error();
+    [[maybe_unused]] const auto removed = shared.disk().remove(path);
+    if (!found && found.error().code == Code::no_space) {
+        return found.error();  // nothing was said about the bytes: they are not to be dropped
+    }
+    if (!found) {
+        shared.note_repair(found.error().message);
     }
     return false;
 }
 
-void ContentRepair::keep(LeafMasks proven) {
+void ContentRepair::keep(LeafMasks proven, Claim claim) {
     std::uint64_t dropped = 0;
     {
         const std::lock_guard lock(content_.mutex_);
@@ -102,8 +126,9 @@ void ContentRepair::keep(LeafMasks proven) {
         content_.masks_ = std::move(proven);
         content_.masks_.change_all();
         content_.checked_ = content_.masks_;
+        content_.recent_.reset();
     }
-    if (dropped > 0) {
+    if (dropped > 0 && claim == Claim::recorded) {
         content_.shared_.note_repair(file_stem(content_.id_) + ": dropped " +
                                      std::to_string(dropped) +
                                      " bytes that did not match their hashes");

@@ -17,15 +17,22 @@ public:
     explicit ContentRepair(StoredContent& content) : content_(content) {}
 
     // Takes what the masks say for a claim and keeps what is true of it; reports what it dropped.
-    // Errors: io, no_space.
-    Result<> settle();
+    // What cannot be read is not proven, like what does not match.
+    // Errors: no_space; what keeps a file from being opened although it may be as good as ever.
+    enum class Claim {
+        recorded,  // what is dropped was stored once, and is reported
+        guessed,   // from what the files look like
+    };
+    Result<> settle(Claim claim = Claim::recorded);
+    // Rule 3 alone. Returns: whether the tree file is right now.
+    bool mend_tree();
 
 private:
     // Adds to `proven` what holds of the chunk's claimed leaves. Returns: whether its hashes hold.
     bool check_chunk(const File& bytes, ChunkIndex chunk, std::uint16_t claimed, LeafMasks& proven);
     // Returns: whether the bytes are the content.
     Result<bool> build_tree(const File& bytes);
-    void keep(LeafMasks proven);
+    void keep(LeafMasks proven, Claim claim);
 
     StoredContent& content_;
 };

@@ -4,14 +4,15 @@
 //   10 'm'                          ->  state         of the whole store: see StoreState
 //   10 root:32 size:u64             ->  record        what is known of a content
 //   10 'p' root:32 size:u64         ->  pending       files to be moved to their place
-//   11 root:32 size:u64 page:u32    ->  mask:u16[1024]   which leaves are stored; absent when
-//   complete 01 root:32 size:u64             ->  flags:u8 bytes   a content of at most 4 KiB, whole
+//   11 root:32 size:u64 page:u32    ->  mask:u16[1024]   which leaves are stored; none when complete
+//   01 root:32 size:u64             ->  flags:u8 bytes   a content of at most 4 KiB, whole
 //
 //   state   = version:u8(1) clean:u8 boot:text16 synced_epoch:u64 next_number:u64
 //   record  = version:u8(1) flags:u8 epoch:u64 stored_bytes:u64 count:u8 place*
-//   place   = path:bytes16 device:u64 inode:u64 mtime:i64      the file as it was when it was
-//   hashed pending = version:u8(1) data:bytes16 tree:bytes16          paths under the home; empty:
-//   no such file flags   = 1 complete, 2 owned
+//   place   = path:bytes16 device:u64 inode:u64 mtime:i64   the file as it was when it was hashed
+//   pending = version:u8(1) data:bytes16 inode:u64 tree:bytes16
+//             paths under the home, empty where there is no such file; the inode is the data file's
+//   flags   = 1 complete, 2 owned
 //
 // Pure; any thread.
 
@@ -64,7 +65,7 @@ struct StoreState {
     bool clean = false;  // closed, not killed
     std::string boot;    // which start of the machine wrote last
     std::uint64_t synced_epoch = 0;
-    std::uint64_t next_number = 0;  // names of incoming files
+    std::uint64_t next_number = 0;  // names the next file in incoming or staging
 
     bool operator==(const StoreState&) const = default;
 };

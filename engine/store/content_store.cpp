@@ -223,9 +223,16 @@ Result<std::shared_ptr<StoredContent>> ContentStore::place(NewContent fresh) {
     if (fresh.sync_promised_) {  // the files must not leave their names before the batch is safe
         SWARM_CHECK(shared.database().sync());
     }
+    const std::unique_lock files(content.files_mutex_);
     {
         const std::lock_guard lock(content.mutex_);  // a twin of the same batch may have been first
         fresh.known_ = fresh.known_ || (content.masks_.complete() && content.places_.empty());
+        if (!fresh.known_ && !fresh.masks_.complete()) {
+            // What was here and is not in the file that comes must not be read from that.
+            ++content.generation_;
+            content.masks_.clear();
+            content.checked_.clear();
+        }
     }
     if (fresh.id_.size > kSmallBytesMax && !fresh.known_) {
         SWARM_CHECK(core_->move_files(fresh));
@@ -247,6 +254,7 @@ Result<std::shared_ptr<StoredContent>> ContentStore::place(NewContent fresh) {
         content.saved_pages_ = {pages.begin(), pages.end()};
         content.masks_ = std::move(fresh.masks_);
         content.checked_ = std::move(fresh.checked_);
+        content.recent_.reset();
         content.masks_.take_changed();
     }
     content.note_change();
@@ -268,7 +276,14 @@ Result<> ContentStore::Core::move_files(const NewContent& fresh) {
     if (fresh.place_) {
         SWARM_CHECK(shared_.disk().remove(data));
     } else if (shared_.disk().status(fresh.data_).ok() && !shared_.disk().status(data).ok()) {
+        SWARM_CHECK(shared_.disk().make_folder(shared_.folder_of(fresh.id_)));
         SWARM_CHECK(shared_.disk().rename(fresh.data_, data));  // the twin had no file of its own
+    }
+    const Path tree = shared_.tree_path(fresh.id_);
+    if (!fresh.tree_.empty() && shared_.disk().status(fresh.tree_).ok() &&
+        !shared_.disk().status(tree).ok()) {  // the content was removed since it was recorded
+        SWARM_CHECK(shared_.disk().make_folder(shared_.folder_of(fresh.id_)));
+        SWARM_CHECK(shared_.disk().rename(fresh.tree_, tree));
     }
     content.data_.forget();
     content.tree_.forget();
@@ -321,6 +336,7 @@ Result<> ContentStore::remove(const ContentId& id) {
     SWARM_TRY(const auto content, core_->open(id));
     StoreShared& shared = core_->shared();
     Batch batch = shared.database().begin();  // no saver collects its rows meanwhile
+    const std::unique_lock files(content->files_mutex_);
     content->forget_everything();
     batch.erase(record_key(id));
     batch.erase(pending_key(id));
@@ -334,8 +350,9 @@ Result<> ContentStore::remove(const ContentId& id) {
         batch.erase(key);
     }
     SWARM_CHECK(shared.database().commit(std::move(batch), Durability::process_crash));
-    SWARM_CHECK(shared.disk().remove(shared.data_path(id)));
+    // The tree first: without it a file that a kill leaves behind proves nothing and goes too.
     SWARM_CHECK(shared.disk().remove(shared.tree_path(id)));
+    SWARM_CHECK(shared.disk().remove(shared.data_path(id)));
     content->data_.forget();
     content->tree_.forget();
     return done();

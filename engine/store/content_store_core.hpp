@@ -34,6 +34,9 @@ private:
     Result<> finish_all_pending();
     Result<> settle_doubtful(const StoreState& before);
     Result<> settle_unknown();
+    Result<> sweep_staging();
+    Result<> settle_orphans();
+    Result<> claim_what_is_there(StoredContent& content, const Path& path);
     Result<> remove_orphans();
     Result<> empty_incoming();
     Result<> visit_files(const std::function<Result<>(const ContentId&, const Path&)>& visit);

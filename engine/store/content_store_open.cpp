@@ -1,11 +1,21 @@
 // What opening and closing a ContentStore put right.
 
 #include <algorithm>
+#include <charconv>
 
+#include "engine/core/clock.hpp"
 #include "engine/store/content_repair.hpp"
 #include "engine/store/content_store_core.hpp"
 
 namespace swarmfs::store {
+namespace {
+
+// Of files without a record, hashed at open after a kill: several times what the saver leaves
+// unsaved, as a line may be fast while the disk is slow. A tenth of a second of hashing.
+constexpr std::uint64_t kOrphanBytesMax = 16 * kUnsavedBytesMax;
+
+}  // namespace
+
 Result<> ContentStore::Core::start() {
     Disk& disk = shared_.disk();
     SWARM_CHECK(disk.make_folder(shared_.incoming_folder()));
@@ -19,18 +29,20 @@ Result<> ContentStore::Core::start() {
     shared_.start_at_epoch(synced_epoch_ + 1);
     // The state may be half a minute old; rows that are there say the rest.
     std::uint64_t number = before ? before->next_number : 1;
-    rows.scan(staging_prefix(), {}, [&](ByteSpan, ByteSpan value) {
-        const auto staged = decode_staging_row(value);
-        number = std::max(number, staged ? staged->number + 1 : 0);
+    rows.scan(staging_prefix(), {}, [&](ByteSpan key, ByteSpan) {
+        const auto staged = number_of_staging_key(key);
+        number = std::max(number, staged ? *staged + 1 : 0);
         return true;
     });
     shared_.start_at_number(number);
     SWARM_CHECK(finish_all_pending());
+    SWARM_CHECK(sweep_staging());
     if (!before) {
         SWARM_CHECK(settle_unknown());
     } else {
         SWARM_CHECK(settle_doubtful(*before));
         if (!before->clean) {
+            SWARM_CHECK(settle_orphans());
             SWARM_CHECK(remove_orphans());
         }
     }
@@ -59,22 +71,25 @@ ContentStore::Core::~Core() {
 
 void ContentStore::Core::run_saver() {
     const auto idle = std::chrono::milliseconds(options_.sync_after);
-    const auto saves_per_sync = std::max(1U, static_cast<unsigned>(idle / options_.save_after));
-    unsigned saves = 0;
+    const SystemClock clock;
+    auto synced_at = clock.now();
+    bool unsynced = false;
     for (;;) {
         const auto wake = shared_.wait_for_changes(options_.save_after,
-                                                   saves > 0 ? idle : std::chrono::milliseconds(0));
+                                                   unsynced ? idle : std::chrono::milliseconds(0));
         if (wake == StoreShared::Wake::stop) {
             return;
         }
         // Failures are the Database's or the disk's and known there; what failed is tried again.
         if (wake == StoreShared::Wake::changes) {
             [[maybe_unused]] const auto saved = save();
-            ++saves;
+            synced_at = unsynced ? synced_at : clock.now();
+            unsynced = true;
         }
-        if (idle.count() > 0 && (wake == StoreShared::Wake::idle || saves >= saves_per_sync)) {
+        if (idle.count() > 0 &&
+            (wake == StoreShared::Wake::idle || clock.now() - synced_at >= idle)) {
             [[maybe_unused]] const auto synced = sync();
-            saves = 0;
+            unsynced = false;
         }
     }
 }
@@ -150,7 +165,7 @@ Result<> ContentStore::Core::settle_unknown() {
             content->masks_.add_all();
         }
         ++found;
-        return ContentRepair(*content).settle();
+        return ContentRepair(*content).settle(ContentRepair::Claim::guessed);
     }));
     if (found > 0) {
         shared_.note_repair("the tables knew of no contents: " + std::to_string(found) +
@@ -161,7 +176,72 @@ Result<> ContentStore::Core::settle_unknown() {
     return done();
 }
 
-// Files whose first bits never reached the Database: at most what half a second fetched.
+// Staging files without a row: nobody was told of them. (A file whose row was erased when it was
+// published stands in its place by now.)
+Result<> ContentStore::Core::sweep_staging() {
+    const KeyValueReader& rows = shared_.database().reader();
+    if (!shared_.disk().status(shared_.staging_folder())) {
+        return done();
+    }
+    SWARM_TRY(const auto names, shared_.disk().list(shared_.staging_folder()));
+    for (const auto& name : names) {
+        std::uint64_t number = 0;
+        const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
+        const bool ours = parsed.ec == std::errc() && parsed.ptr == name.data() + name.size();
+        if (ours && !rows.get(staging_key(number)) && !rows.failed()) {
+            SWARM_CHECK(shared_.disk().remove(shared_.staging_folder() / name));
+        }
+    }
+    return done();
+}
+
+// Files whose first bits never reached the Database before a kill: what is there and has its tree
+// proves itself. The saver lets little be unsaved, so a larger file is not of that kind but left
+// from a removal, and to be removed; the same bound keeps opening short.
+Result<> ContentStore::Core::settle_orphans() {
+    const KeyValueReader& rows = shared_.database().reader();
+    std::uint64_t hashed = 0;
+    return visit_files([&](const ContentId& id, const Path& path) -> Result<> {
+        if (path.extension() != ".data" || id.size <= kSmallBytesMax ||
+            !content::check_content_id(id) || rows.get(record_key(id)) || rows.failed() ||
+            (leaf_count(id.size) > 1 && !shared_.disk().status(shared_.tree_path(id)))) {
+            return done();
+        }
+        SWARM_TRY(const FileStatus status, shared_.disk().status(path));
+        const std::uint64_t bytes = std::min(status.allocated_bytes, id.size);
+        if (!status.regular || bytes > kOrphanBytesMax - hashed) {
+            return done();
+        }
+        hashed += bytes;
+        SWARM_TRY(const auto content, open(id));
+        SWARM_CHECK(claim_what_is_there(*content, path));
+        SWARM_CHECK(ContentRepair(*content).settle(ContentRepair::Claim::guessed));
+        if (content->stored_bytes() == 0) {  // its files go, and are not to be written through
+            content->data_.forget();
+            content->tree_.forget();
+        }
+        return done();
+    });
+}
+
+// The chunks in which the file has bytes.
+Result<> ContentStore::Core::claim_what_is_there(StoredContent& content, const Path& path) {
+    SWARM_TRY(const auto file, shared_.disk().open(path, Open::read));
+    SWARM_TRY(const FileStatus status, file->status());
+    const std::uint64_t end = std::min(status.size, content.id_.size);
+    SWARM_TRY(std::uint64_t at, file->next_data(0));
+    while (at < end) {
+        const ChunkIndex chunk = chunk_of(leaf_at(at));
+        {
+            const std::lock_guard lock(content.mutex_);
+            content.masks_.add(chunk, content.masks_.full(chunk));
+        }
+        SWARM_TRY(at, file->next_data((chunk.value + 1) * kChunkBytes));
+    }
+    return done();
+}
+
+// What has no record by now holds nothing that could be believed.
 Result<> ContentStore::Core::remove_orphans() {
     const KeyValueReader& rows = shared_.database().reader();
     SWARM_CHECK(save());

@@ -13,6 +13,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ public:
     // Returns: how many bytes were read; fewer than asked only at the end of the file.
     virtual Result<std::size_t> read_at(std::uint64_t offset, MutableByteSpan out) const = 0;
     virtual Result<> write_at(std::uint64_t offset, ByteSpan bytes) = 0;
+    // The same for bytes that lie apart in memory and go side by side into the file.
+    virtual Result<> write_at(std::uint64_t offset, std::span<const ByteSpan> parts) = 0;
     // What was written, and the length, survive power loss.
     virtual Result<> sync() = 0;
     virtual Result<> truncate(std::uint64_t size) = 0;

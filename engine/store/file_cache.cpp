@@ -8,17 +8,21 @@ FileSlot::~FileSlot() {
     cache_.remove(*this);
 }
 
-std::shared_ptr<File> FileSlot::current() {
+std::shared_ptr<File> FileSlot::current(std::uint64_t& generation) {
     const std::lock_guard lock(mutex_);
+    generation = generation_;
     if (file_) {
         used_ = true;
     }
     return file_;
 }
 
-std::shared_ptr<File> FileSlot::keep(std::shared_ptr<File> file) {
+std::shared_ptr<File> FileSlot::keep(std::shared_ptr<File> file, std::uint64_t generation) {
     {
         const std::lock_guard lock(mutex_);
+        if (generation != generation_) {
+            return nullptr;
+        }
         if (file_) {
             return file_;  // another thread was first
         }
@@ -36,7 +40,10 @@ std::shared_ptr<File> FileSlot::give_up() {
 
 void FileSlot::forget() {
     cache_.remove(*this);
-    const auto closed = give_up();
+    std::shared_ptr<File> closed;  // outside the lock
+    const std::lock_guard lock(mutex_);
+    ++generation_;
+    closed.swap(file_);
 }
 
 void FileCache::add(FileSlot& slot) {

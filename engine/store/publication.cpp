@@ -241,7 +241,7 @@ Result<ContentId> Publication::write_tree(File& tree) {
             offset += buffer.size();
         }
     }
-    return content::change_tree(base_->nodes(), before.size(), size_, leaves, sink);
+    return content::change_tree(base_->proven_nodes(), before.size(), size_, leaves, sink);
 }
 
 Result<> Publication::copy_tree(File& tree) {

@@ -4,6 +4,7 @@
 
 #include "engine/core/units.hpp"
 #include "engine/core/wire.hpp"
+#include "engine/store/changes.hpp"
 #include "engine/store/key_spaces.hpp"
 
 namespace swarmfs::store {
@@ -27,6 +28,13 @@ Bytes staging_key(std::uint64_t number) {
     Bytes key = staging_prefix();
     WireWriter(key).u64(number);
     return key;
+}
+
+std::optional<std::uint64_t> number_of_staging_key(ByteSpan key) {
+    if (key.size() != 9 || !begins_with(key, staging_prefix())) {
+        return std::nullopt;
+    }
+    return WireReader(key.subspan(1)).u64();
 }
 
 Bytes encode_staging_row(const StagingRow& row) {

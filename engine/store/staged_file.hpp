@@ -38,6 +38,8 @@ Bytes encode_staging_row(const StagingRow& row);
 std::optional<StagingRow> decode_staging_row(ByteSpan bytes);
 Bytes staging_key(std::uint64_t number);
 Bytes staging_prefix();
+// Returns: nothing when the key is of another kind.
+std::optional<std::uint64_t> number_of_staging_key(ByteSpan key);
 
 enum class SegmentFrom : std::uint8_t { staged, base, zero };
 

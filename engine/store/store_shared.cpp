@@ -59,8 +59,20 @@ void StoreShared::add_changed(std::shared_ptr<StoredContent> content) {
     wake_.notify_all();
 }
 
+void StoreShared::add_unsaved(std::uint64_t bytes) {
+    {
+        const std::lock_guard lock(mutex_);
+        unsaved_bytes_ += bytes;
+        if (unsaved_bytes_ < kUnsavedBytesMax) {
+            return;
+        }
+    }
+    wake_.notify_all();
+}
+
 std::vector<std::shared_ptr<StoredContent>> StoreShared::take_changed() {
     const std::lock_guard lock(mutex_);
+    unsaved_bytes_ = 0;
     return std::exchange(changed_, {});
 }
 
@@ -78,7 +90,7 @@ StoreShared::Wake StoreShared::wait_for_changes(std::chrono::milliseconds age,
     } else if (!wake_.wait_for(lock, idle, woken)) {
         return Wake::idle;
     }
-    wake_.wait_for(lock, age, [this] { return stopping_; });
+    wake_.wait_for(lock, age, [this] { return stopping_ || unsaved_bytes_ >= kUnsavedBytesMax; });
     return stopping_ ? Wake::stop : Wake::changes;
 }
 

@@ -17,6 +17,11 @@ namespace swarmfs::store {
 
 class StoredContent;
 
+// Leaves that may be stored before their bits are saved: what a kill costs a fast line, which
+// fetches more than this in the age at which a slow one saves. A save is one small batch, so one
+// every 8 MiB is nothing beside writing those.
+inline constexpr std::uint64_t kUnsavedBytesMax = std::uint64_t{8} << 20;
+
 class StoreShared {
 public:
     StoreShared(Disk& disk, Database& database, Path home, std::size_t files_max)
@@ -29,6 +34,7 @@ public:
 
     Path content_folder() const { return home_ / "content"; }
     Path incoming_folder() const { return home_ / "content" / "incoming"; }
+    Path staging_folder() const { return home_ / "staging"; }
     Path folder_of(const ContentId& id) const;
     Path data_path(const ContentId& id) const;
     Path tree_path(const ContentId& id) const;
@@ -45,8 +51,11 @@ public:
     // Its rows must be written. Wakes the saver.
     void add_changed(std::shared_ptr<StoredContent> content);
     std::vector<std::shared_ptr<StoredContent>> take_changed();
+    // So many bytes of leaves were stored whose bits are not saved. Wakes the saver at
+    // kUnsavedBytesMax.
+    void add_unsaved(std::uint64_t bytes);
     enum class Wake { changes, idle, stop };
-    // Waits until something changed, then for `age` more; or, when that is not zero, for `idle`.
+    // Waits until something changed, then for `age` more or kUnsavedBytesMax; or, when that is not zero, for `idle`.
     Wake wait_for_changes(std::chrono::milliseconds age, std::chrono::milliseconds idle);
     void stop();
 
@@ -73,6 +82,7 @@ private:
     mutable std::mutex mutex_;  // guards what follows
     std::condition_variable wake_;
     std::vector<std::shared_ptr<StoredContent>> changed_;
+    std::uint64_t unsaved_bytes_ = 0;
     std::vector<ContentId> placed_;
     std::vector<std::string> repairs_;
     bool stopping_ = false;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/content/hash_tree.hpp"
 #include "engine/store/store_shared.hpp"
 
 namespace swarmfs::store {
@@ -20,6 +19,7 @@ StoredContent::StoredContent(std::shared_ptr<StoreShared> shared, const ContentI
       id_(id),
       shape_(id.size),
       nodes_(*this),
+      proven_nodes_(*this),
       data_(shared_.files()),
       tree_(shared_.files()),
       place_(shared_.files()),
@@ -61,8 +61,9 @@ bool StoredContent::in_place() const {
     return !places_.empty();
 }
 
+// Said at every leaf that is still to be fetched: short enough to cost no memory.
 Error StoredContent::not_here() const {
-    return disk_error(Code::not_found, "this part of " + file_stem(id_) + " is not stored here");
+    return disk_error(Code::not_found, "not stored here");
 }
 
 // ---- files ----
@@ -96,12 +97,14 @@ Result<std::shared_ptr<File>> StoredContent::tree_file(Open how) {
 Result<std::shared_ptr<File>> StoredContent::place_file() {
     for (;;) {
         Place place;
+        std::uint64_t generation = 0;
         {
             const std::lock_guard lock(mutex_);
             if (places_.empty()) {
                 return not_here();
             }
             place = places_.front();
+            generation = generation_;
         }
         auto file = place_.use([&] { return shared_.disk().open(place.path, Open::read); });
         if (file) {
@@ -123,53 +126,9 @@ Result<std::shared_ptr<File>> StoredContent::place_file() {
         }
         note_change();
         if (last) {
-            return drop_all("the shared file was changed or removed");
+            return drop_all(generation, "the shared file was changed or removed");
         }
     }
-}
-
-Result<> StoredContent::read_tree(unsigned level, std::uint64_t first, std::span<Hash256> out) {
-    if (level == shape_.depth()) {
-        out.front() = id_.root;
-        return done();
-    }
-    SWARM_TRY(const auto file, tree_file(Open::read));
-    static_assert(sizeof(Hash256) == content::kHashBytes);
-    const MutableByteSpan bytes(reinterpret_cast<std::uint8_t*>(out.data()), out.size_bytes());
-    SWARM_TRY(const std::size_t got, file->read_at(shape_.node_offset(level, first), bytes));
-    if (got < bytes.size()) {
-        return disk_error(Code::corrupt, shared_.tree_path(id_).string() + " is too short");
-    }
-    return done();
-}
-
-// The chunk's leaves, the nodes between them and the chunk's own, and what its proof showed above.
-Result<> StoredContent::write_tree(const content::ChunkHashes& proven) {
-    if (shape_.leaves() == 1) {
-        return done();
-    }
-    SWARM_TRY(const auto file, tree_file(Open::create));
-    const auto write = [&](unsigned level, std::uint64_t first, std::span<const Hash256> nodes) {
-        return file->write_at(shape_.node_offset(level, first), content::bytes_of(nodes));
-    };
-    const std::uint64_t leaf = first_leaf(proven.chunk).value;
-    SWARM_CHECK(write(0, leaf, proven.leaves()));
-    // Padded with zeros, the chunk is a tree of its own whose inner nodes are the content's.
-    const unsigned top = shape_.chunk_level();
-    std::vector<Hash256> padded(std::size_t{1} << top);
-    std::copy(proven.leaves().begin(), proven.leaves().end(), padded.begin());
-    const content::HashTree tree(kLeafBytes << top, std::move(padded));
-    for (unsigned level = 1; level < top; ++level) {
-        const std::uint64_t first = leaf >> level;
-        const std::uint64_t end = std::min(shape_.nodes(level), (leaf + (1U << top)) >> level);
-        SWARM_CHECK(write(level, first, tree.level(level).first(end - first)));
-    }
-    for (const content::TreeNode& node : proven.nodes) {
-        if (node.level >= top && shape_.is_real(node.level, node.index)) {
-            SWARM_CHECK(write(node.level, node.index, {&node.hash, 1}));
-        }
-    }
-    return done();
 }
 
 // ---- writing ----
@@ -179,6 +138,7 @@ Result<> StoredContent::write_verified(ChunkIndex chunk, unsigned first,
                                        const content::ChunkHashes& proven) {
     SWARM_ASSERT(proven.chunk == chunk && first + leaves.size() <= proven.count);
     const std::uint16_t bits = bits_of(first, leaves.size());
+    const std::shared_lock files(files_mutex_);
     std::uint64_t generation = 0;
     bool tree_known = false;
     {
@@ -187,31 +147,31 @@ Result<> StoredContent::write_verified(ChunkIndex chunk, unsigned first,
             return done();
         }
         generation = generation_;
-        tree_known = masks_.mask(chunk) != 0;
+        tree_known = masks_.mask(chunk) != 0 && !doubtful_.contains(chunk.value);
         if (id_.size <= kSmallBytesMax) {
             small_ = to_bytes(leaves.front());
         }
     }
     if (id_.size > kSmallBytesMax) {
         SWARM_TRY(const auto data, data_file(Open::create));
-        std::uint64_t at = chunk.value * kChunkBytes + first * kLeafBytes;
-        for (const ByteSpan leaf : leaves) {
-            SWARM_CHECK(data->write_at(at, leaf));
-            at += leaf.size();
-        }
+        SWARM_CHECK(data->write_at(chunk.value * kChunkBytes + first * kLeafBytes, leaves));
         if (!tree_known) {
             SWARM_CHECK(write_tree(proven));
         }
     }
+    std::uint64_t stored = 0;
     {
         const std::lock_guard lock(mutex_);
         if (generation != generation_) {
             return disk_error(Code::cancelled, file_stem(id_) + " was removed meanwhile");
         }
+        stored = masks_.stored_bytes();
         masks_.add(chunk, bits);
         checked_.add(chunk, bits);
+        stored = masks_.stored_bytes() - stored;
     }
     note_change();
+    shared_.add_unsaved(stored);
     return done();
 }
 
@@ -223,6 +183,7 @@ Result<std::size_t> StoredContent::read(std::uint64_t offset, MutableByteSpan ou
     }
     out =
         out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), id_.size - offset)));
+    std::uint64_t generation = 0;
     {
         const std::lock_guard lock(mutex_);
         if (!masks_.has(offset, out.size())) {
@@ -233,72 +194,105 @@ Result<std::size_t> StoredContent::read(std::uint64_t offset, MutableByteSpan ou
             std::copy(from, from + static_cast<std::ptrdiff_t>(out.size()), out.begin());
             return out.size();
         }
+        generation = generation_;
     }
-    return read_file(offset, out);
+    return read_file(offset, out, generation);
 }
 
-Result<std::size_t> StoredContent::read_file(std::uint64_t offset, MutableByteSpan out) {
+Result<std::size_t> StoredContent::read_file(std::uint64_t offset, MutableByteSpan out,
+                                             std::uint64_t generation) {
     const bool elsewhere = in_place();
     auto file = elsewhere ? place_file() : data_file(Open::read);
     if (!file) {
-        return file.error().code == Code::not_found && !elsewhere ? drop_all("its file is missing")
-                                                                  : std::move(file).error();
+        return file.error().code == Code::not_found && !elsewhere
+                   ? drop_all(generation, "its file is missing")
+                   : std::move(file).error();
     }
-    std::size_t filled = 0;
-    while (filled < out.size()) {
+    for (std::size_t filled = 0; filled < out.size();) {
         const std::uint64_t at = offset + filled;
-        // As many leaves as were seen to match go in one read; others one by one.
-        std::size_t length = 0;
-        {
-            const std::lock_guard lock(mutex_);
-            const std::uint64_t end = offset + out.size();
-            while (!elsewhere && at + length < end && checked_.has(at + length, 1)) {
-                const std::uint64_t next = (leaf_at(at + length).value + 1) * kLeafBytes;
-                length = static_cast<std::size_t>(std::min(next, end) - at);
-            }
-        }
-        const LeafIndex leaf = leaf_at(at);
-        if (length > 0) {
-            SWARM_TRY(const std::size_t got, (*file)->read_at(at, out.subspan(filled, length)));
-            if (got < length) {
-                return drop_all("its file is too short");
+        const Run run = next_run(at, offset + out.size(), elsewhere);
+        const MutableByteSpan part = out.subspan(filled, run.length);
+        if (run.checked) {
+            SWARM_TRY(const std::size_t got, (*file)->read_at(at, part));
+            if (got < part.size()) {
+                return drop_all(generation, "its file is too short");
             }
         } else {
-            const std::uint64_t begin = leaf.value * kLeafBytes;
-            length = static_cast<std::size_t>(std::min<std::uint64_t>(
-                out.size() - filled, begin + leaf_bytes(id_.size, leaf) - at));
-            SWARM_TRY(const auto hashes, leaf_hashes(chunk_of(leaf)));
-            SWARM_CHECK(read_checked(**file, chunk_of(leaf),
-                                     static_cast<unsigned>(leaf.value % kLeavesPerChunk),
-                                     at - begin, out.subspan(filled, length), hashes));
+            SWARM_CHECK(read_checked(**file, at, part, generation));
         }
-        filled += length;
+        filled += run.length;
     }
     return out.size();
 }
 
-// Reads one leaf, hashes it, and hands out its bytes from `skip` on.
-Result<> StoredContent::read_checked(File& file, ChunkIndex chunk, unsigned leaf,
-                                     std::uint64_t skip, MutableByteSpan out,
-                                     const content::ChunkHashes& hashes) {
-    const LeafIndex index = first_leaf(chunk) + leaf;
-    const auto bytes = static_cast<std::size_t>(leaf_bytes(id_.size, index));
-    const bool whole = skip == 0 && out.size() == bytes;
+// From `at` on, as far as `end`. Requires: at < end.
+StoredContent::Run StoredContent::next_run(std::uint64_t at, std::uint64_t end,
+                                           bool elsewhere) const {
+    const std::lock_guard lock(mutex_);
+    const auto checked_at = [&](std::uint64_t byte) { return !elsewhere && checked_.has(byte, 1); };
+    const bool checked = checked_at(at);
+    const std::uint64_t stop = checked ? end : std::min(end, (at / kChunkBytes + 1) * kChunkBytes);
+    std::uint64_t next = at;
+    do {
+        next = std::min(stop, (leaf_at(next).value + 1) * kLeafBytes);
+    } while (next < stop && checked_at(next) == checked);
+    return {static_cast<std::size_t>(next - at), checked};
+}
+
+// Reads the whole leaves around `out`, which begins at `at` and lies in one chunk, and hashes them.
+Result<> StoredContent::read_checked(File& file, std::uint64_t at, MutableByteSpan out,
+                                     std::uint64_t generation) {
+    const ChunkIndex chunk = chunk_of(leaf_at(at));
+    const auto first = static_cast<unsigned>(leaf_at(at).value % kLeavesPerChunk);
+    const auto count =
+        static_cast<unsigned>(leaf_at(at + out.size() - 1).value - leaf_at(at).value + 1);
+    const std::uint64_t begin = leaf_at(at).value * kLeafBytes;
+    const auto bytes =
+        static_cast<std::size_t>(std::min(id_.size, begin + count * kLeafBytes) - begin);
+    const bool whole = out.size() == bytes;
     Bytes buffer(whole ? 0 : bytes);
     const MutableByteSpan target = whole ? out : MutableByteSpan(buffer);
-    SWARM_TRY(const std::size_t got, file.read_at(index.value * kLeafBytes, target));
-    if (got < bytes || !content::leaf_matches(hashes, leaf, target)) {
-        return drop(chunk, bits_of(leaf, 1), "a leaf no longer matches its hash");
+    SWARM_TRY(const std::size_t got, file.read_at(begin, target));
+    auto hashes = leaf_hashes(chunk);
+    std::uint16_t wrong =
+        hashes ? mismatches(chunk, first, count, target.first(got), *hashes) : std::uint16_t{1};
+    if (wrong != 0 && mend_tree(chunk)) {
+        hashes = leaf_hashes(chunk);
+        wrong = hashes ? mismatches(chunk, first, count, target.first(got), *hashes) : wrong;
+    }
+    if (!hashes) {
+        return std::move(hashes).error();
+    }
+    if (wrong != 0) {
+        return drop(chunk, wrong, generation, "a leaf no longer matches its hash");
     }
     {
         const std::lock_guard lock(mutex_);
-        checked_.add(chunk, bits_of(leaf, 1));
+        if (generation == generation_) {
+            checked_.add(chunk, bits_of(first, count));
+        }
     }
     if (!whole) {
-        const auto from = target.begin() + static_cast<std::ptrdiff_t>(skip);
+        const auto from = target.begin() + static_cast<std::ptrdiff_t>(at - begin);
         std::copy(from, from + static_cast<std::ptrdiff_t>(out.size()), out.begin());
     }
     return done();
+}
+
+// The leaves from `first` on whose bytes are not there or not right.
+std::uint16_t StoredContent::mismatches(ChunkIndex chunk, unsigned first, unsigned count,
+                                        ByteSpan bytes, const content::ChunkHashes& hashes) const {
+    std::uint16_t wrong = 0;
+    for (unsigned leaf = first; leaf < first + count; ++leaf) {
+        const auto begin = static_cast<std::size_t>((leaf - first) * kLeafBytes);
+        const auto length =
+            static_cast<std::size_t>(leaf_bytes(id_.size, first_leaf(chunk) + leaf));
+        if (begin + length > bytes.size() ||
+            !content::leaf_matches(hashes, leaf, bytes.subspan(begin, length))) {
+            wrong = static_cast<std::uint16_t>(wrong | 1U << leaf);
+        }
+    }
+    return wrong;
 }
 
 Result<std::size_t> StoredContent::read_leaves(ChunkIndex chunk, unsigned first, unsigned count,
@@ -337,10 +331,15 @@ Result<> StoredContent::sync() {
 
 // ---- what no longer holds ----
 
-Error StoredContent::drop(ChunkIndex chunk, std::uint16_t bits, const char* why) {
+Error StoredContent::drop(ChunkIndex chunk, std::uint16_t bits, std::uint64_t generation,
+                          const char* why) {
     bool no_place_left = false;
     {
         const std::lock_guard lock(mutex_);
+        if (generation != generation_) {
+            return not_here();
+        }
+        recent_.reset();
         if (!places_.empty()) {  // a shared file is wrong as a whole
             places_.erase(places_.begin());
             no_place_left = places_.empty();
@@ -351,14 +350,20 @@ Error StoredContent::drop(ChunkIndex chunk, std::uint16_t bits, const char* why)
     }
     place_.forget();
     if (no_place_left) {
-        return drop_all(why);
+        return drop_all(generation, why);
     }
     note_change();
     shared_.note_repair(file_stem(id_) + ", chunk " + std::to_string(chunk.value) + ": " + why);
     return disk_error(Code::corrupt, file_stem(id_) + ": " + why + "; it will be fetched again");
 }
 
-Error StoredContent::drop_all(const char* why) {
+Error StoredContent::drop_all(std::uint64_t generation, const char* why) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (generation != generation_) {
+            return not_here();
+        }
+    }
     forget_everything();
     note_change();
     shared_.note_repair(file_stem(id_) + ": " + why);
@@ -375,6 +380,7 @@ void StoredContent::forget_everything() {
     checked_.clear();
     places_.clear();
     small_.clear();
+    recent_.reset();
 }
 
 }  // namespace swarmfs::store

@@ -7,12 +7,18 @@
 //   2. Every leaf is hashed when it is first read after a start, and in a file shared in place at
 //      every read. One that does not match is dropped: it is not here any more.
 //   3. Nodes of the tree file are never taken back while the content has a record, so a node above
-//      a leaf that was stored once may be relied on.
-//   4. Locks are held for moments, never while the disk works.
+//      a leaf that was stored once is there. That it is right is seen by following it to the root,
+//      once after a start, before a peer is asked for less because of it or a new version built on
+//      it: what rotted here is never held against a peer.
+//   4. A tree that no longer leads to the root is made anew from the bytes, where they prove it,
+//      and else written over by the next proof that arrives.
+//   5. Locks are held for moments, never while the disk works; but files are not moved or removed
+//      while a leaf is written to them.
 // Thread: any, for all of it.
 
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <span>
 
 #include "engine/content/proof.hpp"
@@ -22,12 +28,13 @@
 #include "engine/store/content_rows.hpp"
 #include "engine/store/file_cache.hpp"
 #include "engine/store/leaf_masks.hpp"
+#include "engine/store/trusted_nodes.hpp"
 
 namespace swarmfs::store {
 
 class StoreShared;
 
-// What is known of the tree above one chunk: what a proof need not repeat.
+// What is known of the tree above one chunk, and leads to its root: what a proof need not repeat.
 struct KnownTree {
     content::KnownNode ancestor;                 // the lowest known one; the root at worst
     std::optional<content::ChunkHashes> proven;  // the leaves' own hashes, when they are known
@@ -68,8 +75,11 @@ public:
     // Errors: invalid (impossible level), not_found, corrupt, io.
     Result<std::vector<Hash256>> chunk_proof(ChunkIndex chunk, unsigned known_level);
     KnownTree known(ChunkIndex chunk);
-    // Nodes of the tree, those that are known. Valid until: this content dies.
+    // Nodes of the tree, those that are known, as the tree file has them: whoever takes them is to
+    // prove them. Valid until: this content dies.
     const content::NodeSource& nodes() const { return nodes_; }
+    // The same, each of them proven. Errors: corrupt when one does not lead to the root.
+    const content::NodeSource& proven_nodes() const { return proven_nodes_; }
     bool knows_node(unsigned level, std::uint64_t index) const;
 
     // What is stored of it survives power loss, once the Database is synced too.
@@ -94,6 +104,20 @@ private:
     private:
         StoredContent& content_;
     };
+    class ProvenNodes final : public content::NodeSource {
+    public:
+        explicit ProvenNodes(StoredContent& content) : content_(content) {}
+        Result<> read_nodes(unsigned level, std::uint64_t first,
+                            std::span<Hash256> out) const override;
+
+    private:
+        StoredContent& content_;
+    };
+    // Bytes that are alike: seen to match before, or else to be hashed, and of one chunk.
+    struct Run {
+        std::size_t length = 0;
+        bool checked = false;
+    };
 
     // stored_content_state.cpp: what the Database says, and back to it
     Result<> load();
@@ -107,13 +131,28 @@ private:
     Result<std::shared_ptr<File>> data_file(Open how);
     Result<std::shared_ptr<File>> tree_file(Open how);
     Result<std::shared_ptr<File>> place_file();
+    Result<std::shared_ptr<File>> bytes_file() {
+        return in_place() ? place_file() : data_file(Open::read);
+    }
+
+    // stored_content_tree.cpp
     Result<> read_tree(unsigned level, std::uint64_t first, std::span<Hash256> out);
     Result<> write_tree(const content::ChunkHashes& proven);
-    Result<> read_checked(File& file, ChunkIndex chunk, unsigned leaf, std::uint64_t skip,
-                          MutableByteSpan out, const content::ChunkHashes& hashes);
-    Result<std::size_t> read_file(std::uint64_t offset, MutableByteSpan out);
-    Error drop(ChunkIndex chunk, std::uint16_t bits, const char* why);
-    Error drop_all(const char* why);
+    Result<Hash256> trusted_node(unsigned level, std::uint64_t index);
+    Result<std::vector<Hash256>> proof_to_root(ChunkIndex chunk);
+    bool mend_tree(ChunkIndex chunk);
+    bool mend_chunk(ChunkIndex chunk);
+
+    Result<std::size_t> read_file(std::uint64_t offset, MutableByteSpan out,
+                                  std::uint64_t generation);
+    Run next_run(std::uint64_t at, std::uint64_t end, bool elsewhere) const;
+    Result<> read_checked(File& file, std::uint64_t at, MutableByteSpan out,
+                          std::uint64_t generation);
+    std::uint16_t mismatches(ChunkIndex chunk, unsigned first, unsigned count, ByteSpan bytes,
+                             const content::ChunkHashes& hashes) const;
+    // Of what was there in `generation`; what took its place since is left alone.
+    Error drop(ChunkIndex chunk, std::uint16_t bits, std::uint64_t generation, const char* why);
+    Error drop_all(std::uint64_t generation, const char* why);
     Error not_here() const;
     void add_place(const Place& place);  // requires: mutex_ is held
 
@@ -123,6 +162,7 @@ private:
     const ContentId id_;
     const content::TreeShape shape_;
     Nodes nodes_;
+    ProvenNodes proven_nodes_;
 
     std::mutex load_mutex_;
     bool loaded_ = false;  // guarded by load_mutex_
@@ -130,6 +170,12 @@ private:
     FileSlot data_;
     FileSlot tree_;
     FileSlot place_;
+
+    // Shared: leaves or nodes are being written. Alone: the files are moved or removed. Taken after
+    // a Batch is begun and before mutex_.
+    std::shared_mutex files_mutex_;
+    std::mutex mend_mutex_;
+    bool mend_failed_ = false;  // the bytes did not prove the tree either; guarded by mend_mutex_
 
     mutable std::mutex mutex_;  // guards what follows
     LeafMasks masks_;
@@ -141,6 +187,9 @@ private:
     bool replaced_ = false;         // a NewContent is about to take its place: rows are its own
     bool changed_ = false;          // queued to be saved
     std::set<std::uint64_t> saved_pages_;
+    TrustedNodes trusted_;
+    std::set<std::uint64_t> doubtful_;            // chunks whose nodes are to be written again
+    std::optional<content::ChunkHashes> recent_;  // of the chunk that was read last
 };
 
 }  // namespace swarmfs::store

@@ -1,9 +1,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <fstream>
 
@@ -15,6 +17,8 @@ namespace {
 
 // Bytes of one copy through memory, where the kernel cannot copy between two files itself.
 constexpr std::size_t kCopyBytes = 1 << 20;
+// Of one call that writes: the leaves of a chunk.
+constexpr std::size_t kPartsAtOnce = 16;
 
 Error failed(const char* doing, const Path& path) {
     return disk_error_from_errno(errno, std::string(doing) + " " + path.string());
@@ -69,6 +73,32 @@ public:
                 return failed("writing", path_);
             }
             written += static_cast<std::size_t>(put);
+        }
+        return done();
+    }
+
+    Result<> write_at(std::uint64_t offset, std::span<const ByteSpan> parts) override {
+        std::array<iovec, kPartsAtOnce> vector{};
+        for (; !parts.empty(); parts = parts.subspan(std::min(parts.size(), kPartsAtOnce))) {
+            const auto some = parts.first(std::min(parts.size(), kPartsAtOnce));
+            std::size_t bytes = 0;
+            for (std::size_t i = 0; i < some.size(); ++i) {
+                vector[i] = {const_cast<std::uint8_t*>(some[i].data()), some[i].size()};
+                bytes += some[i].size();
+            }
+            const ssize_t put = ::pwritev(descriptor_, vector.data(), static_cast<int>(some.size()),
+                                          static_cast<off_t>(offset));
+            if (put < 0 && errno != EINTR) {
+                return failed("writing", path_);
+            }
+            if (put < 0 || static_cast<std::size_t>(put) < bytes) {  // rare: all of it, one by one
+                std::uint64_t at = offset;
+                for (const ByteSpan part : some) {
+                    SWARM_CHECK(write_at(at, part));
+                    at += part.size();
+                }
+            }
+            offset += bytes;
         }
         return done();
     }

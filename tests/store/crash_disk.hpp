@@ -134,6 +134,10 @@ public:
         SWARM_CHECK(disk_.alive());
         return under_->write_at(offset, bytes);
     }
+    Result<> write_at(std::uint64_t offset, std::span<const ByteSpan> parts) override {
+        SWARM_CHECK(disk_.alive());
+        return under_->write_at(offset, parts);
+    }
     Result<> sync() override {
         SWARM_CHECK(disk_.alive());
         if (disk_.syncs_ == Syncs::work) {

@@ -29,7 +29,15 @@ public:
         lasting_ = lasting;
         fault_ = fault;
     }
-    void heal() { fault_ = Fault::none; }
+    void heal() {
+        fault_ = Fault::none;
+        unreadable_.clear();
+    }
+    // From now on, byte `offset` of files whose name ends in `suffix` cannot be read.
+    void spoil(std::string suffix, std::uint64_t offset) {
+        unreadable_ = std::move(suffix);
+        unreadable_at_ = offset;
+    }
     std::uint64_t calls() const { return calls_; }
     std::uint64_t syncs() const { return syncs_; }
     bool met() const { return calls_ > nth_; }
@@ -79,14 +87,20 @@ private:
     std::atomic<std::uint64_t> nth_ = 0;
     std::atomic<bool> lasting_ = false;
     std::atomic<Fault> fault_ = Fault::none;
+    std::string unreadable_;  // not changed while others use the disk
+    std::uint64_t unreadable_at_ = 0;
 };
 
 class FaultyFile final : public File {
 public:
-    FaultyFile(FaultyDisk& disk, std::unique_ptr<File> under)
-        : disk_(disk), under_(std::move(under)) {}
+    FaultyFile(FaultyDisk& disk, Path path, std::unique_ptr<File> under)
+        : disk_(disk), path_(std::move(path)), under_(std::move(under)) {}
 
     Result<std::size_t> read_at(std::uint64_t offset, MutableByteSpan out) const override {
+        if (!disk_.unreadable_.empty() && path_.string().ends_with(disk_.unreadable_) &&
+            disk_.unreadable_at_ >= offset && disk_.unreadable_at_ < offset + out.size()) {
+            return disk_error(Code::io, "reading: as the test wants it");
+        }
         return under_->read_at(offset, out);
     }
     Result<> write_at(std::uint64_t offset, ByteSpan bytes) override {
@@ -95,6 +109,15 @@ public:
         }
         if (disk_.fault_ == Fault::short_write) {
             SWARM_CHECK(under_->write_at(offset, bytes.first(bytes.size() / 2)));
+        }
+        return disk_.failure("writing");
+    }
+    Result<> write_at(std::uint64_t offset, std::span<const ByteSpan> parts) override {
+        if (!disk_.strikes()) {
+            return under_->write_at(offset, parts);
+        }
+        if (disk_.fault_ == Fault::short_write) {
+            SWARM_CHECK(under_->write_at(offset, parts.first(parts.size() / 2)));
         }
         return disk_.failure("writing");
     }
@@ -129,6 +152,7 @@ public:
 
 private:
     FaultyDisk& disk_;
+    const Path path_;
     std::unique_ptr<File> under_;
 };
 
@@ -138,7 +162,7 @@ inline Result<std::unique_ptr<File>> FaultyDisk::open(const Path& path, store::O
         return failure("opening");
     }
     SWARM_TRY(auto file, under_.open(path, how));
-    return std::unique_ptr<File>(std::make_unique<FaultyFile>(*this, std::move(file)));
+    return std::unique_ptr<File>(std::make_unique<FaultyFile>(*this, path, std::move(file)));
 }
 
 }  // namespace swarmfs::test
