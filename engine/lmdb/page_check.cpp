@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "engine/core/bytes.hpp"
 
@@ -74,8 +75,14 @@ public:
         meta_ = second.transaction > first.transaction ? second : first;
         pages_in_file_ = file_bytes_ / meta_.page_bytes;
         check_leaves_ = file_bytes_ <= kLeafCheckBytesMax;
+        taken_.resize(pages_in_file_);
+        // The free pages last: each of them is compared with what is in use.
+        SWARM_CHECK(walk_tree(meta_.entries, Keys::bytes));
         SWARM_CHECK(walk_tree(meta_.free_pages, Keys::numbers));
-        return walk_tree(meta_.entries, Keys::bytes);
+        for (const std::uint64_t page : free_pages_) {
+            SWARM_CHECK(take(page, 1));
+        }
+        return done();
     }
 
 private:
@@ -151,8 +158,9 @@ private:
         if (number < 2 || number > meta_.last_page || number >= pages_in_file_) {
             return damaged_page(number, "lies beyond its end");
         }
+        SWARM_CHECK(take(number, 1));
         const bool leaf = height == 1;
-        if (leaf && !check_leaves_) {
+        if (leaf && !check_leaves_ && keys == Keys::bytes) {
             return done();
         }
         Bytes page(meta_.page_bytes);
@@ -183,22 +191,37 @@ private:
                 return damaged_page(number, "has a key outside itself");
             }
             const ByteSpan key = ByteSpan(page).subspan(at + kNodeHeaderBytes, key_bytes);
+            if (keys == Keys::numbers && (leaf || index > 0) &&
+                key_bytes != sizeof(std::uint64_t)) {
+                return damaged_page(number, "has an impossible key");
+            }
             // The first key of a branch page stands for "everything below" and may be anything.
             const bool comparable = index > (leaf ? 0U : 1U);
             if (comparable && !in_order(previous, key, keys)) {
                 return damaged_page(number, "has keys out of order");
             }
             previous = key;
-            SWARM_CHECK(leaf ? check_value(page, number, at, key_bytes)
+            SWARM_CHECK(leaf ? check_value(page, number, at, key_bytes, keys)
                              : walk_page(child_at(page, at), height - 1, keys));
+        }
+        return done();
+    }
+
+    // Marks pages as being used for one thing. Pages beyond the file's end may be free: it never
+    // grew that far.
+    Result<> take(std::uint64_t first, std::uint64_t count) {
+        for (std::uint64_t page = first; page < std::min(first + count, pages_in_file_); ++page) {
+            if (taken_[page]) {
+                return damaged_page(page, "is used twice");
+            }
+            taken_[page] = true;
         }
         return done();
     }
 
     static bool in_order(ByteSpan first, ByteSpan second, Keys keys) {
         if (keys == Keys::numbers) {
-            return first.size() == 8 && second.size() == 8 &&
-                   number_at<std::uint64_t>(first, 0) < number_at<std::uint64_t>(second, 0);
+            return number_at<std::uint64_t>(first, 0) < number_at<std::uint64_t>(second, 0);
         }
         return std::lexicographical_compare(first.begin(), first.end(), second.begin(),
                                             second.end());
@@ -210,8 +233,8 @@ private:
                std::uint64_t{number_at<std::uint16_t>(page, at + 4)} << 32;
     }
 
-    Result<> check_value(ByteSpan page, std::uint64_t number, std::size_t at,
-                         std::size_t key_bytes) {
+    Result<> check_value(ByteSpan page, std::uint64_t number, std::size_t at, std::size_t key_bytes,
+                         Keys keys) {
         const std::uint64_t value_bytes = number_at<std::uint16_t>(page, at) |
                                           std::uint64_t{number_at<std::uint16_t>(page, at + 2)}
                                               << 16;
@@ -221,14 +244,45 @@ private:
             return damaged_page(number, "has an entry of an unknown kind");
         }
         if ((flags & kBigValue) == 0) {
-            return value_at + value_bytes > page.size()
-                       ? Result<>(damaged_page(number, "has a value outside itself"))
+            if (value_at + value_bytes > page.size()) {
+                return damaged_page(number, "has a value outside itself");
+            }
+            return keys == Keys::numbers
+                       ? check_free_list(page.subspan(value_at, value_bytes), number)
                        : done();
         }
         if (value_at + 8 > page.size()) {
             return damaged_page(number, "has a value outside itself");
         }
-        return check_overflow(number_at<std::uint64_t>(page, value_at), value_bytes);
+        const auto first = number_at<std::uint64_t>(page, value_at);
+        SWARM_CHECK(check_overflow(first, value_bytes));
+        if (keys == Keys::bytes) {
+            return done();
+        }
+        Bytes list(value_bytes);
+        SWARM_CHECK(read(first * meta_.page_bytes + kPageHeaderBytes, list));
+        return check_free_list(list, first);
+    }
+
+    // What a transaction freed, as LMDB's ID list: how many, then their numbers, falling.
+    Result<> check_free_list(ByteSpan list, std::uint64_t number) {
+        constexpr std::size_t kNumberBytes = sizeof(std::uint64_t);
+        const std::uint64_t room = list.size() / kNumberBytes;
+        if (room == 0 || list.size() % kNumberBytes != 0 ||
+            number_at<std::uint64_t>(list, 0) > room - 1) {
+            return damaged_page(number, "has a list of free pages of an impossible length");
+        }
+        const std::uint64_t count = number_at<std::uint64_t>(list, 0);
+        for (std::uint64_t i = 1; i <= count; ++i) {
+            const auto page = number_at<std::uint64_t>(list, i * kNumberBytes);
+            const bool falls =
+                i == 1 || page < number_at<std::uint64_t>(list, (i - 1) * kNumberBytes);
+            if (page < 2 || page > meta_.last_page || !falls) {
+                return damaged_page(number, "has an impossible list of free pages");
+            }
+            free_pages_.push_back(page);
+        }
+        return done();
     }
 
     Result<> check_overflow(std::uint64_t number, std::uint64_t value_bytes) {
@@ -238,6 +292,7 @@ private:
             return damaged_page(number, "lies beyond its end");
         }
         pages_seen_ += needed;
+        SWARM_CHECK(take(number, needed));
         Bytes header(kPageHeaderBytes);
         SWARM_CHECK(read(number * meta_.page_bytes, header));
         if (number_at<std::uint64_t>(header, 0) != number ||
@@ -255,6 +310,8 @@ private:
     std::uint64_t pages_in_file_ = 0;
     std::uint64_t pages_seen_ = 0;
     bool check_leaves_ = true;
+    std::vector<bool> taken_;  // pages that something uses
+    std::vector<std::uint64_t> free_pages_;
 };
 
 }  // namespace

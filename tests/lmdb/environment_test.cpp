@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstring>
 #include <fstream>
 #include <map>
 #include <thread>
@@ -273,42 +274,142 @@ TEST_CASE("a damaged file is refused as corrupt, with its name and the next step
     }
 }
 
-TEST_CASE("one flipped page never crashes: the file is refused, or opens and can be read through") {
+namespace {
+
+enum class Outcome { refused, used, crashed };
+
+// Opens, reads through and writes as a node does, in a process of its own.
+Outcome try_to_use(const std::filesystem::path& file) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        Options options;
+        options.sync = Sync::on_request;
+        const auto environment = Environment::open(file, options);
+        if (!environment) {
+            ::_exit(environment.error().code == Code::corrupt ? 1 : 2);
+        }
+        std::size_t total = 0;
+        if (const auto reading = (*environment)->begin_read()) {
+            reading->scan({}, {}, [&](ByteSpan key, ByteSpan value) {
+                total += key.size() + value.size();
+                return true;
+            });
+        }
+        for (int round = 0; round < 3; ++round) {  // later ones use what earlier ones freed
+            auto writing = (*environment)->begin_write();
+            if (!writing) {
+                break;
+            }
+            for (int i = 0; i < 40; ++i) {
+                writing->put(as_bytes("key " + std::to_string(i * 10)), Bytes(300));
+            }
+            writing->put(as_bytes("large"), Bytes(30'000));
+            writing->erase(as_bytes("key 401"));
+            [[maybe_unused]] const auto committed = writing->commit();
+        }
+        ::_exit(total < std::filesystem::file_size(file) * 2 ? 0 : 2);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) > 1) {
+        return Outcome::crashed;
+    }
+    return WEXITSTATUS(status) == 0 ? Outcome::used : Outcome::refused;
+}
+
+// A file with free pages of several transactions in lists of several lengths.
+void make_well_used(const std::filesystem::path& file) {
+    const auto environment = opened(file);
+    fill(*environment, 0, 400, 200);
+    fill(*environment, 400, 403, 9000);
+    for (int round = 0; round < 4; ++round) {
+        fill(*environment, round * 50, round * 50 + 120,
+             150 + 40 * static_cast<std::size_t>(round));
+    }
+    auto transaction = environment->begin_write();
+    REQUIRE(transaction.ok());
+    for (int i = 100; i < 300; ++i) {
+        transaction->erase(as_bytes("key " + std::to_string(i)));
+    }
+    REQUIRE(transaction->commit().ok());
+}
+
+}  // namespace
+
+TEST_CASE("one flipped page never crashes: the file is refused, or opens, is read and written") {
     const ScratchFolder folder;
     const auto file = folder / "t.mdb";
-    {
-        const auto environment = opened(file);
-        fill(*environment, 0, 400, 200);
-        fill(*environment, 400, 403, 9000);
-    }
+    make_well_used(file);
+    REQUIRE(try_to_use(file) == Outcome::used);
+    std::filesystem::remove(file);
+    make_well_used(file);
     const auto good = folder / "good";
     std::filesystem::copy_file(file, good);
     SeededDice dice(11);
     const auto bytes = std::filesystem::file_size(file);
     int refused = 0;
     for (int round = 0; round < 300; ++round) {
+        CAPTURE(round);
         std::filesystem::copy_file(good, file, std::filesystem::copy_options::overwrite_existing);
         Bytes noise(1 + dice.below(24));
         dice.fill(noise);
         overwrite(file, dice.below(bytes), noise);
-        const auto environment = Environment::open(file);
-        if (!environment) {
-            CHECK(environment.error().code == Code::corrupt);
-            ++refused;
-            continue;
-        }
-        const auto transaction = (*environment)->begin_read();
-        if (transaction) {
-            std::size_t total = 0;
-            transaction->scan({}, {}, [&](ByteSpan key, ByteSpan value) {
-                total += key.size() + value.size();
-                return true;
-            });
-            CHECK(total < bytes * 2);
-        }
+        const Outcome outcome = try_to_use(file);
+        CHECK(outcome != Outcome::crashed);
+        refused += outcome == Outcome::refused ? 1 : 0;
     }
     CHECK(refused > 0);
     CHECK(refused < 300);
+}
+
+TEST_CASE("a damaged list of free pages is refused before the first write can follow it") {
+    const ScratchFolder folder;
+    const auto file = folder / "t.mdb";
+    make_well_used(file);
+    const auto good = folder / "good";
+    std::filesystem::copy_file(file, good);
+    // Lists stand in leaf pages under 8-byte keys that are small numbers: found by their look.
+    Bytes bytes(std::filesystem::file_size(file));
+    std::ifstream(file, std::ios::binary)
+        .read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    const auto number = [&](std::size_t at) {
+        std::uint64_t value = 0;
+        std::memcpy(&value, bytes.data() + at, sizeof(value));
+        return value;
+    };
+    std::vector<std::size_t> lists;
+    for (std::size_t at = 8192; at + 32 < bytes.size(); at += 2) {
+        const std::uint64_t count = number(at + 8);
+        const std::uint64_t last = bytes.size() / 4096;
+        if (number(at) > 0 && number(at) < 16 && count > 2 && count < 400 &&
+            at + 16 + 8 * count <= bytes.size() && number(at + 16) < last &&
+            number(at + 24) < number(at + 16) && number(at + 24) > 1) {
+            lists.push_back(at + 8);
+        }
+    }
+    REQUIRE_FALSE(lists.empty());
+    int refused = 0;
+    for (const std::size_t list : lists) {
+        for (const std::uint64_t wrong :
+             {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{1} << 20, std::uint64_t{1} << 40,
+              ~std::uint64_t{0}}) {
+            for (const std::size_t index : {std::size_t{0}, std::size_t{1}, std::size_t{2}}) {
+                CAPTURE(list);
+                CAPTURE(wrong);
+                CAPTURE(index);
+                std::filesystem::copy_file(good, file,
+                                           std::filesystem::copy_options::overwrite_existing);
+                Bytes value(8);
+                std::memcpy(value.data(), &wrong, sizeof(wrong));
+                overwrite(file, list + 8 * index, value);
+                const Outcome outcome = try_to_use(file);
+                CHECK(outcome != Outcome::crashed);
+                refused += outcome == Outcome::refused ? 1 : 0;
+            }
+        }
+    }
+    CHECK(refused > 10);  // a page of an old version is looked at by nobody
 }
 
 TEST_CASE("a file that may not grow on disk fails the commit and keeps what was committed") {
