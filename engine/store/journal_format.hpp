@@ -26,9 +26,10 @@ namespace swarmfs::store {
 inline constexpr std::size_t kSegmentHeaderBytes = 40;
 inline constexpr std::size_t kRecordHeaderBytes = 16;
 inline constexpr std::size_t kSegmentEndBytes = 16;
-// One batch. Far above what the largest publication writes; keeps lengths inside 32 bits and a
-// replay inside memory.
-inline constexpr std::size_t kBatchBytesMax = std::size_t{64} << 20;
+// One batch: a publication is applied as a whole, and one of 262,144 entries whose names are as long
+// as can be changes 1,190 bytes of rows an entry, 300 MiB (an ordinary one 340 bytes, 85 MiB). What
+// is left covers symbolic links and new directories among them. A replay holds one in memory.
+inline constexpr std::size_t kBatchBytesMax = std::size_t{512} << 20;
 
 // Which use of a segment file this is.
 struct SegmentUse {

@@ -12,6 +12,7 @@
 
 #include "engine/core/clock.hpp"
 #include "engine/core/dice.hpp"
+#include "engine/store/journal_format.hpp"
 #include "tests/store/faulty_disk.hpp"
 #include "tests/support/scratch_folder.hpp"
 
@@ -253,4 +254,30 @@ TEST_CASE("a full disk fails the commit, changes nothing, and later commits succ
     CHECK(get(database->reader(), "a") == "1");
     CHECK(get(database->reader(), "b") == "<absent>");
     CHECK(get(database->reader(), "c") == "3");
+}
+
+TEST_CASE("one batch takes what the largest publication changes, and survives a kill whole") {
+    constexpr std::uint64_t kEntries = std::uint64_t{1} << 18;  // catalog::kPublicationEntriesMax
+    constexpr std::size_t kEntryBytes = 340;                    // an ordinary one, in one row here
+    static_assert(kBatchBytesMax / kEntries >= 1190, "with names as long as can be");
+    const ScratchFolder folder(test::Medium::memory);
+    SystemDisk disk;
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        const auto database = opened(disk, folder.path());
+        Batch batch = database->begin();
+        for (std::uint64_t i = 0; i < kEntries; ++i) {
+            batch.put(as_bytes("Pentry " + std::to_string(i)), Bytes(kEntryBytes - 24));
+        }
+        ::_exit(database->commit(std::move(batch), kCrash).ok() ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    REQUIRE(status == 0);
+    const auto database = opened(disk, folder.path());
+    CHECK(database->report().replayed_batches == 1);
+    std::uint64_t found = 0;
+    database->reader().scan(as_bytes("P"), {}, [&](ByteSpan, ByteSpan) { return ++found > 0; });
+    CHECK(found == kEntries);
 }
