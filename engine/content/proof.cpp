@@ -132,6 +132,14 @@ Result<ChunkHashes> verify_chunk_proof(std::uint64_t size, ChunkIndex chunk, con
     return proven;
 }
 
+Hash256 parent_of(unsigned level, const Hash256& left, const std::optional<Hash256>& right) {
+    return crypto::sha256_pair(left, right ? *right : crypto::zero_subtree(level));
+}
+
+Hash256 chunk_node(const TreeShape& shape, const ChunkHashes& chunk) {
+    return crypto::subtree_root(chunk.leaves(), shape.chunk_level());
+}
+
 bool leaf_matches(const ChunkHashes& chunk, unsigned leaf, ByteSpan bytes) {
     return leaf < chunk.count && bytes.size() == leaf_bytes(chunk.bytes, LeafIndex(leaf)) &&
            crypto::sha256(bytes) == chunk.leaf[leaf];

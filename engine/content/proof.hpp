@@ -63,6 +63,11 @@ Result<std::vector<Hash256>> make_chunk_proof(const NodeSource& source, std::uin
 Result<ChunkHashes> verify_chunk_proof(std::uint64_t size, ChunkIndex chunk, const KnownNode& known,
                                        std::span<const Hash256> hashes);
 
+// The node above two nodes of `level`, or above the last one and padding.
+Hash256 parent_of(unsigned level, const Hash256& left, const std::optional<Hash256>& right);
+// The chunk's own node, as its leaves have it. Requires: the chunk is of a content of that shape.
+Hash256 chunk_node(const TreeShape& shape, const ChunkHashes& chunk);
+
 // Whether these are the bytes of leaf `leaf` of the chunk: the exact length and the hash.
 bool leaf_matches(const ChunkHashes& chunk, unsigned leaf, ByteSpan bytes);
 

@@ -5,8 +5,6 @@
 
 #include "engine/content/hash_tree.hpp"
 #include "engine/content/tree_builder.hpp"
-#include "engine/crypto/hash.hpp"
-#include "engine/crypto/merkle.hpp"
 #include "engine/store/content_repair.hpp"
 #include "engine/store/hashing.hpp"
 #include "engine/store/store_shared.hpp"
@@ -150,7 +148,7 @@ Result<Hash256> StoredContent::trusted_node(unsigned level, std::uint64_t index)
             return disk_error(Code::unavailable,
                               "a part of the tree of " + file_stem(id_) + " is not known");
         }
-        std::array<Hash256, 2> pair{Hash256{}, crypto::zero_subtree(at.level)};
+        std::array<Hash256, 2> pair{};
         SWARM_CHECK(read_tree(at.level, left, std::span(pair).first(both ? 2 : 1)));
         if (at.level > level && pair[at.index - left] != at.hash) {
             return disk_error(Code::corrupt,
@@ -160,7 +158,8 @@ Result<Hash256> StoredContent::trusted_node(unsigned level, std::uint64_t index)
         if (both) {
             met.push_back({at.level, left + 1, pair[1]});
         }
-        at.hash = crypto::sha256_pair(pair[0], pair[1]);
+        at.hash =
+            content::parent_of(at.level, pair[0], both ? std::optional(pair[1]) : std::nullopt);
     }
     const std::lock_guard lock(mutex_);
     for (auto node = met.rbegin(); node != met.rend(); ++node) {
@@ -246,7 +245,7 @@ KnownTree StoredContent::known(ChunkIndex chunk) {
     }
     auto hashes = leaf_hashes(chunk);
     if (hashes && known.ancestor.level == top &&
-        crypto::subtree_root(hashes->leaves(), top) == known.ancestor.hash) {
+        content::chunk_node(shape_, *hashes) == known.ancestor.hash) {
         known.proven = std::move(*hashes);
     }
     if (leaf_mask(chunk) != 0 && !known.proven) {

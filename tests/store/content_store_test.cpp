@@ -289,23 +289,6 @@ TEST_CASE("a leaf that rots is dropped and reported, never shown") {
     CHECK(holds(*home.get(source.id()), source.bytes()));
 }
 
-TEST_CASE("a tree that rots proves nothing wrong, and is not served") {
-    SystemDisk disk;
-    Home home(disk);
-    home.open();
-    const Source source(random_bytes(4 * kChunkBytes, 7));
-    for (const std::uint64_t chunk : {0, 1, 3}) {  // of a whole content it would be made again
-        REQUIRE(source.give_chunk(*home.get(source.id()), ChunkIndex(chunk)).ok());
-    }
-    home.open();
-    const content::TreeShape shape(source.size());
-    overwrite(home.tree_path(source.id()), shape.node_offset(kChunkLevel, 2), "rotten");
-    const auto content = home.get(source.id());
-    CHECK(content->chunk_proof(ChunkIndex(3), shape.depth()).error().code == Code::corrupt);
-    CHECK(content->leaf_mask(ChunkIndex(3)) == 0);
-    CHECK(readable_bytes(*content, source.bytes()) == 2 * kChunkBytes);
-}
-
 TEST_CASE("files that are missing or too short are settled by hashing when they are opened") {
     SystemDisk disk;
     const Source source(random_bytes(3 * kChunkBytes + 9, 8));

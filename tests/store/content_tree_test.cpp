@@ -13,7 +13,6 @@ using namespace swarmfs::test;
 
 namespace {
 
-// Nodes that are known and stand in the file rot, one after another, each on its own copy.
 std::uint64_t offset_of(const ContentId& id, unsigned level, std::uint64_t index) {
     return content::TreeShape(id.size).node_offset(level, index);
 }
@@ -150,4 +149,21 @@ TEST_CASE("a version over a tree that rotted is named as its bytes are") {
         REQUIRE(id.ok());
         CHECK(holds(*home.get(*id), twin));
     }
+}
+
+TEST_CASE("a tree that rots proves nothing wrong, and is not served") {
+    SystemDisk disk;
+    Home home(disk);
+    home.open();
+    const Source source(random_bytes(4 * kChunkBytes, 7));
+    for (const std::uint64_t chunk : {0, 1, 3}) {  // of a whole content it would be made again
+        REQUIRE(source.give_chunk(*home.get(source.id()), ChunkIndex(chunk)).ok());
+    }
+    home.open();
+    const content::TreeShape shape(source.size());
+    flip(home.tree_path(source.id()), offset_of(source.id(), kChunkLevel, 2));
+    const auto content = home.get(source.id());
+    CHECK(content->chunk_proof(ChunkIndex(3), shape.depth()).error().code == Code::corrupt);
+    CHECK(content->leaf_mask(ChunkIndex(3)) == 0);
+    CHECK(readable_bytes(*content, source.bytes()) == 2 * kChunkBytes);
 }
