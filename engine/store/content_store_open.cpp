@@ -67,6 +67,8 @@ ContentStore::Core::~Core() {
     for (Shelf& shelf : shelves_) {
         shelf.recent.clear();
     }
+    // What could not be saved is held by what it holds itself.
+    const auto unsaved = shared_.take_changed();
 }
 
 void ContentStore::Core::run_saver() {
