@@ -267,7 +267,7 @@ Bytes vector_of(const KeyValueReader& rows, const SwarmId& swarm) {
     const PrefixedReader replica_rows(rows, swarm_key(kReplicas, swarm));
     Bytes bytes;
     WireWriter out(bytes);
-    catalog::write_vector(out, catalog::ReplicaReader(replica_rows).vector());
+    catalog::write_vector(out, catalog::ReplicaReader(replica_rows).vector_to_tell());
     return bytes;
 }
 

@@ -87,9 +87,10 @@ public:
     // session); network errors (try_again, busy) for what may be sent again later.
     Result<HeaderOutcome> apply_header(ByteSpan message, std::uint64_t now_ms);
     Result<EntriesApplied> apply_entries(ByteSpan message);
-    // Takes at most one publication. Call until it returns nothing, committing between calls.
+    // Takes at most one publication, none of `not_these` (its author and last number). Call until
+    // it returns nothing, committing between calls.
     // Errors: caller error busy (rule 5).
-    Result<std::optional<Applied>> advance();
+    Result<std::optional<Applied>> advance(const std::set<Dot>& not_these = {});
 
     // ---- what we say ----
     // Begins a history of our own: at first use, and by rule 7. Local entries that were not signed

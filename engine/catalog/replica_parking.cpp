@@ -162,7 +162,7 @@ Result<EntriesApplied> Replica::fill_bodies(const EntriesMessage& message) {
     return applied;
 }
 
-Result<std::optional<Applied>> Replica::advance() {
+Result<std::optional<Applied>> Replica::advance(const std::set<Dot>& not_these) {
     if (unsealed() != 0) {
         return caller_error(Code::busy, "local entries must be signed before others' are applied");
     }
@@ -170,8 +170,11 @@ Result<std::optional<Applied>> Replica::advance() {
     for (;;) {
         std::optional<Dot> name;
         rows_.scan(table, table, [&](ByteSpan key, ByteSpan) {
-            name = rows::dot_at_end(key);
-            return false;
+            const Dot next = rows::dot_at_end(key);
+            if (!not_these.contains(next)) {
+                name = next;
+            }
+            return !name;
         });
         if (!name) {
             return std::optional<Applied>{};

@@ -34,6 +34,40 @@ VersionVector ReplicaReader::vector() const {
     return vector;
 }
 
+VersionVector ReplicaReader::vector_to_tell() const {
+    // More are asked for when these are here.
+    constexpr std::size_t kAskedForAtOnce = 64;
+    const VersionVector all = vector();
+    std::map<AuthorId, std::uint64_t> before;  // each author's first missing body
+    for (const Dot& dot : bodiless_heads(kAskedForAtOnce)) {
+        const auto header = header_after(dot.author, dot.sequence - 1);
+        const auto decoded =
+            header ? decode_trusted_header(*header) : Result<SignedHeader>(Error{});
+        const std::uint64_t reached = decoded.ok() ? decoded->header.first - 1 : 0;
+        const auto [known, fresh] = before.try_emplace(dot.author, reached);
+        known->second = std::min(known->second, reached);
+    }
+    VersionVector told;
+    for (const auto& [author, sequence] : all.numbers()) {
+        const auto missing = before.find(author);
+        const std::uint64_t reached = missing == before.end() ? sequence : missing->second;
+        if (reached != 0) {
+            told.raise(author, reached);
+        }
+    }
+    return told;
+}
+
+bool ReplicaReader::something_is_ready() const {
+    bool ready = false;
+    const Key table(rows::kReady);
+    rows_.scan(table, table, [&](ByteSpan, ByteSpan) {
+        ready = true;
+        return false;
+    });
+    return ready;
+}
+
 std::uint64_t ReplicaReader::applied_of(const AuthorId& author) const {
     const auto row = rows_.get(rows::author_key(rows::kAuthors, author));
     return row ? rows::AuthorState::decode(*row).last : 0;

@@ -48,10 +48,6 @@ void Sender::start_over(const VersionVector& theirs) {
     current_.reset();
 }
 
-void Sender::repeat(const std::vector<Dot>& versions) {
-    repeats_.insert(repeats_.end(), versions.begin(), versions.end());
-}
-
 Result<bool> Sender::send(const ReplicaReader& replica, std::size_t bytes_max, const Visit& visit) {
     std::size_t sent_bytes = 0;
     const Visit counting = [&](MessageKind kind, Bytes message) {
@@ -71,13 +67,6 @@ Result<bool> Sender::send(const ReplicaReader& replica, std::size_t bytes_max, c
 }
 
 std::optional<Bytes> Sender::next_header(const ReplicaReader& replica) {
-    while (!repeats_.empty()) {
-        const Dot dot = repeats_.back();
-        repeats_.pop_back();
-        if (dot.sequence != 0 && dot.sequence <= replica.applied_of(dot.author)) {
-            return replica.header_after(dot.author, dot.sequence - 1);
-        }
-    }
     if (next_of_author_.empty()) {
         const VersionVector vector = replica.vector();
         for (const auto& [author, sequence] : vector.numbers()) {

@@ -28,17 +28,15 @@ public:
     // The other side's vector arrived.
     void learn(const VersionVector& theirs);
 
-    // The other side may have dropped what was sent (it was busy, or thought our clock ahead): goes
-    // by its vector alone from here on. For when it still lacks something long after it was sent.
+    // The other side may have dropped what was sent (it was busy, or thought our clock ahead), or
+    // was sent a stub of what still stands: goes by its vector alone from here on. For when it
+    // still lacks something long after it was sent.
     void start_over(const VersionVector& theirs);
 
     // Hands messages to `visit` until about `bytes_max` have been handed over.
     // Returns: whether the other side has been sent everything.
     // Errors: disk errors.
     Result<bool> send(const ReplicaReader& replica, std::size_t bytes_max, const Visit& visit);
-
-    // The other side lacks the bodies of these versions: sends their publications once more.
-    void repeat(const std::vector<Dot>& versions);
 
 private:
     struct Current {
@@ -54,7 +52,6 @@ private:
 
     VersionVector sent_;
     std::map<AuthorId, HybridTime> next_of_author_;  // rebuilt when it runs empty
-    std::vector<Dot> repeats_;
     std::optional<Current> current_;
 };
 

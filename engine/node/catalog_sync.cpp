@@ -12,6 +12,10 @@ constexpr auto kGossipDelay = std::chrono::milliseconds(80);
 constexpr auto kVectorEvery = std::chrono::milliseconds(40);
 // What one turn of a sender may produce before the queue is asked again.
 constexpr std::size_t kSendAtOnce = 256 * 1024;
+constexpr auto kLookAfterEvery = std::chrono::seconds(2);
+// Shrinking is housekeeping: a few milliseconds a minute, or every time while there is more.
+constexpr Duration kCompactEvery = std::chrono::minutes(1);
+constexpr std::size_t kCompactedAtOnce = 500;
 
 catalog::VersionVector vector_of(const std::vector<protocol::VectorItem>& items) {
     catalog::VersionVector vector;
@@ -23,13 +27,18 @@ catalog::VersionVector vector_of(const std::vector<protocol::VectorItem>& items)
 
 }  // namespace
 
-CatalogSync::CatalogSync(boost::asio::io_context& engine, Tree& tree)
-    : vector_timer_(engine), gossip_timer_(engine), tree_(tree) {}
+CatalogSync::CatalogSync(boost::asio::io_context& engine, Tree& tree, const Clock& clock)
+    : vector_timer_(engine),
+      gossip_timer_(engine),
+      look_after_timer_(engine),
+      compact_at_(clock.now()),
+      tree_(tree),
+      clock_(clock) {}
 
 std::vector<protocol::VectorItem> CatalogSync::our_vector() {
     std::vector<protocol::VectorItem> items;
     const TreeView view = tree_.view();
-    const catalog::VersionVector vector = view.catalog.vector();
+    const catalog::VersionVector vector = view.catalog.vector_to_tell();
     for (const auto& [author, sequence] : vector.numbers()) {
         items.push_back({author, sequence});
     }
@@ -38,7 +47,12 @@ std::vector<protocol::VectorItem> CatalogSync::our_vector() {
 
 void CatalogSync::on_vector(const NodeId& node, std::vector<protocol::VectorItem> items) {
     Peer& peer = peers_[node];
-    peer.sender.learn(vector_of(items));
+    const catalog::VersionVector theirs = vector_of(items);
+    if (theirs != peer.theirs) {
+        peer.theirs = theirs;
+        peer.lag.vector_moved();
+    }
+    peer.sender.learn(theirs);
     send_to(node, peer);
 }
 
@@ -78,8 +92,14 @@ void CatalogSync::send_to(const NodeId& node, Peer& peer) {
             log_error("node", "the catalog cannot be read: " + sent.error().message);
             return;
         }
+        if (const auto synced = tree_.sync_sealed(); !synced.ok()) {
+            log_error("node", "the catalog cannot be kept: " + synced.error().message);
+            peer.waiting.clear();
+            return;
+        }
         all = *sent;
     }
+    peer.sent_all = all && peer.waiting.empty();
 }
 
 void CatalogSync::send_to_all() {
@@ -104,10 +124,15 @@ Result<> CatalogSync::header(ByteSpan bytes) {
 }
 
 Result<> CatalogSync::entries(ByteSpan bytes) {
-    SWARM_TRY(const bool applied, tree_.apply_entries(bytes));
-    if (!applied) {
-        return done();
+    SWARM_TRY(const bool any, tree_.apply_entries(bytes));
+    if (any) {
+        applied();
     }
+    return done();
+}
+
+// Others said something that counts now: it is passed on.
+void CatalogSync::applied() {
     grown();
     if (!gossip_due_) {
         gossip_due_ = true;
@@ -119,7 +144,6 @@ Result<> CatalogSync::entries(ByteSpan bytes) {
             }
         });
     }
-    return done();
 }
 
 void CatalogSync::grown() {
@@ -139,7 +163,58 @@ void CatalogSync::grown() {
     });
 }
 
+// ---- looking after things ----
+
+void CatalogSync::start() {
+    look_after_timer_.expires_after(kLookAfterEvery);
+    look_after_timer_.async_wait([this](const boost::system::error_code& failed) {
+        if (!failed) {
+            look_after();
+            start();
+        }
+    });
+}
+
+void CatalogSync::look_after() {
+    if (tree_.view().catalog.something_is_ready()) {
+        const auto advanced = tree_.advance();
+        if (!advanced.ok()) {
+            log_warning("node",
+                        "the catalog cannot be brought forward: " + advanced.error().message);
+        } else if (*advanced) {
+            applied();
+        }
+    }
+    send_again_to_lagging();
+    compact();
+}
+
+void CatalogSync::send_again_to_lagging() {
+    const catalog::VersionVector ours = tree_.view().catalog.vector();
+    for (auto& [node, peer] : peers_) {
+        const bool lags = peer.sent_all && !peer.theirs.covers(ours);
+        if (peer.lag.due(lags, clock_.now())) {
+            peer.sender.start_over(peer.theirs);
+            send_to(node, peer);
+        }
+    }
+}
+
+void CatalogSync::compact() {
+    if (clock_.now() < compact_at_) {
+        return;
+    }
+    const auto count = tree_.compact(kCompactedAtOnce);
+    if (!count.ok()) {
+        log_warning("node", "old versions cannot be shrunk: " + count.error().message);
+    }
+    if (!count.ok() || *count < kCompactedAtOnce) {
+        compact_at_ = clock_.now() + kCompactEvery;
+    }
+}
+
 void CatalogSync::stop() {
+    look_after_timer_.cancel();
     vector_timer_.cancel();
     gossip_timer_.cancel();
     peers_.clear();

@@ -5,8 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <filesystem>
+
+#include "engine/core/log.hpp"
+#include "engine/core/wire.hpp"
 
 namespace swarmfs::node {
 namespace {
@@ -115,7 +119,45 @@ Result<> sync_parent(const std::string& path) {
     return done();
 }
 
+HomeWitness witness_of(int descriptor) {
+    struct stat status {};
+    if (descriptor < 0 || ::fstat(descriptor, &status) != 0) {
+        return {};
+    }
+    return {status.st_ino, status.st_ctim.tv_sec,
+            static_cast<std::uint32_t>(status.st_ctim.tv_nsec)};
+}
+
+// Writes the witness in place: a full disk has room for it, and its inode stays.
+// Returns: whether it is on the disk.
+bool renew_witness(int descriptor, const std::string& path, Dice& dice) {
+    std::array<std::uint8_t, 16> fresh{};
+    dice.fill(fresh);
+    const std::string text = to_hex(fresh) + "\n";
+    const auto written = ::pwrite(descriptor, text.data(), text.size(), 0);
+    return written == static_cast<ssize_t>(text.size()) && ::fsync(descriptor) == 0 &&
+           sync_parent(path).ok();
+}
+
 }  // namespace
+
+Bytes HomeWitness::encode() const {
+    Bytes bytes;
+    WireWriter out(bytes);
+    out.u64(inode);
+    out.u64(static_cast<std::uint64_t>(changed_s));
+    out.u32(changed_ns);
+    return bytes;
+}
+
+HomeWitness HomeWitness::decode(ByteSpan bytes) {
+    WireReader in(bytes);
+    HomeWitness witness;
+    witness.inode = in.u64();
+    witness.changed_s = static_cast<std::int64_t>(in.u64());
+    witness.changed_ns = in.u32();
+    return witness;
+}
 
 Result<std::unique_ptr<Home>> Home::open(const std::string& path, Dice& dice) {
     SWARM_CHECK(make_directories(path));
@@ -125,7 +167,15 @@ Result<std::unique_ptr<Home>> Home::open(const std::string& path, Dice& dice) {
         ::close(lock);
         return std::move(key).error();
     }
-    return std::unique_ptr<Home>(new Home(path, lock, *key));
+    const std::string file = path + "/db/witness";
+    const Descriptor witness(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    const HomeWitness found = witness_of(witness.get());
+    if (witness.get() >= 0 && !renew_witness(witness.get(), file, dice)) {
+        log_warning("node", "the file " + file +
+                                " cannot be written; a copy of this home may be "
+                                "taken for the original");
+    }
+    return std::unique_ptr<Home>(new Home(path, lock, *key, found, witness_of(witness.get())));
 }
 
 Home::~Home() {

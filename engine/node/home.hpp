@@ -5,6 +5,7 @@
 //   <home>/node.key        the node's Ed25519 seed, 64 hexadecimal digits, mode 0600
 //   <home>/swarms/*.json   one membership each, mode 0600 (membership.hpp)
 //   <home>/db/ content/ staging/   the store's (docs/storage-format.md)
+//   <home>/db/witness      its inode and its change time tell this home from every copy of it
 //   <home>/control.sock    the control socket
 //   <home>/swarmfs.toml    settings, written by people
 //
@@ -14,11 +15,31 @@
 #include <string>
 #include <string_view>
 
+#include "engine/core/bytes.hpp"
 #include "engine/core/dice.hpp"
 #include "engine/core/result.hpp"
 #include "engine/crypto/signature.hpp"
 
 namespace swarmfs::node {
+
+// What no copy of a home has in common with it. A file's inode number and the time of its last
+// change are given by the file system and by nobody else, so a home that was restored from a backup
+// or copied has another witness than the one its database remembers. The file is written anew at
+// every start: a tool that restores only what differs restores it too.
+struct HomeWitness {
+    std::uint64_t inode = 0;
+    std::int64_t changed_s = 0;
+    std::uint32_t changed_ns = 0;
+
+    // File systems that keep whole seconds only lose the nanoseconds once nobody holds the file.
+    bool same_home(const HomeWitness& other) const {
+        const bool seconds_only = changed_ns == 0 || other.changed_ns == 0;
+        return inode == other.inode && changed_s == other.changed_s &&
+               (seconds_only || changed_ns == other.changed_ns);
+    }
+    Bytes encode() const;
+    static HomeWitness decode(ByteSpan bytes);
+};
 
 class Home {
 public:
@@ -33,14 +54,19 @@ public:
     const std::string& path() const { return path_; }
     std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
     const crypto::SigningKey& key() const { return key_; }
+    // As this start found it, and as it is now. All zero where the file system refuses the file.
+    const HomeWitness& found_witness() const { return found_; }
+    const HomeWitness& witness() const { return now_; }
 
 private:
-    Home(std::string path, int lock, crypto::SigningKey key)
-        : path_(std::move(path)), lock_(lock), key_(std::move(key)) {}
+    Home(std::string path, int lock, crypto::SigningKey key, HomeWitness found, HomeWitness now)
+        : path_(std::move(path)), lock_(lock), key_(std::move(key)), found_(found), now_(now) {}
 
     const std::string path_;
     const int lock_;
     const crypto::SigningKey key_;
+    const HomeWitness found_;
+    const HomeWitness now_;
 };
 
 // Reads a file of at most 64 KiB that only its owner may read.

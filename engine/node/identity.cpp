@@ -48,11 +48,11 @@ Result<> Identity::check_hello(const protocol::Hello& hello, const Hash256& hand
     return member.ok() ? done() : Result<>(member.error());
 }
 
-Result<catalog::Role> Identity::role() const {
+Result<catalog::Role> Identity::role_at(std::uint64_t wall_ms) const {
     if (!own_.ok()) {
         return own_.error();
     }
-    if (own_->valid_until_ms != 0 && clock_.wall_ms() > own_->valid_until_ms) {
+    if (own_->valid_until_ms != 0 && wall_ms > own_->valid_until_ms) {
         return caller_error(Code::permission,
                             "this node's membership has ended; ask for a new invite");
     }

@@ -26,7 +26,8 @@ public:
     const Bytes& grant() const { return grant_; }
     // What this node may do now.
     // Errors: permission when its grant has ended.   Cost: none.
-    Result<catalog::Role> role() const;
+    Result<catalog::Role> role() const { return role_at(clock_.wall_ms()); }
+    Result<catalog::Role> role_at(std::uint64_t wall_ms) const;
 
 private:
     const crypto::SigningKey key_;

@@ -28,9 +28,11 @@ Member::Member(const Common& common, Membership membership)
       identity_(common.home.key(), membership_.swarm, membership_.grant, common.listen_port,
                 common.clock),
       channel_key_(crypto::X25519KeyPair::generate(common.dice)),
-      tree_(common.database, identity_, membership_.swarm, common.clock, common.dice),
+      tree_({common.database, identity_, common.clock, common.dice, common.home.found_witness(),
+             common.home.witness()},
+            membership_.swarm),
       ports_(common.contents, [this](const ContentId& content) { on_complete(content, ""); }),
-      sync_(common.engine.context(0), tree_),
+      sync_(common.engine.context(0), tree_, common.clock),
       seal_timer_(common.engine.context(0)),
       dial_timer_(common.engine.context(0)),
       publish_timer_(common.engine.context(0)),
@@ -58,6 +60,7 @@ void Member::start() {
     dials_ = std::make_unique<async::TaskGroup>(common_.engine.executor(0));
     tracker_line_ = std::make_unique<TrackerLine>(*this);
     sync_.on_grown([this] { tracker_line_->catalog_changed(); });
+    tree_.start();
     volume_->recover();
     boost::asio::post(common_.engine.context(0), [this] {
         std::vector<std::string> known = membership_.bootstrap;
@@ -68,6 +71,7 @@ void Member::start() {
                   std::nullopt);
         }
         tracker_line_->start();
+        sync_.start();
         on_unsealed();  // what an earlier run left unsigned
         consider_dialling();
         publish_again_later();

@@ -141,7 +141,7 @@ std::vector<protocol::AnnouncedContent> TrackerLine::contents_after(
 Bytes TrackerLine::catalog_vector() {
     Bytes bytes;
     WireWriter out(bytes);
-    catalog::write_vector(out, member_.tree_.view().catalog.vector());
+    catalog::write_vector(out, member_.tree_.view().catalog.vector_to_tell());
     return bytes;
 }
 
@@ -163,7 +163,10 @@ std::vector<Bytes> TrackerLine::catalog_for(discovery::TrackerNumber tracker, By
     const auto keep = [&](catalog::MessageKind, Bytes message) {
         messages.push_back(std::move(message));
     };
-    (void)sender.send(view.catalog, bytes_max, keep).ok();
+    const bool read = sender.send(view.catalog, bytes_max, keep).ok();
+    if (!read || !member_.tree_.sync_sealed().ok()) {
+        messages.clear();
+    }
     return messages;
 }
 

@@ -14,6 +14,15 @@ Bytes prefix_of(store::KeySpace space, const SwarmId& swarm) {
     return prefix;
 }
 
+// For how long a publication that this machine has no room for is not tried again. Trying costs as
+// much as applying it.
+constexpr Duration kPassedOverFor = std::chrono::seconds(30);
+
+// One publication may fail by it where a smaller one does not.
+bool is_local_want(const Error& error) {
+    return error.code == Code::too_large || error.code == Code::no_space;
+}
+
 }  // namespace
 
 struct Tree::Window {
@@ -31,21 +40,61 @@ struct Tree::Window {
     store::Namespace names;
 };
 
-Tree::Tree(store::Database& database, Identity& identity, const SwarmId& swarm, const Clock& clock,
-           Dice& dice)
-    : database_(database),
-      identity_(identity),
+Tree::Tree(const Parts& parts, const SwarmId& swarm)
+    : database_(parts.database),
+      identity_(parts.identity),
       swarm_(swarm),
-      clock_(clock),
-      dice_(dice),
+      clock_(parts.clock),
+      dice_(parts.dice),
+      found_(parts.found),
+      now_(parts.now),
       names_prefix_(prefix_of(store::KeySpace::namespace_, swarm)),
       catalog_prefix_(prefix_of(store::KeySpace::catalog, swarm)) {}
 
-Result<> Tree::begin_history(Window& window) {
-    if (window.replica.own_author()) {
+Bytes Tree::witness_key() const {
+    Bytes key{static_cast<std::uint8_t>(store::KeySpace::node), 'w'};
+    key.insert(key.end(), swarm_.bytes.begin(), swarm_.bytes.begin() + 8);
+    return key;
+}
+
+// A history that was written in another home is not continued (rule 4). Every batch begins with
+// this until one of them was committed.
+Result<> Tree::check_home(Window& window) {
+    if (home_checked_ || !window.replica.own_author()) {
         return done();
     }
+    const auto row = window.batch.get(witness_key());
+    const auto remembered = row ? HomeWitness::decode(*row) : HomeWitness{};
+    if (!row || !(remembered.same_home(found_) || remembered.same_home(now_))) {
+        log_warning("node", "this home was restored or copied: a new history begins");
+        SWARM_CHECK(window.replica.start_incarnation(identity_.self(), dice_.u64()));
+        window.names.update(window.replica.take_touched());
+    }
+    window.batch.put(witness_key(), now_.encode());
+    return done();
+}
+
+Result<> Tree::begin_history(Window& window) {
+    if (window.replica.own_author()) {
+        return check_home(window);
+    }
+    window.batch.put(witness_key(), now_.encode());
     return window.replica.start_incarnation(identity_.self(), dice_.u64());
+}
+
+void Tree::start() {
+    Window window(*this);
+    auto checked = check_home(window);
+    if (checked.ok()) {
+        checked = finish(window, Origin::elsewhere, store::Durability::process_crash);
+    }
+    if (!checked.ok()) {
+        log_error("node", "the catalog cannot be opened yet: " + checked.error().message);
+        return;
+    }
+    if (const auto advanced = advance(); !advanced.ok()) {
+        log_error("node", "the catalog cannot be brought forward: " + advanced.error().message);
+    }
 }
 
 Result<bool> Tree::seal_in(Window& window) {
@@ -59,7 +108,11 @@ Result<bool> Tree::seal_in(Window& window) {
 Result<> Tree::finish(Window& window, Origin origin, store::Durability durability) {
     const std::vector<store::NameChange> changes = window.names.take_changes();
     const bool unsealed = window.replica.unsealed() > 0;
+    const bool owns_history = window.replica.own_author().has_value();
     SWARM_CHECK(database_.commit(std::move(window.batch), durability));
+    if (owns_history) {
+        home_checked_ = true;  // every batch of a node with a history has begun with check_home
+    }
     if (!changes.empty() && origin != Origin::volume) {  // else whoever asked for it knows
         tell(changes);
     }
@@ -87,27 +140,47 @@ Result<> Tree::act_once(const Act& act, Origin origin, store::Durability durabil
     Window window(*this);
     SWARM_CHECK(begin_history(window));
     SWARM_CHECK(act(window.names, window.batch));
+    // The clock may run ahead of ours. What could not be signed any more would stand in the way of
+    // everything others say (rule 2).
+    if (window.replica.unsealed() > 0) {
+        SWARM_CHECK(identity_.role_at(catalog::wall_ms_of(window.replica.latest_clock())));
+    }
     return finish(window, origin, durability);
 }
 
 Result<bool> Tree::seal() {
     Window window(*this);
+    SWARM_CHECK(check_home(window));
     SWARM_TRY(const bool sealed, seal_in(window));
     if (sealed) {
-        SWARM_CHECK(finish(window, Origin::elsewhere, store::Durability::process_crash));
+        SWARM_CHECK(finish_sealed(window));
     }
     return sealed;
+}
+
+// Others can read it before it is on the disk, so `sealing_` is raised before it can be read.
+Result<> Tree::finish_sealed(Window& window) {
+    ++sealing_;
+    const auto finished = finish(window, Origin::elsewhere, store::Durability::power_loss);
+    --sealing_;
+    return finished;
+}
+
+Result<> Tree::sync_sealed() {
+    return sealing_ == 0 ? done() : database_.sync();
 }
 
 Result<catalog::HeaderOutcome> Tree::apply_header(ByteSpan message) {
     for (bool again = false;; again = true) {
         Window window(*this);
+        SWARM_CHECK(check_home(window));
         SWARM_TRY(const catalog::HeaderOutcome outcome,
                   window.replica.apply_header(message, clock_.wall_ms()));
         if (outcome == catalog::HeaderOutcome::forked && !again) {
             // Somebody has seen more of our history than we have: this home was restored or copied.
             log_warning("node", "this home was restored from a backup: a new history begins");
             SWARM_CHECK(window.replica.start_incarnation(identity_.self(), dice_.u64()));
+            window.names.update(window.replica.take_touched());
             SWARM_CHECK(finish(window, Origin::elsewhere, store::Durability::process_crash));
             continue;
         }
@@ -120,39 +193,63 @@ Result<catalog::HeaderOutcome> Tree::apply_header(ByteSpan message) {
 }
 
 Result<bool> Tree::apply_entries(ByteSpan message) {
+    bool any = false;
     bool whole = false;
     {
         Window window(*this);
+        SWARM_CHECK(check_home(window));
         SWARM_TRY(const catalog::EntriesApplied applied, window.replica.apply_entries(message));
         window.names.update(applied.touched);
-        whole = applied.outcome == catalog::EntriesOutcome::whole;
+        any = !applied.touched.empty();
+        // "Known" may be the last piece of a publication whose turn was cut short: by a kill
+        // between two batches, or by a full disk.
+        whole = applied.outcome == catalog::EntriesOutcome::whole ||
+                applied.outcome == catalog::EntriesOutcome::known;
         SWARM_CHECK(finish(window, Origin::elsewhere, store::Durability::process_crash));
     }
-    bool any = false;
-    while (whole) {
-        Window window(*this);
-        SWARM_CHECK(seal_in(window));
-        SWARM_TRY(const bool advanced, advance_in(window));
-        SWARM_CHECK(finish(window, Origin::elsewhere, store::Durability::process_crash));
-        if (!advanced) {
-            break;
-        }
-        any = true;
+    if (whole) {
+        SWARM_TRY(const bool advanced, advance());
+        any = any || advanced;
     }
     return any;
 }
 
-Result<bool> Tree::advance_in(Window& window) {
-    SWARM_TRY(const auto applied, window.replica.advance());
-    if (!applied) {
-        return false;
+Result<bool> Tree::advance() {
+    const std::lock_guard lock(advance_mutex_);
+    const TimePoint now = clock_.now();
+    std::erase_if(passed_over_, [&](const auto& one) { return one.second <= now; });
+    bool any = false;
+    for (;;) {
+        std::set<catalog::Dot> not_these;
+        for (const auto& [publication, until] : passed_over_) {
+            not_these.insert(publication);
+        }
+        Window window(*this);
+        SWARM_CHECK(check_home(window));
+        SWARM_TRY(const bool sealed, seal_in(window));
+        SWARM_TRY(const auto applied, window.replica.advance(not_these));
+        if (applied) {
+            window.names.update(applied->touched);
+        }
+        const auto finished =
+            sealed ? finish_sealed(window)
+                   : finish(window, Origin::elsewhere, store::Durability::process_crash);
+        if (applied && !finished.ok() && is_local_want(finished.error())) {
+            log_warning("node", "a publication of " + applied->author.node.short_hex() +
+                                    " has to wait: " + finished.error().message);
+            passed_over_[{applied->author, applied->last}] = now + kPassedOverFor;
+            continue;
+        }
+        SWARM_CHECK(finished);
+        if (!applied) {
+            return any;
+        }
+        if (applied->refused) {
+            log_warning("node", "a publication of " + applied->author.node.short_hex() +
+                                    " was refused: " + applied->refused->message);
+        }
+        any = true;
     }
-    if (applied->refused) {
-        log_warning("node", "a publication of " + applied->author.node.short_hex() +
-                                " was refused: " + applied->refused->message);
-    }
-    window.names.update(applied->touched);
-    return true;
 }
 
 std::uint64_t Tree::add_listener(Listener listener) {
@@ -173,9 +270,18 @@ void Tree::tell(const std::vector<store::NameChange>& changes) {
     }
 }
 
+Result<std::size_t> Tree::compact(std::size_t count_max) {
+    Window window(*this);
+    const std::size_t count = window.replica.compact(clock_.wall_ms(), count_max);
+    SWARM_CHECK(finish(window, Origin::elsewhere, store::Durability::process_crash));
+    return count;
+}
+
 Result<> Tree::erase_all() {
-    SWARM_CHECK(database_.erase_below(names_prefix_));
-    return database_.erase_below(catalog_prefix_);
+    for (const Bytes& prefix : {names_prefix_, catalog_prefix_}) {
+        SWARM_CHECK(database_.erase_below(prefix));
+    }
+    return database_.erase_below(witness_key());
 }
 
 }  // namespace swarmfs::node

@@ -8,17 +8,24 @@
 //      the truth about what had been seen (catalog/replica.hpp, rule 5).
 //   3. Whoever shows names is told of each change after it is committed, in order, on the thread
 //      that made it. Listeners are quick and do not call back.
+//   4. What was signed here is on the disk before anybody is told of it (sync_sealed): after a power
+//      cut this node would give the same numbers to something else, and others would refuse all
+//      that follows. For the same reason a home that was restored or copied (HomeWitness) begins a
+//      new history before it writes anything.
 // Reading needs no lock of this room: names are read from what is committed. Thread: any.
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "engine/catalog/replica.hpp"
 #include "engine/core/clock.hpp"
 #include "engine/core/dice.hpp"
 #include "engine/core/key_value.hpp"
+#include "engine/node/home.hpp"
 #include "engine/node/identity.hpp"
 #include "engine/store/database.hpp"
 #include "engine/store/namespace.hpp"
@@ -53,8 +60,20 @@ public:
     // What it puts into `batch` is committed with the names.
     using Act = std::function<Result<>(store::Namespace& names, KeyValueWriter& batch)>;
 
-    Tree(store::Database& database, Identity& identity, const SwarmId& swarm, const Clock& clock,
-         Dice& dice);
+    // What a tree stands on. Outlives it.
+    struct Parts {
+        store::Database& database;
+        Identity& identity;
+        const Clock& clock;
+        Dice& dice;
+        HomeWitness found;  // of the home, as the start found it and as it is now
+        HomeWitness now;
+    };
+    Tree(const Parts& parts, const SwarmId& swarm);
+
+    // Applies what an earlier run left whole. Once, before peers and volumes; what fails here is
+    // logged, and tried again by later calls.
+    void start();
 
     TreeView view() const { return {database_.reader(), names_prefix_, catalog_prefix_}; }
 
@@ -64,11 +83,20 @@ public:
                     store::Durability durability = store::Durability::process_crash);
     // Signs what was written since the last time. Returns: whether there was anything.
     Result<bool> seal();
+    // To be called after messages were read from view() and before they are sent (rule 4).
+    // Cost: none, unless another thread is signing just now.   Errors: those of Database::sync.
+    Result<> sync_sealed();
 
     // ---- what others say; see catalog/replica.hpp ----
     Result<catalog::HeaderOutcome> apply_header(ByteSpan message);
-    // Applies the publications that became whole by it. Returns: whether any did.
+    // Applies the publications that became whole by it. Returns: whether anything is shown anew.
     Result<bool> apply_entries(ByteSpan message);
+    // Applies what is whole and in turn. A publication this machine has no room for is passed over
+    // for a while; others do not wait for it. Returns: whether there was any.
+    Result<bool> advance();
+
+    // Shrinks up to `count_max` versions that were replaced long ago. Returns: how many.
+    Result<std::size_t> compact(std::size_t count_max);
 
     std::uint64_t add_listener(Listener listener);
     void remove_listener(std::uint64_t number);
@@ -84,9 +112,11 @@ public:
 private:
     struct Window;  // one batch with the replica and namespace in it
     Result<> act_once(const Act& act, Origin origin, store::Durability durability);
+    Result<> check_home(Window& window);
     Result<> begin_history(Window& window);
+    Bytes witness_key() const;
     Result<bool> seal_in(Window& window);
-    Result<bool> advance_in(Window& window);
+    Result<> finish_sealed(Window& window);
     Result<> finish(Window& window, Origin origin, store::Durability durability);
 
     store::Database& database_;
@@ -94,9 +124,15 @@ private:
     const SwarmId swarm_;
     const Clock& clock_;
     Dice& dice_;
+    const HomeWitness found_;
+    const HomeWitness now_;
+    std::atomic<bool> home_checked_ = false;
     const Bytes names_prefix_;
     const Bytes catalog_prefix_;
+    std::atomic<int> sealing_ = 0;  // commits of signed headers that may not be on the disk yet
     std::function<void()> on_unsealed_;
+    std::mutex advance_mutex_;
+    std::map<catalog::Dot, TimePoint> passed_over_;  // until when; guarded by advance_mutex_
     std::mutex listeners_mutex_;
     std::map<std::uint64_t, Listener> listeners_;  // guarded by listeners_mutex_
     std::uint64_t next_listener_ = 1;              // guarded by listeners_mutex_

@@ -93,16 +93,37 @@ TEST_CASE("what the other side dropped is sent again from its vector on") {
     CHECK(line.bob.replica().find("a").has_value());
 }
 
-TEST_CASE("bodies that somebody withheld are sent once more") {
+TEST_CASE("bodies that somebody withheld are asked of others by a vector that goes back") {
     Line line;
-    const Dot dot = line.alice.write(file_entry("a", 1));
+    Member carol(line.swarm, 3);
+    line.alice.write(file_entry("a", 1));
     line.alice.seal();
-    line.sender.learn(line.alice.replica().vector());
-    CHECK(line.send(SIZE_MAX));
-    CHECK(line.sent.empty());
-    line.sender.repeat({dot, {dot.author, 99}});
-    CHECK(line.send(SIZE_MAX));
-    CHECK(line.sent.size() == 2);
+    line.alice.write(file_entry("b", 2));
+    line.alice.write(file_entry("a", 3));
+    line.alice.seal();
+    REQUIRE(carol.pull_from(line.alice).ok());
+    for (Message message : line.alice.messages_for({})) {
+        if (message.first == MessageKind::entries) {  // a relay calls everything old
+            EntriesMessage entries = *decode_entries(message.second);
+            std::vector<Bytes> stubs;
+            for (const Item& item : entries.items) {
+                stubs.push_back(encode_stub(*stub_of_item(item)));
+            }
+            for (std::size_t i = 0; i < stubs.size(); ++i) {
+                entries.items[i] = {ItemForm::stub, stubs[i]};
+            }
+            message.second = encode_entries(entries);
+        }
+        REQUIRE(line.bob.take(message).ok());
+    }
+    CHECK(line.bob.replica().vector() == carol.replica().vector());
+    CHECK_FALSE(line.bob.replica().find("a").has_value());
+    CHECK(line.bob.replica().vector_to_tell().of(line.alice.author()) == 1);
+    for (const Message& message : carol.messages_for(line.bob.replica().vector_to_tell())) {
+        REQUIRE(line.bob.take(message).ok());
+    }
+    CHECK(picture_of(line.bob.replica()) == picture_of(carol.replica()));
+    CHECK(line.bob.replica().vector_to_tell() == carol.replica().vector());
 }
 
 }  // namespace swarmfs::catalog
