@@ -179,6 +179,9 @@ Result<> take_one(catalog::Replica& replica, KeyValueWriter& rows, const SwarmId
             if (outcome == catalog::HeaderOutcome::alarm) {
                 return peer_error("its author has signed two histories; the other one is kept");
             }
+            if (outcome == catalog::HeaderOutcome::unwanted) {
+                return network_error(Code::try_again, "no grant of its author is here");
+            }
             return done();
         }
         case kEntriesMessage: {

@@ -44,8 +44,11 @@ inline constexpr std::size_t kGroupEntriesMax = std::size_t{1} << kGroupLevelMax
 inline constexpr std::size_t kCatalogMessageBytesMax = 60 * 1024;
 inline constexpr std::size_t kSeenPerHeaderMax = 1024;
 inline constexpr std::size_t kHeaderGrantBytesMax = 2048;
-// One rename of a directory of 131,072 files. Applied as a whole, so it bounds a batch's memory.
+// One rename of a directory of 131,072 files, of 256 bytes each on the average. Applied as a whole,
+// so they bound a batch: of the store (store/journal_format.hpp) and of its memory. The bytes are
+// a bound of those who sign and of what is parked, not of the format: stubs take fewer.
 inline constexpr std::uint64_t kPublicationEntriesMax = std::uint64_t{1} << 18;
+inline constexpr std::uint64_t kPublicationBytesMax = std::uint64_t{64} << 20;
 
 struct Header {
     SwarmId swarm;

@@ -21,6 +21,12 @@
 //   7. An own author id belongs to one history. When anyone shows a header of ours that we do not
 //      have (a restored backup, a copied home), nothing may be signed under that id any more:
 //      start_incarnation.
+//   8. Only who may write leaves anything here: a header is parked when it carries a chain that
+//      lets its author write, or follows one that did. What is parked is bounded, for each node key
+//      and in all, so a lying member can delay others and fill neither disk nor memory. The next
+//      in turn is always admitted: others of its node make room, then whoever the dice name. What
+//      is dropped is sent again (node/catalog_lag.hpp). Nothing is ever refused for good for want
+//      of room, nor because there are many authors: that would depend on the order of arrival.
 // Every call works on the map given at construction, normally one batch of the store: nothing is
 // kept in memory between calls. Memory: one publication. Thread: as the map's.
 
@@ -35,16 +41,18 @@
 
 namespace swarmfs::catalog {
 
-// Chosen by us: what strangers may leave here unfinished. The next publication of an author whose
-// needs are met is always admitted, so a full car park delays and never blocks.
+// Chosen by us: what may wait here unfinished (rule 8). Bytes are those of headers and entries, on
+// disk. One node may have a publication of the largest kind and its followers waiting.
 inline constexpr std::uint64_t kParkedMax = 1024;
-inline constexpr std::uint64_t kParkedPerAuthorMax = 64;
+inline constexpr std::uint64_t kParkedPerNodeMax = 64;
 inline constexpr std::uint64_t kParkedBytesMax = 256ULL * 1024 * 1024;
+inline constexpr std::uint64_t kParkedBytesPerNodeMax = 2 * kPublicationBytesMax;
 inline constexpr std::uint64_t kKeepSupersededMs = 7ULL * 24 * 3600 * 1000;
 
 enum class HeaderOutcome : std::uint8_t {
     parked,     // its entries are wanted
     duplicate,  // known already
+    unwanted,   // of an author of whom no grant is here: his first header goes before it
     alarm,      // its author signed two histories; the other one is kept. Report it
     forked,     // it is ours, and not in our history: start_incarnation, then apply it again
 };
@@ -76,6 +84,10 @@ struct Sealed {
     std::uint64_t last = 0;
 };
 
+namespace rows {
+class Key;
+}
+
 class Replica : public ReplicaReader {
 public:
     // Requires: `rows` outlives the replica.
@@ -100,7 +112,7 @@ public:
     // Gives the entry the next own number and a clock, and makes it count. Its `clock` is ignored.
     // Returns: its name. Requires: start_incarnation was called once.
     // Errors: caller errors of encode_entry; invalid for a base that is not known here; try_again
-    // when kPublicationEntriesMax entries wait to be signed: seal first.
+    // when as much waits to be signed as one publication may hold: seal first.
     Result<Dot> append_local(Entry entry, std::uint64_t now_ms);
     // Where something else may be shown after appends since the last call; as Applied::touched.
     std::vector<std::string> take_touched();
@@ -120,13 +132,22 @@ private:
 
     // replica_parking.cpp
     Result<HeaderOutcome> place_header(const SignedHeader& signed_header, ByteSpan message);
-    bool has_room() const;
     bool needs_met(const Header& header) const;
     std::optional<Dot> first_unmet(const Header& header) const;
     Result<EntriesApplied> fill_bodies(const EntriesMessage& message);
-    void unpark(const Header& header, bool keep_entries);
+    static rows::Key waiting_key(const Dot& unmet, const Dot& waiter);
     void wake(const AuthorId& author, std::uint64_t reached);
     void add_to(std::string_view word, std::int64_t amount);
+
+    // replica_room.cpp
+    Result<bool> may_park(const Header& header) const;
+    bool fits_node(const NodeId& node, std::uint64_t rows_more, std::uint64_t bytes_more) const;
+    bool fits_all(std::uint64_t rows_more, std::uint64_t bytes_more) const;
+    Result<> make_room(const Header& header, std::uint64_t rows_more, std::uint64_t bytes_more);
+    bool drop_last_of(const NodeId& node, const Dot& but);
+    bool drop_one(const rows::Key& table, const rows::Key& from, const Dot& but);
+    void drop_parked(const Dot& name);
+    void unpark(const Header& header, bool keep_entries);
 
     // replica_apply.cpp
     Applied take(const SignedHeader& publication);
@@ -147,6 +168,9 @@ private:
                      std::set<std::string>& touched);
 
     // replica_local.cpp
+    std::vector<Dot> replaced_by(const Entry& entry, const Dot& unsigned_first,
+                                 const AuthorId& next);
+    void name_replaced(Entry& entry, std::vector<Dot> replaced);
     Result<> carry_over(const Dot& from, std::uint64_t unsigned_first, const Dot& to);
     Result<Hash256> root_of_unsealed(const Header& header, std::set<AuthorId>& named) const;
     Result<VersionVector> take_news(const AuthorId& own, const std::set<AuthorId>& named);

@@ -19,7 +19,9 @@ Applied Replica::take(const SignedHeader& publication) {
     Incoming incoming{publication, header, row ? AuthorState::decode(*row) : AuthorState{}};
     if (auto checked = check_incoming(incoming); !checked.ok()) {
         unpark(header, false);
-        rows_.put(rows::author_key(rows::kRefused, header.author), publication.hash.span());
+        if (checked.error().whose == Whose::peer) {
+            rows_.put(rows::author_key(rows::kRefused, header.author), publication.hash.span());
+        }
         Applied applied{header.author, header.first, header.last, {}, {}};
         applied.refused = checked.error();
         return applied;
@@ -39,9 +41,6 @@ Result<> Replica::check_incoming(Incoming& incoming) {
         if (sequence <= seen_by(header.author, author)) {
             return peer_error("a publication repeats what its author has said to have seen");
         }
-    }
-    if (incoming.state.last == 0 && vector().size() >= kAuthorsMax) {
-        return peer_error("the swarm has too many authors", Code::too_large);
     }
     SWARM_CHECK(check_grant(incoming));
     return check_entries(incoming);

@@ -34,10 +34,6 @@ Result<> Replica::start_incarnation(const NodeId& node, std::uint64_t incarnatio
         return caller_error(Code::exists, "that incarnation has a history already");
     }
     const VersionVector known = vector();
-    if (known.size() > kSeenPerHeaderMax) {
-        return caller_error(Code::too_large,
-                            "the swarm has too many authors for another one to join");
-    }
     const std::uint64_t unsigned_first = old ? applied_of(*old) + 1 : 1;
     const std::uint64_t unsigned_count = unsealed();
     rows_.put(rows::single_key(rows::kOwnAuthor), encode_author(next));
@@ -59,6 +55,11 @@ Result<> Replica::carry_over(const Dot& from, std::uint64_t unsigned_first, cons
         return disk_error(Code::corrupt, "a local entry is missing");
     }
     Entry& entry = found->entry;
+    const Hash256 path = path_hash(entry.path);
+    auto replaced = replaced_by(entry, {from.author, unsigned_first}, to.author);
+    if (!entry.base && number(rows::kNewsCount) > kSeenPerHeaderMax) {
+        name_replaced(entry, std::move(replaced));
+    }
     if (entry.base) {
         for (Dot& dot : *entry.base) {
             if (dot.author == from.author && dot.sequence >= unsigned_first) {
@@ -70,13 +71,56 @@ Result<> Replica::carry_over(const Dot& from, std::uint64_t unsigned_first, cons
     SWARM_TRY(const Bytes bytes, encode_entry(entry));
     rows_.erase(old_key);
     rows_.put(rows::dot_key(rows::kEntries, to), rows::entry_row(ItemForm::entry, bytes));
-    const Hash256 path = path_hash(entry.path);
     if (rows_.get(rows::head_key(path, from))) {
         rows_.erase(rows::head_key(path, from));
         rows_.put(rows::head_key(path, to), {});
         settle(entry.path, touched_);
     }
     return done();
+}
+
+// The versions of its path that an unsigned entry took away: those that were superseded at its
+// clock, which no other entry of the path has. Gives own unsigned ones among them their new names.
+std::vector<Dot> Replica::replaced_by(const Entry& entry, const Dot& unsigned_first,
+                                      const AuthorId& next) {
+    const Hash256 path = path_hash(entry.path);
+    const Key table = Key(rows::kSuperseded).number(entry.clock);
+    std::vector<Dot> superseded;
+    rows_.scan(table, table, [&](ByteSpan key, ByteSpan) {
+        superseded.push_back(rows::dot_at_end(key));
+        return true;
+    });
+    const auto superseded_key = [&](const Dot& dot) {
+        return Key(rows::kSuperseded).number(entry.clock).author(dot.author).number(dot.sequence);
+    };
+    std::vector<Dot> replaced;
+    for (Dot dot : superseded) {
+        if (dot.author == unsigned_first.author && dot.sequence >= unsigned_first.sequence) {
+            rows_.erase(superseded_key(dot));
+            dot = {next, dot.sequence - unsigned_first.sequence + 1};
+            rows_.put(superseded_key(dot), {});
+        }
+        const auto row = entry_row(dot);
+        const auto item = row ? rows::item_of_row(*row) : std::nullopt;
+        const auto stub = item ? stub_of_item(*item) : Result<Stub>(Error{});
+        if (stub.ok() && stub->path_hash == path) {
+            replaced.push_back(dot);
+        }
+    }
+    std::sort(replaced.begin(), replaced.end());
+    return replaced;
+}
+
+// The entry cannot count on its header to say what had been seen, so it says itself what it
+// replaced. Of more than it can name, the rest stand again.
+void Replica::name_replaced(Entry& entry, std::vector<Dot> replaced) {
+    for (; replaced.size() > kBaseDotsMax; replaced.pop_back()) {
+        const Dot& dot = replaced.back();
+        rows_.erase(
+            Key(rows::kSuperseded).number(entry.clock).author(dot.author).number(dot.sequence));
+        rows_.put(rows::head_key(path_hash(entry.path), dot), {});
+    }
+    entry.base = std::move(replaced);
 }
 
 Result<Dot> Replica::append_local(Entry entry, std::uint64_t now_ms) {
@@ -100,6 +144,10 @@ Result<Dot> Replica::append_local(Entry entry, std::uint64_t now_ms) {
     }
     entry.clock = next_time(latest_clock(), now_ms);
     SWARM_TRY(const Bytes bytes, encode_entry(entry));
+    if (number(rows::kOwnBytes) + bytes.size() > kPublicationBytesMax) {
+        return caller_error(Code::try_again, "too many local entries wait to be signed");
+    }
+    add_to(rows::kOwnBytes, static_cast<std::int64_t>(bytes.size()));
     rows_.put(rows::dot_key(rows::kEntries, dot), rows::entry_row(ItemForm::entry, bytes));
     rows_.put(rows::single_key(rows::kOwnNext), rows::encode_number(dot.sequence + 1));
     raise_clock(entry.clock);
@@ -151,6 +199,7 @@ Result<std::optional<Sealed>> Replica::seal_local(const crypto::SigningKey& key,
     state.grant_hash = grant_hash;
     rows_.put(rows::author_key(rows::kAuthors, own), state.encode());
     rows_.put(rows::dot_key(rows::kHeaders, {own, header.last}), message);
+    rows_.put(rows::single_key(rows::kOwnBytes), rows::encode_number(0));
     wake(own, header.last);
     return std::optional(Sealed{own, header.first, header.last});
 }
@@ -237,6 +286,8 @@ std::size_t Replica::compact(std::uint64_t now_ms, std::size_t count_max) {
         return 0;
     }
     const HybridTime limit = hybrid_time(now_ms - kKeepSupersededMs);
+    const auto own = own_author();
+    const std::uint64_t own_signed = own ? applied_of(*own) : 0;
     std::vector<Bytes> due;
     const Key table(rows::kSuperseded);
     rows_.scan(table, table, [&](ByteSpan key, ByteSpan) {
@@ -244,7 +295,10 @@ std::size_t Replica::compact(std::uint64_t now_ms, std::size_t count_max) {
         if (in.u64() >= limit || due.size() == count_max) {
             return false;
         }
-        due.push_back(to_bytes(key));
+        const Dot dot = rows::dot_at_end(key);
+        if (dot.author != own || dot.sequence <= own_signed) {  // the others are yet to be signed
+            due.push_back(to_bytes(key));
+        }
         return true;
     });
     for (const Bytes& key : due) {

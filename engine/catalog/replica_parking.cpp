@@ -42,11 +42,9 @@ Result<HeaderOutcome> Replica::place_header(const SignedHeader& signed_header, B
         return peer_error("a publication that breaks the rules was sent again");
     }
 
-    std::uint64_t of_author = 0;
     std::optional<HeaderOutcome> met;
     const Key table = rows::author_key(rows::kParked, header.author);
     rows_.scan(table, table, [&](ByteSpan, ByteSpan value) {
-        ++of_author;
         const auto other = decode_trusted_header(Parked::decode(value).header);
         if (other.ok() && other->hash == signed_header.hash) {
             met = HeaderOutcome::parked;
@@ -59,25 +57,29 @@ Result<HeaderOutcome> Replica::place_header(const SignedHeader& signed_header, B
     if (met) {
         return *met;
     }
-    if ((of_author >= kParkedPerAuthorMax || !has_room()) && !needs_met(header)) {
-        return network_error(Code::busy, "too many publications wait for others");
+    SWARM_TRY(const bool vouched, may_park(header));
+    if (!vouched) {
+        return HeaderOutcome::unwanted;
     }
+    SWARM_CHECK(make_room(header, 1, message.size()));
     Parked parked;
     parked.header = to_bytes(message);
+    parked.bytes = message.size();
     rows_.put(rows::dot_key(rows::kParked, {header.author, header.last}), parked.encode());
     add_to(rows::kParkedCount, 1);
+    add_to(rows::kParkedBytes, static_cast<std::int64_t>(message.size()));
     return HeaderOutcome::parked;
-}
-
-bool Replica::has_room() const {
-    return number(rows::kParkedCount) < kParkedMax && number(rows::kParkedBytes) < kParkedBytesMax;
 }
 
 bool Replica::needs_met(const Header& header) const {
     return header.first == applied_of(header.author) + 1 && !first_unmet(header);
 }
 
+// What a publication waits for: the one before it, or something its author had seen.
 std::optional<Dot> Replica::first_unmet(const Header& header) const {
+    if (header.first > applied_of(header.author) + 1) {
+        return Dot{header.author, header.first - 1};
+    }
     for (const auto& [author, sequence] : header.seen.numbers()) {
         if (applied_of(author) < sequence) {
             return Dot{author, sequence};
@@ -100,9 +102,11 @@ Result<EntriesApplied> Replica::apply_entries(ByteSpan bytes) {
         return EntriesApplied{};
     }
     SWARM_CHECK(verify_entries(header, message));
-    if (number(rows::kParkedBytes) + bytes.size() > kParkedBytesMax && !needs_met(header)) {
-        return network_error(Code::busy, "too many entries wait for others");
+    if (parked.bytes + bytes.size() > kPublicationBytesMax + kCatalogMessageBytesMax) {
+        drop_parked(name);  // it may fit from somebody who has stubs of some
+        return network_error(Code::too_large, "a publication is larger than members make them");
     }
+    SWARM_CHECK(make_room(header, 0, bytes.size()));
 
     const std::uint64_t before = parked.received;
     std::int64_t added = 0;
@@ -184,40 +188,26 @@ Result<std::optional<Applied>> Replica::advance(const std::set<Dot>& not_these) 
         if (!row) {
             continue;  // it woke up after it was dropped
         }
-        SWARM_TRY(const SignedHeader publication,
-                  decode_trusted_header(Parked::decode(*row).header));
-        const Header& header = publication.header;
-        const std::uint64_t applied = applied_of(header.author);
-        if (header.first <= applied) {
+        const auto publication = decode_trusted_header(Parked::decode(*row).header);
+        if (!publication.ok()) {
+            drop_parked(*name);  // damaged on disk: nobody waits for it, and it may come again
+            continue;
+        }
+        const Header& header = publication->header;
+        if (header.first <= applied_of(header.author)) {
             unpark(header, false);
             continue;  // another history of this author came first
         }
-        auto unmet = first_unmet(header);
-        if (header.first > applied + 1) {
-            unmet = Dot{header.author, header.first - 1};
-        }
-        if (unmet) {
-            Key waiting = rows::dot_key(rows::kWaiting, *unmet);
-            rows_.put(waiting.author(name->author).number(name->sequence), {});
+        if (const auto unmet = first_unmet(header)) {
+            rows_.put(waiting_key(*unmet, *name), {});
             continue;
         }
-        return std::optional(take(publication));
+        return std::optional(take(*publication));
     }
 }
 
-void Replica::unpark(const Header& header, bool keep_entries) {
-    const Key key = rows::dot_key(rows::kParked, {header.author, header.last});
-    const auto row = rows_.get(key);
-    SWARM_ASSERT(row.has_value());
-    rows_.erase(key);
-    add_to(rows::kParkedCount, -1);
-    add_to(rows::kParkedBytes, -static_cast<std::int64_t>(Parked::decode(*row).bytes));
-    for (std::uint64_t at = header.first; !keep_entries && at <= header.last; ++at) {
-        // What an applied history says under the same numbers stays.
-        if (at > applied_of(header.author)) {
-            rows_.erase(rows::dot_key(rows::kEntries, {header.author, at}));
-        }
-    }
+Key Replica::waiting_key(const Dot& unmet, const Dot& waiter) {
+    return rows::dot_key(rows::kWaiting, unmet).author(waiter.author).number(waiter.sequence);
 }
 
 void Replica::wake(const AuthorId& author, std::uint64_t reached) {

@@ -17,6 +17,26 @@ Key group_key(const Hash256& directory, std::string_view conflict_name) {
     return Key(rows::kConflicts).hash(directory).text(conflict_name).byte(0);
 }
 
+// The most of one node that fit when everybody's are told up to that many.
+std::uint64_t incarnations_told(const VersionVector& vector) {
+    std::map<NodeId, std::uint64_t> of_node;
+    for (const auto& [author, sequence] : vector.numbers()) {
+        ++of_node[author.node];
+    }
+    std::uint64_t most = kAuthorsMax;
+    const auto told = [&] {
+        std::uint64_t sum = 0;
+        for (const auto& [node, count] : of_node) {
+            sum += std::min(count, most);
+        }
+        return sum;
+    };
+    while (most > 1 && told() > kAuthorsMax) {
+        most /= 2;
+    }
+    return most;
+}
+
 }  // namespace
 
 std::uint64_t ReplicaReader::number(std::string_view word) const {
@@ -47,8 +67,16 @@ VersionVector ReplicaReader::vector_to_tell() const {
         const auto [known, fresh] = before.try_emplace(dot.author, reached);
         known->second = std::min(known->second, reached);
     }
+    const std::uint64_t incarnations_max = incarnations_told(all);
     VersionVector told;
+    NodeId node;
+    std::uint64_t of_node = 0;
     for (const auto& [author, sequence] : all.numbers()) {
+        of_node = author.node == node ? of_node + 1 : 1;
+        node = author.node;
+        if (of_node > incarnations_max || told.size() == kAuthorsMax) {
+            continue;
+        }
         const auto missing = before.find(author);
         const std::uint64_t reached = missing == before.end() ? sequence : missing->second;
         if (reached != 0) {

@@ -56,7 +56,8 @@ public:
     // What was applied, of every author. Our own entries count once they are signed.
     VersionVector vector() const;
     // What others are told: `vector`, but of an author no further than before a publication of
-    // which a head has only its stub here. Whoever has the body sends it again then.
+    // which a head has only its stub here. Whoever has the body sends it again then. At most
+    // kAuthorsMax authors; of nodes with many incarnations some are left out first.
     VersionVector vector_to_tell() const;
     // Something is whole and may be in turn: Replica::advance has work.
     bool something_is_ready() const;

@@ -57,6 +57,10 @@ public:
         write_author(out, author);
         return *this;
     }
+    Key& node(const NodeId& node) {
+        WireWriter(bytes_).fixed(node);
+        return *this;
+    }
     Key& number(std::uint64_t number) {
         WireWriter(bytes_).u64(number);
         return *this;
@@ -109,7 +113,7 @@ struct AuthorState {
 
 struct Parked {
     std::uint64_t received = 0;  // entries
-    std::uint64_t bytes = 0;     // of them
+    std::uint64_t bytes = 0;     // of them and the header
     Bytes header;
 
     Bytes encode() const;
@@ -122,10 +126,11 @@ std::uint64_t decode_number(const std::optional<Bytes>& bytes);  // 0 when absen
 // Single values.
 inline constexpr std::string_view kOwnAuthor = "own";
 inline constexpr std::string_view kOwnNext = "next";          // the next local sequence
+inline constexpr std::string_view kOwnBytes = "own b";        // of unsigned entries
 inline constexpr std::string_view kLatestClock = "clock";     // of all that was applied
 inline constexpr std::string_view kNewsCount = "news";        // rows in n
 inline constexpr std::string_view kParkedCount = "parked";    // rows in p
-inline constexpr std::string_view kParkedBytes = "parked b";  // of parked entries
+inline constexpr std::string_view kParkedBytes = "parked b";  // of parked publications
 inline Key single_key(std::string_view word) {
     return Key(kSingle).text(word);
 }

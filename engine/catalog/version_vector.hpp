@@ -30,8 +30,8 @@ AuthorId read_author(WireReader& in);
 void write_dot(WireWriter& out, const Dot& dot);
 Dot read_dot(WireReader& in);
 
-// A swarm is a private group of people; beyond this many histories a vector would cost more than
-// what it saves (4096 * 48 bytes = 192 KiB).
+// How many histories a vector on the wire names (4096 * 48 bytes = 192 KiB). A swarm is a private
+// group of people; when it has more, those that are left out are sent again in each session.
 inline constexpr std::size_t kAuthorsMax = 4096;
 
 class VersionVector {

@@ -91,6 +91,18 @@ struct Member {
         }
     }
 
+    // What a node does whose home was restored: the rows are old ones, the history is a new one.
+    void begin_anew(MemoryKeyValue restored, std::uint64_t incarnation) {
+        rows = std::move(restored);
+        Replica mine = replica();
+        if (!mine.start_incarnation(key.public_key(), incarnation).ok()) {
+            std::abort();
+        }
+        for (std::string& path : mine.take_touched()) {
+            touched.push_back(std::move(path));
+        }
+    }
+
     // Everything this member would send to one who has `theirs`.
     std::vector<Message> messages_for(const VersionVector& theirs) {
         std::vector<Message> messages;
@@ -137,7 +149,7 @@ struct Member {
     }
     // Fetches all that `other` has signed.
     Result<> pull_from(Member& other) {
-        for (const Message& message : other.messages_for(replica().vector())) {
+        for (const Message& message : other.messages_for(replica().vector_to_tell())) {
             SWARM_CHECK(take(message));
         }
         return done();
