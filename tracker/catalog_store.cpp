@@ -233,6 +233,9 @@ Result<Advanced> advance(KeyValueWriter& rows, const SwarmId& swarm) {
             return result;
         }
         result.anything = true;
+        if (applied->refused) {
+            result.refused.push_back(*applied);
+        }
         entries += applied->last - applied->first + 1;
         for (const std::string& path : applied->touched) {
             index_path(rows, swarm, replica, path);

@@ -45,6 +45,8 @@ Result<std::vector<Refused>> take_messages(KeyValueWriter& rows, const SwarmId& 
 struct Advanced {
     bool anything = false;  // a publication took its turn
     bool more = false;      // call again, in a change of its own
+    // Dropped at their turn: they break a rule that can be checked only then.
+    std::vector<catalog::Applied> refused;
 };
 // Applies publications that have become whole, up to about kEntriesPerChange entries.
 // Errors: disk errors.

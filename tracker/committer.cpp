@@ -83,7 +83,7 @@ void Committer::commit(std::vector<Job> batch) {
     std::map<SwarmId, Result<>> advanced;
     for (const Job& job : batch) {
         if (job.outcome.ok() && !advanced.contains(job.swarm)) {
-            advanced.emplace(job.swarm, advance_all(job.swarm));
+            advanced.emplace(job.swarm, advance_all(job.swarm, batch));
         }
     }
     for (Job& job : batch) {
@@ -111,18 +111,39 @@ Result<> Committer::write(std::span<Job> jobs) {
     });
 }
 
-Result<> Committer::advance_all(const SwarmId& swarm) {
+Result<> Committer::advance_all(const SwarmId& swarm, std::span<Job> batch) {
     Advanced advanced;
     do {
         SWARM_CHECK(storage_.write([&](KeyValueWriter& rows) -> Result<> {
             SWARM_TRY(advanced, advance(rows, swarm));
             return done();
         }));
+        for (const catalog::Applied& refused : advanced.refused) {
+            report(swarm, refused, batch);
+        }
         if (advanced.anything) {
             moved_(swarm);
         }
     } while (advanced.more);
     return done();
+}
+
+// Tells those who sent the publication's header just now, and the operator.
+void Committer::report(const SwarmId& swarm, const catalog::Applied& refused,
+                       std::span<Job> batch) {
+    log_warning("tracker", "a publication of " + refused.author.node.short_hex() +
+                               " was refused: " + refused.refused->message);
+    for (Job& job : batch) {
+        for (std::size_t i = 0; job.swarm == swarm && i < job.messages.size(); ++i) {
+            const auto sent = catalog::is_header_message(job.messages[i])
+                                  ? catalog::decode_trusted_header(job.messages[i])
+                                  : Result<catalog::SignedHeader>(Error{});
+            if (job.outcome.ok() && sent.ok() && sent->header.author == refused.author &&
+                sent->header.last == refused.last) {
+                job.outcome->push_back({i, refused.refused->message});
+            }
+        }
+    }
 }
 
 void Committer::compact() {

@@ -65,7 +65,8 @@ private:
     std::vector<Job> take_batch();
     void commit(std::vector<Job> batch);
     Result<> write(std::span<Job> jobs);
-    Result<> advance_all(const SwarmId& swarm);
+    Result<> advance_all(const SwarmId& swarm, std::span<Job> batch);
+    static void report(const SwarmId& swarm, const catalog::Applied& refused, std::span<Job> batch);
     void compact();
 
     Storage& storage_;

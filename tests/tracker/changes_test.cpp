@@ -128,7 +128,6 @@ TEST_CASE("a tracker cannot be made to believe what does not verify") {
     Visitor visitor(running.url());
     const Swarm swarm;
     Member alice(swarm, 1);
-    Member reader(swarm, 3, Role::read);
     write_files(alice, "a", 3);
     protocol::ChangesRequest request;
     request.vector = vector_bytes({});
@@ -147,6 +146,55 @@ TEST_CASE("a tracker cannot be made to believe what does not verify") {
     // Of another swarm.
     const Swarm other{test_key(77), SwarmId{test_key(77).public_key().bytes}};
     CHECK(exchange(visitor, other.id, request).refused.size() == request.messages.size());
+}
+
+TEST_CASE("a tracker keeps nothing of a member who may only read, and says why") {
+    RunningTracker running;
+    Visitor visitor(running.url());
+    const Swarm swarm;
+    const Member reader(swarm, 3, Role::read);
+    Member forger(swarm, 3);  // the same key, with a program that signs all the same
+    forger.write(file_entry("forged", 1));
+    forger.seal();
+    const auto sound = forger.messages_for({});
+    Header header = decode_header(sound[0].second)->header;
+    header.grant = reader.grant;
+    EntriesMessage entries = *decode_entries(sound[1].second);
+    const Bytes forged = *sign_header(header, forger.key);
+    entries.header_hash = decode_header(forged)->hash;
+    protocol::ChangesRequest request;
+    request.vector = vector_bytes({});
+    request.messages = {forged, encode_entries(entries)};
+    const auto answer = exchange(visitor, swarm.id, request);
+    REQUIRE(answer.refused.size() == 2);
+    CHECK(answer.refused[0].detail.find("only read") != std::string::npos);
+    CHECK(vector_from(answer.vector).empty());
+    CHECK(answer.messages.empty());
+}
+
+TEST_CASE("who pushes a publication that breaks a rule at its turn is told") {
+    RunningTracker running;
+    Visitor visitor(running.url());
+    const Swarm swarm;
+    Member forger(swarm, 3);
+    forger.write(file_entry("first", 1));
+    forger.seal();
+    forger.write(file_entry("second", 1));
+    forger.seal();
+    const auto sound = forger.messages_for({});
+    Header header = decode_header(sound[2].second)->header;
+    header.previous = any_root(5);
+    const Bytes broken = *sign_header(header, forger.key);
+    EntriesMessage entries = *decode_entries(sound[3].second);
+    entries.header_hash = decode_header(broken)->hash;
+    protocol::ChangesRequest request;
+    request.vector = vector_bytes(forger.replica().vector());
+    request.messages = {sound[0].second, sound[1].second, broken, encode_entries(entries)};
+    const auto answer = exchange(visitor, swarm.id, request);
+    REQUIRE(answer.refused.size() == 1);
+    CHECK(answer.refused[0].index == 2);
+    CHECK(answer.refused[0].detail.find("chain") != std::string::npos);
+    CHECK(vector_from(answer.vector).of(forger.author()) == 1);
 }
 
 TEST_CASE("files of the catalog are listed under their signed names, before anyone announces") {
