@@ -33,6 +33,15 @@ struct PeerFacts {
     Duration since_last_word{};
 };
 
+// For whoever asks how a peer does.
+struct PeerReport {
+    double rate = 0;
+    double score = 0;
+    std::uint64_t outstanding = 0;
+    std::uint64_t bytes_received = 0;
+    std::optional<Duration> round_trip;
+};
+
 // `fastest_rate`: the highest receive_rate among all peers.
 double score_of(const PeerFacts& facts, double fastest_rate);
 

@@ -23,6 +23,7 @@ constexpr Duration kFirstPatience = std::chrono::seconds(4);
 constexpr Duration kFirstLateness = std::chrono::seconds(1);
 // Below this, a second ask costs more than it saves.
 constexpr Duration kLatenessMin = std::chrono::milliseconds(50);
+constexpr Duration kLateAgain = std::chrono::milliseconds(250);
 constexpr Duration kBusyPause = std::chrono::milliseconds(250);
 
 Duration from_seconds(double seconds) {
@@ -264,13 +265,20 @@ RequestLedger::Overdue RequestLedger::overdue(TimePoint now) {
     while (!late_.empty() && late_.begin()->first <= now) {
         const AskId id = late_.begin()->second;
         late_.erase(late_.begin());
-        const PeerNumber peer = late_of_.at(id).first;
-        late_of_.erase(id);
+        auto& [peer, late_at] = late_of_.at(id);
         const Place place = peers_.at(peer).asks.at(id);
+        bool again = false;
         for (const Pending& pending : places_.at(place)) {
             if (pending.id == id) {
                 found.late.push_back(to_ask(pending, place));
+                again = !pending.duplicated && pending.urgency != protocol::Urgency::fill;
             }
+        }
+        if (again) {
+            late_at = now + kLateAgain;
+            late_.emplace(late_at, id);
+        } else {
+            late_of_.erase(id);
         }
     }
     return found;
@@ -404,6 +412,11 @@ bool RequestLedger::measured(PeerNumber peer) const {
 Duration RequestLedger::expected_answer(PeerNumber peer) const {
     const auto known = peers_.find(peer);
     return known == peers_.end() ? Duration{} : from_seconds(known->second.mean);
+}
+
+bool RequestLedger::is_late(const Ask& ask, TimePoint now) const {
+    const auto known = peers_.find(ask.peer);
+    return known != peers_.end() && now - ask.asked_at >= lateness(known->second);
 }
 
 std::uint32_t RequestLedger::failures(PeerNumber peer) const {

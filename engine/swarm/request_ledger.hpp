@@ -11,7 +11,9 @@
 //      elsewhere. Any leaf of it ends the silence. A single ask is released after 60 s whatever
 //      else arrives.
 //   3. An ask is late after (mean + deviation / 2) of its peer's answer times. A late ask may be
-//      duplicated at one other peer, once; the first answer cancels the other ask.
+//      duplicated at one other peer, once; the first answer cancels the other ask. One that
+//      somebody waits for is reported late again every quarter of a second until it is duplicated.
+//      Why: at the first report no other peer may have had room.
 //   4. `busy` halves the budget and pauses asking for a quarter of a second.
 // Pure; one thread. Cost: O(log asks) an event.
 
@@ -104,11 +106,12 @@ public:
     bool silent(PeerNumber peer) const;
     bool measured(PeerNumber peer) const;  // it has answered before
     Duration expected_answer(PeerNumber peer) const;
+    bool is_late(const Ask& ask, TimePoint now) const;  // rule 3
 
     struct Overdue {
         std::vector<PeerNumber> silent;  // newly silent; release them
         std::vector<Ask> released;       // asks beyond 60 s, released already
-        std::vector<Ask> late;           // newly late, still owed; each ask is reported once
+        std::vector<Ask> late;           // late and still owed
     };
     Overdue overdue(TimePoint now);
     // The earliest time at which overdue() or room() may say something new.

@@ -231,7 +231,7 @@ void SwarmCore::remember(const ContentId& id, const NodeId& node, std::uint64_t 
     }
 }
 
-SwarmCore::PeerReport SwarmCore::report(PeerNumber peer, TimePoint now) const {
+PeerReport SwarmCore::report(PeerNumber peer, TimePoint now) const {
     const auto found = peers_.find(peer);
     if (found == peers_.end()) {
         return {};

@@ -167,6 +167,7 @@ void SwarmCore::refused(PeerNumber peer, ContentNumber number, const protocol::L
     if (reason != protocol::RefuseReason::busy) {
         holds_not(*content, peer, range.chunk);
     }
+    content->starved.erase(range.chunk.value);
     chunk_changed(*content, range.chunk, now);
 }
 
@@ -212,7 +213,7 @@ void SwarmCore::read(ReadId id, const ReadRequest& request, TimePoint now) {
         WantedContent::Need& need = content.needs[chunk.value];
         need.urgent_due = need.urgent == 0 ? now : std::min(need.urgent_due, now);
         need.urgent |= lacking;
-        promote(content, chunk, lacking);
+        promote(content, chunk, lacking, now);
         content.starved.erase(chunk.value);
         queue(content, chunk);
     }

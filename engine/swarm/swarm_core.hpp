@@ -9,13 +9,15 @@
 //   2. Reads are urgent, windows ahead, the rest fill; urgent and ahead go by the time they are
 //      due.
 //   3. A leaf is asked of the peer expected to deliver it first: what it owes, by its rate, weighed
-//      by its score; of silent peers only when nobody else holds it.
+//      by its score; of silent peers only when nobody else holds it, however busy the others are.
+//      A silent peer gets a copy of one leaf every 10 s, to learn whether it answers again.
 //   4. A content not yet opened anywhere is opened at many peers (a tiny one at the likeliest
 //      only), and an urgent leaf is asked at once, in the same flight, of the likeliest holder, or
 //      of the best two peers when none is likely.   Why: the first byte then takes one round trip.
-//   5. A read asked as ahead or fill and stuck behind more than 512 KiB is asked anew as urgent.
-//   6. A late ask is duplicated once: urgent and ahead at once, fill only in endgame (nothing
-//      unasked is left and the other peer owes nothing).
+//   5. A read asked as ahead or fill that is late, or stuck behind more than 512 KiB, is asked anew
+//      as urgent; one that a silent peer owes is asked of another, whatever it was asked as.
+//   6. A late ask is duplicated once: urgent and ahead as soon as another peer has room, fill only
+//      in endgame (nothing unasked is left and the other peer owes nothing).
 //   7. Fills take turns by chunk. At most 8 large and 512 tiny ones run at a time; those without
 //      any source do not count: 2,048 tiny ones listen for news, more are parked until a peer
 //      joins.
@@ -81,13 +83,6 @@ public:
     std::optional<ContentNumber> number_of(const ContentId& content) const;
 
     // ---- statistics ----
-    struct PeerReport {
-        double rate = 0;
-        double score = 0;
-        std::uint64_t outstanding = 0;
-        std::uint64_t bytes_received = 0;
-        std::optional<Duration> round_trip;
-    };
     PeerReport report(PeerNumber peer, TimePoint now) const;
     std::vector<ContentSource> sources(const ContentId& content) const;
     std::size_t contents() const { return contents_.size(); }
@@ -98,7 +93,8 @@ private:
         std::set<ContentNumber> open;
         PeerFacts facts;
         TimePoint last_word{};
-        double score = 0.5;  // as of scored_at_
+        TimePoint tried_at{};  // when a copy was last asked of it while it was silent
+        double score = 0.5;    // as of scored_at_
     };
     // Chosen by us: what a reader that pauses may come back to, without its handles at peers.
     static constexpr Duration kIdleMax = std::chrono::seconds(60);
@@ -128,20 +124,16 @@ private:
     void queue_starved(WantedContent& content);
     void release_chunk(WantedContent& content, ChunkIndex chunk, TimePoint now);
     void owed_by_nobody(const std::vector<Ask>& asks, bool tell_peer, TimePoint now);
-    void promote(WantedContent& content, ChunkIndex chunk, LeafMask leaves);
+    void promote(WantedContent& content, ChunkIndex chunk, LeafMask leaves, TimePoint now);
     void want_ahead(WantedContent& content, const ReadWindow::Plan& plan, TimePoint now);
     void abandon(WantedContent& content, const ByteRange& range, TimePoint now);
     void end_read(WantedContent& content, std::size_t index, Result<> outcome, TimePoint now);
     void finish_reads(WantedContent& content, ChunkIndex chunk, LeafMask newly, TimePoint now);
-    void report_fill(WantedContent& content, bool complete, const std::optional<Error>& error);
-    void end_fill(WantedContent& content);
 
     // schedule (swarm_schedule.cpp)
     void end_overdue(TimePoint now);
     void judge_reads(WantedContent& content, TimePoint now);
     bool hopeless(const WantedContent& content, const WantedContent::Read& read) const;
-    void start_fills(TimePoint now);
-    void begin_fill(WantedContent& content, const WaitingFill& waiting, TimePoint now);
     void place_needs(TimePoint now);
     enum class Placed : std::uint8_t { yes, no_room, no_source };
     Placed place(WantedContent& content, ChunkIndex chunk, protocol::Urgency urgency,
@@ -149,15 +141,25 @@ private:
     std::optional<PeerNumber> best_source(const WantedContent& content, ChunkIndex chunk,
                                           LeafMask leaves, protocol::Urgency urgency, bool opening,
                                           TimePoint now, bool* exists) const;
+    // Whether a peer that could be asked is not silent.
+    bool somebody_answers(const WantedContent& content, ChunkIndex chunk, bool opening) const;
+    void try_silent(WantedContent& content, ChunkIndex chunk, LeafMask leaves,
+                    protocol::Urgency urgency, TimePoint now);
     double cost_of(PeerNumber peer, std::uint64_t bytes, TimePoint now) const;
     void refresh_scores(TimePoint now);
     bool open_more(WantedContent& content, std::size_t count, TimePoint now);
     void ask(WantedContent& content, PeerNumber peer, ChunkIndex chunk, LeafMask leaves,
              protocol::Urgency urgency, TimePoint now);
     void duplicate(const Ask& late, TimePoint now);
+
+    // fills (swarm_fills.cpp)
+    void start_fills(TimePoint now);
+    void begin_fill(WantedContent& content, const WaitingFill& waiting, TimePoint now);
     void place_fills(TimePoint now);
     bool fill_from(PeerNumber peer, WantedContent& content, TimePoint now);
     bool help_to_end(PeerNumber peer, WantedContent& content, TimePoint now);
+    void report_fill(WantedContent& content, bool complete, const std::optional<Error>& error);
+    void end_fill(WantedContent& content);
 
     const SwarmOptions options_;
     ContentPorts& ports_;

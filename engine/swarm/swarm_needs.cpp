@@ -118,7 +118,8 @@ void SwarmCore::release_chunk(WantedContent& content, ChunkIndex chunk, TimePoin
     chunk_changed(content, chunk, now);
 }
 
-// Asks that a peer will not answer: their leaves are missing again.
+// Asks that a peer will not answer: their leaves are missing again, and worth another look at who
+// could be asked, even where the rest of the chunk starves.
 void SwarmCore::owed_by_nobody(const std::vector<Ask>& asks, bool tell_peer, TimePoint now) {
     for (const Ask& ask : asks) {
         if (tell_peer) {
@@ -127,6 +128,7 @@ void SwarmCore::owed_by_nobody(const std::vector<Ask>& asks, bool tell_peer, Tim
             }
         }
         if (WantedContent* content = find(ask.content)) {
+            content->starved.erase(ask.chunk.value);
             chunk_changed(*content, ask.chunk, now);
         }
     }
@@ -181,10 +183,18 @@ void SwarmCore::queue_starved(WantedContent& content) {
     }
 }
 
-void SwarmCore::promote(WantedContent& content, ChunkIndex chunk, LeafMask leaves) {
+void SwarmCore::promote(WantedContent& content, ChunkIndex chunk, LeafMask leaves, TimePoint now) {
+    const bool somebody = somebody_answers(content, chunk, false);
     for (const Ask& ask : ledger_.asks_for(content.number, chunk)) {
         const auto stuck = static_cast<LeafMask>(ask.leaves & leaves);
-        if (stuck == 0 || ask.urgency == protocol::Urgency::urgent ||
+        if (stuck == 0) {
+            continue;
+        }
+        const bool silent = somebody && ledger_.silent(ask.peer);
+        if (!silent && ask.urgency == protocol::Urgency::urgent) {
+            continue;  // when it is late, rule 6 looks after it
+        }
+        if (!silent && !ledger_.is_late(ask, now) &&
             ledger_.bytes_before(ask.peer, content.number, chunk, kPromoteBehind) <
                 kPromoteBehind) {
             continue;
@@ -236,28 +246,6 @@ void SwarmCore::abandon(WantedContent& content, const ByteRange& range, TimePoin
             release_chunk(content, chunk, now);
         }
     }
-}
-
-// ---- fills ----
-
-void SwarmCore::report_fill(WantedContent& content, bool complete,
-                            const std::optional<Error>& error) {
-    content.fill->moved = false;
-    const FillProgress progress{complete ? content.id.size : content.whole_bytes, content.id.size,
-                                content.holders(), complete, error};
-    for (const FillId id : content.fill->ids) {
-        actions_.push_back(FillMoved{id, progress});
-    }
-}
-
-void SwarmCore::end_fill(WantedContent& content) {
-    for (const FillId id : content.fill->ids) {
-        fills_.erase(id);
-    }
-    content.fill.reset();
-    tiny_fills_.erase(content.number);
-    starved_fills_.erase(content.number);
-    large_fills_.erase(content.number);
 }
 
 }  // namespace swarmfs::swarm

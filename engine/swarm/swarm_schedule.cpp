@@ -12,9 +12,6 @@ namespace {
 using Seconds = std::chrono::duration<double>;
 
 // Chosen by us.
-constexpr std::size_t kLargeFillsMax = 8;
-constexpr std::size_t kTinyFillsMax = 512;  // at 50 ms, 10,000 small files a second
-constexpr std::size_t kOpenWidely = 32;     // more sources than this gain nothing
 constexpr std::size_t kOpenFew = 4;
 constexpr std::size_t kOpenAtPeerMax = 16'384;       // half of what a server puts up with
 constexpr std::uint64_t kUrgentExtra = 1024 * 1024;  // an urgent ask may exceed a budget so far
@@ -23,6 +20,7 @@ constexpr double kSilentCost = 1e6;                  // seconds
 constexpr double kLikelyGain = 1e9;                  // seconds
 constexpr std::size_t kBlockedMax = 64;              // chunks without room looked at in a row
 constexpr Duration kScoresFor = std::chrono::milliseconds(250);
+constexpr Duration kTrySilentEvery = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -95,10 +93,13 @@ bool SwarmCore::hopeless(const WantedContent& content, const WantedContent::Read
     const std::uint64_t last = chunk_of(read.last).value;
     for (auto starved = content.starved.lower_bound(chunk_of(read.first).value);
          starved != content.starved.end() && *starved <= last; ++starved) {
-        // A chunk may starve for what lies ahead while the read's own leaves are on their way.
+        // A chunk may starve for what lies ahead, or for another read, while this read's own
+        // leaves are on their way.
         const auto need = content.needs.find(*starved);
-        const LeafMask asked = ledger_.asked(content.number, ChunkIndex(*starved));
-        if (need != content.needs.end() && (need->second.urgent & ~asked) != 0) {
+        const ChunkIndex chunk(*starved);
+        const auto own = static_cast<LeafMask>(WantedContent::leaves_read(read, chunk) &
+                                               ~ledger_.asked(content.number, chunk));
+        if (need != content.needs.end() && (need->second.urgent & own) != 0) {
             return true;
         }
     }
@@ -169,9 +170,13 @@ SwarmCore::Placed SwarmCore::place(WantedContent& content, ChunkIndex chunk,
                                    protocol::Urgency urgency, TimePoint now) {
     const auto leaves = static_cast<LeafMask>(content.needs.at(chunk.value).of(urgency) &
                                               ~ledger_.asked(content.number, chunk));
+    if (leaves == 0) {
+        return Placed::yes;  // asked since it was queued
+    }
     bool exists = false;
     if (const auto peer = best_source(content, chunk, leaves, urgency, false, now, &exists)) {
         ask(content, *peer, chunk, leaves, urgency, now);
+        try_silent(content, chunk, leaves, urgency, now);
         return Placed::yes;
     }
     if (exists) {
@@ -207,14 +212,19 @@ SwarmCore::Placed SwarmCore::place(WantedContent& content, ChunkIndex chunk,
 }
 
 // Rule 3. `opening` looks among peers that have not said yet what they hold. `*exists` is set when
-// one could be asked but has no room.
+// one could be asked but has no room. A silent peer owes nothing, so it has room when all others
+// have none: it would gather every ask if it counted beside them.
 std::optional<PeerNumber> SwarmCore::best_source(const WantedContent& content, ChunkIndex chunk,
                                                  LeafMask leaves, protocol::Urgency urgency,
                                                  bool opening, TimePoint now, bool* exists) const {
     std::optional<PeerNumber> best;
     double best_cost = 0;
+    const bool silence_counts = somebody_answers(content, chunk, opening);
     for (const auto& [peer, source] : content.sources) {
         if (opening ? source.answered : !source.held.has(chunk)) {
+            continue;
+        }
+        if (silence_counts && ledger_.silent(peer)) {
             continue;
         }
         if ((ledger_.asked_of(peer, content.number, chunk) & leaves) != 0) {
@@ -238,6 +248,15 @@ std::optional<PeerNumber> SwarmCore::best_source(const WantedContent& content, C
         }
     }
     return best;
+}
+
+bool SwarmCore::somebody_answers(const WantedContent& content, ChunkIndex chunk,
+                                 bool opening) const {
+    return std::any_of(content.sources.begin(), content.sources.end(), [&](const auto& entry) {
+        const WantedContent::Source& source = entry.second;
+        return (opening ? !source.answered : source.held.has(chunk)) &&
+               !ledger_.silent(entry.first);
+    });
 }
 
 double SwarmCore::cost_of(PeerNumber peer, std::uint64_t bytes, TimePoint now) const {
@@ -293,170 +312,42 @@ void SwarmCore::ask(WantedContent& content, PeerNumber peer, ChunkIndex chunk, L
     }
 }
 
+// A copy of one leaf, now and then, so that a silent peer that has recovered is heard of.
+void SwarmCore::try_silent(WantedContent& content, ChunkIndex chunk, LeafMask leaves,
+                           protocol::Urgency urgency, TimePoint now) {
+    if (urgency != protocol::Urgency::ahead) {
+        return;
+    }
+    const auto one = static_cast<LeafMask>(leaves & (~leaves + 1U));
+    for (const auto& [peer, source] : content.sources) {
+        PeerState& state = peers_.at(peer);
+        if (!ledger_.silent(peer) || ledger_.outstanding(peer) != 0 || !source.held.has(chunk) ||
+            now - state.tried_at < kTrySilentEvery) {
+            continue;
+        }
+        state.tried_at = now;
+        ask(content, peer, chunk, one, urgency, now);
+        return;
+    }
+}
+
 // Rule 6, for what somebody waits for.
 void SwarmCore::duplicate(const Ask& late, TimePoint now) {
     WantedContent* content = find(late.content);
     if (content == nullptr || late.duplicated || late.urgency == protocol::Urgency::fill) {
         return;
     }
+    if ((ledger_.asked_of(late.peer, late.content, late.chunk) & late.leaves) == 0) {
+        return;  // released just now, and placed anew
+    }
     bool exists = false;
     auto other = best_source(*content, late.chunk, late.leaves, late.urgency, false, now, &exists);
-    if (!other && open_more(*content, kOpenFew, now)) {
+    if (!other && content->sources.size() < kOpenWidely && open_more(*content, kOpenFew, now)) {
         other = best_source(*content, late.chunk, late.leaves, late.urgency, true, now, &exists);
     }
     if (other && !ledger_.silent(*other)) {
         ask(*content, *other, late.chunk, late.leaves, late.urgency, now);
     }
-}
-
-// ---- fills ----
-
-void SwarmCore::start_fills(TimePoint now) {
-    for (const bool tiny : {true, false}) {
-        auto& line = waiting_fills_[tiny ? 1 : 0];
-        const auto& running = tiny ? tiny_fills_ : large_fills_;
-        const std::size_t most = tiny ? kTinyFillsMax : kLargeFillsMax;
-        for (std::size_t i = 0; i < most && !line.empty() && running.size() < most; ++i) {
-            const WaitingFill waiting = std::move(line.front());
-            line.pop_front();
-            const auto obtained = obtain(waiting.request.content, waiting.request.likely, now);
-            if (!obtained.ok()) {
-                FillProgress progress;
-                progress.total_bytes = waiting.request.content.size;
-                progress.error = obtained.error();
-                actions_.push_back(FillMoved{waiting.id, progress});
-                continue;
-            }
-            begin_fill(**obtained, waiting, now);
-        }
-    }
-}
-
-void SwarmCore::begin_fill(WantedContent& content, const WaitingFill& waiting, TimePoint now) {
-    const std::uint64_t chunks = chunk_count(content.id.size);
-    changed_.insert(content.number);
-    if (!content.fill) {
-        content.fill.emplace();
-        // What is stored already, a gigabyte of chunks at a time.
-        std::array<std::uint8_t, 512> bitmap{};
-        for (ChunkIndex from; from.value < chunks; from = from + bitmap.size() * 8) {
-            content.port->whole_chunks(from, bitmap);
-            for_each_in_bitmap(bitmap, from, chunks, [&](ChunkIndex chunk) {
-                if (content.whole.insert(chunk)) {
-                    content.whole_bytes += chunk_bytes(content.id.size, chunk);
-                }
-            });
-        }
-    }
-    content.fill->ids.push_back(waiting.id);
-    fills_.emplace(waiting.id, content.number);
-    content.fill->moved = !is_tiny(content.id);
-    if (is_tiny(content.id)) {
-        tiny_fills_.insert(content.number);
-        const ChunkIndex only;
-        const auto lacking =
-            static_cast<LeafMask>(leaves_of(content.id, only) & ~content.port->leaf_mask(only));
-        if (lacking != 0) {
-            WantedContent::Need& need = content.needs[only.value];
-            need.fill = lacking;
-            need.fill_due = now;
-            queue(content, only);
-        }
-        return;
-    }
-    large_fills_.insert(content.number);
-    if (content.fill->picker) {
-        if (waiting.request.order == FillOrder::sequential) {
-            content.fill->picker->set_order(FillOrder::sequential);
-        }
-        return;
-    }
-    content.fill->picker = std::make_unique<ChunkPicker>(
-        chunks, waiting.request.order, salt_ ^ std::hash<ContentId>{}(content.id));
-    ChunkPicker& picker = *content.fill->picker;
-    content.whole.for_each([&](ChunkIndex chunk) {
-        picker.take(chunk);
-        picker.note_stored();
-    });
-    for (const auto& [peer, source] : content.sources) {
-        source.held.some.for_each([&](ChunkIndex chunk) { picker.gained(chunk); });
-    }
-    open_more(content, kOpenWidely - std::min(kOpenWidely, content.sources.size()), now);
-}
-
-// Rule 7. One chunk of each peer in turn, so that what is left at the end is spread over them.
-void SwarmCore::place_fills(TimePoint now) {
-    if (large_fills_.empty()) {
-        return;
-    }
-    std::vector<PeerNumber> able;
-    for (const auto& [peer, state] : peers_) {
-        if (ledger_.room(peer, now) > 0 &&
-            (!ledger_.silent(peer) || ledger_.outstanding(peer) == 0)) {
-            able.push_back(peer);
-        }
-    }
-    while (!able.empty()) {
-        std::erase_if(able, [&](PeerNumber peer) {
-            bool asked = false;
-            auto turn = large_fills_.upper_bound(fill_turn_);
-            for (std::size_t i = 0; i < large_fills_.size() && !asked; ++i, ++turn) {
-                if (turn == large_fills_.end()) {
-                    turn = large_fills_.begin();
-                }
-                asked = fill_from(peer, *contents_.at(*turn), now);
-                fill_turn_ = *turn;
-            }
-            return !asked || ledger_.room(peer, now) == 0 || ledger_.silent(peer);
-        });
-    }
-}
-
-bool SwarmCore::fill_from(PeerNumber peer, WantedContent& content, TimePoint now) {
-    const auto found = content.sources.find(peer);
-    if (found == content.sources.end() || content.failed) {
-        return false;
-    }
-    ChunkPicker& picker = *content.fill->picker;
-    while (const auto chunk = picker.pick(found->second.held)) {
-        const LeafMask stored = content.port->leaf_mask(*chunk);
-        const LeafMask full = leaves_of(content.id, *chunk);
-        const auto lacking =
-            static_cast<LeafMask>(full & ~stored & ~ledger_.asked(content.number, *chunk));
-        picker.take(*chunk);
-        if (stored == full) {
-            chunk_changed(content, *chunk, now);
-        } else if (lacking != 0) {
-            ask(content, peer, *chunk, lacking, protocol::Urgency::fill, now);
-            queue(content, *chunk);
-            return true;
-        }
-    }
-    return help_to_end(peer, content, now);
-}
-
-// Rule 6, for the last chunks of a fill: an idle peer shares what a late one owes.
-bool SwarmCore::help_to_end(PeerNumber peer, WantedContent& content, TimePoint now) {
-    if (ledger_.outstanding(peer) != 0 || ledger_.silent(peer) ||
-        content.fill->picker->wanted() != 0) {
-        return false;
-    }
-    const Holdings& held = content.sources.at(peer).held;
-    std::optional<Ask> oldest;
-    for (const Ask& ask : ledger_.asks_for(content.number)) {
-        const bool late = now - ask.asked_at >= ledger_.expected_answer(ask.peer);
-        if (ask.duplicated || ask.peer == peer || !late || !held.has(ask.chunk)) {
-            continue;
-        }
-        if (!oldest || ask.asked_at < oldest->asked_at) {
-            oldest = ask;
-        }
-    }
-    if (!oldest) {
-        return false;
-    }
-    ask(content, peer, oldest->chunk, oldest->leaves, protocol::Urgency::fill, now);
-    return true;
 }
 
 }  // namespace swarmfs::swarm

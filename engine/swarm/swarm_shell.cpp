@@ -316,7 +316,7 @@ std::vector<PeerStatistics> SwarmShell::peers() {
             if (!peer.joined) {
                 continue;
             }
-            const SwarmCore::PeerReport report = core_.report(number, now);
+            const PeerReport report = core_.report(number, now);
             PeerStatistics one;
             one.node = peer.node;
             one.address = peer.address;

@@ -19,6 +19,11 @@
 
 namespace swarmfs::swarm {
 
+// Chosen by us.
+inline constexpr std::size_t kLargeFillsMax = 8;
+inline constexpr std::size_t kTinyFillsMax = 512;  // at 50 ms, 10,000 small files a second
+inline constexpr std::size_t kOpenWidely = 32;     // more sources than this gain nothing
+
 // A content of one chunk is asked for whole, of one peer after another; others are opened widely.
 inline bool is_tiny(const ContentId& id) {
     return id.size <= kChunkBytes;

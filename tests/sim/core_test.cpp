@@ -415,6 +415,68 @@ TEST_CASE("a read whose leaves are on their way is not hopeless because its wind
     CHECK(bench.answered(two));
 }
 
+TEST_CASE("a read is not hopeless because another read's leaf in its chunk has no source") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    const ReadId other = bench.read(film, kChunkBytes - kLeafBytes, kLeafBytes);
+    const ReadId one = bench.read(film, 0, kLeafBytes);
+    bench.holds_all(1, film);
+    // The peer still owes the first leaf of chunk 0, and says that it lacks the last one.
+    bench.core.refused(PeerNumber{1}, *bench.core.number_of(film), {ChunkIndex(0), 15, 1},
+                       RefuseReason::unreadable, bench.now);
+    bench.decide();
+    bench.now += seconds(3);
+    bench.decide();
+    CHECK(bench.answered(other, Code::unavailable));
+    CHECK_FALSE(bench.answered(one, Code::unavailable));
+    bench.deliver(1, film, 0, 1);
+    CHECK(bench.answered(one));
+}
+
+TEST_CASE(
+    "an urgent leaf that a silent peer gives up is placed anew in a chunk that starves ahead") {
+    Bench bench;
+    bench.join(1);
+    bench.join(2);
+    const ContentId film = named(1, 10 * kMiB);
+    const ReadId one = bench.read(film, 0, kLeafBytes, node(1));
+    bench.read(film, kLeafBytes, kLeafBytes, node(1));  // starts the window: nobody to ask for it
+    CHECK(bench.asked(1) == 1);
+    // Peer 1 never answers; peer 2 has not said what it holds and may be asked blindly.
+    bench.now += seconds(5);
+    bench.decide();
+    CHECK(bench.asked(2) > 0);
+    bench.now += milliseconds(2500);
+    bench.decide();
+    CHECK_FALSE(bench.answered(one, Code::unavailable));
+}
+
+TEST_CASE("a silent peer gets no read while another holder is busy, and a copy now and then") {
+    Bench bench;
+    const ContentId film = named(1, 100 * kMiB);
+    const ContentId big = named(2, 100 * kMiB);
+    bench.join(1);
+    bench.join(2);
+    bench.read(film, 0, kLeafBytes, node(2));
+    bench.holds_all(1, film);
+    bench.holds_all(2, film);
+    bench.now += seconds(5);
+    bench.decide();  // 2 is silent
+    CHECK(bench.asked(1) == 1);
+    bench.deliver(1, film, 0, 1);
+    bench.core.fill(100, {big, FillOrder::sequential, std::nullopt}, bench.now);
+    bench.decide();
+    bench.holds_all(1, big);  // whose budget the download fills
+    CHECK(bench.asked(1) > 0);
+    for (std::uint64_t i = 1; i < 4; ++i) {
+        bench.read(film, i * kLeafBytes, kLeafBytes);
+        CHECK(bench.asked(2) <= 1);
+        bench.deliver(1, film, 0, static_cast<LeafMask>(1U << i));
+        CHECK(bench.asked(2) <= 1);
+    }
+}
+
 TEST_CASE("a read beyond the end is refused, and an empty one is answered") {
     Bench bench;
     CHECK(bench.answered(bench.read(named(1, 100), 50, 51), Code::invalid));

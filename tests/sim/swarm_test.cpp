@@ -229,6 +229,49 @@ TEST_CASE("a read of a peer that is silent is answered by another within seconds
     CHECK(reader.answers.at(1).ok());
 }
 
+TEST_CASE(
+    "a member that falls mute delays a reader once, though a download fills the other holder") {
+    SimulatedSwarm world(13);
+    Member& reader = world.add("reader", kUpload);
+    Member& good = world.add("good", kUpload);
+    Member& mute = world.add("mute", kUpload);
+    const ContentId film = some_content(world.dice, 24 << 20);
+    const ContentId other = some_content(world.dice, 512 << 20);
+    world.publish(good, film);
+    world.publish(good, other);
+    world.publish(mute, film);
+    world.publish(mute, other);
+    world.connect(reader, good);
+    world.connect(reader, mute);
+    world.act(reader, [&](swarm::SwarmCore& core) {
+        core.fill(1, {other, swarm::FillOrder::rarest_first, std::nullopt}, world.now());
+    });
+    // Both deliver for a while; then one takes requests, for the film too, and answers none.
+    world.at(seconds(2), [&mute] { mute.mute = true; });
+    constexpr std::uint64_t kLength = 128 * 1024;
+    swarm::ReadId id = 0;
+    Duration slowest{};
+    Duration late{};  // of the reads that began well after the member fell mute
+    const TimePoint began = world.now();
+    for (std::uint64_t offset = 0; offset < film.size; offset += kLength) {
+        ++id;
+        const TimePoint asked = world.now();
+        world.act(reader, [&](swarm::SwarmCore& core) {
+            core.read(id, {film, offset, kLength, asked + seconds(30), std::nullopt}, asked);
+        });
+        REQUIRE(world.run_until([&] { return reader.answers.contains(id); }, seconds(31)));
+        REQUIRE(reader.answers.at(id).ok());
+        slowest = std::max(slowest, world.now() - asked);
+        if (asked - began > seconds(10)) {
+            late = std::max(late, world.now() - asked);
+        }
+        // As a film is watched: 1 MiB a second.
+        world.run_until([] { return false; }, milliseconds(125));
+    }
+    CHECK(slowest < milliseconds(1500));
+    CHECK(late < milliseconds(500));
+}
+
 TEST_CASE("a read is answered at its deadline when the only holder is silent") {
     SimulatedSwarm world(10);
     Member& reader = world.add("reader", kUpload);

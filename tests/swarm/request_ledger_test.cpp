@@ -174,7 +174,8 @@ TEST_CASE("progress on anything keeps a peer from being silent, but no ask lives
     CHECK(ledger.asked(kFilm, ChunkIndex(99)) == 0);
 }
 
-TEST_CASE("an ask is reported late once, when its peer's usual time has passed") {
+TEST_CASE(
+    "an ask is late when its peer's usual time has passed, again and again until duplicated") {
     RequestLedger ledger = two_peers();
     TimePoint now = kStart;
     for (std::uint64_t i = 0; i < 50; ++i) {
@@ -186,7 +187,22 @@ TEST_CASE("an ask is reported late once, when its peer's usual time has passed")
     REQUIRE(overdue.late.size() == 1);
     CHECK(overdue.late[0].chunk == ChunkIndex(60));
     CHECK_FALSE(overdue.late[0].duplicated);
+    CHECK(ledger.is_late(overdue.late[0], now + milliseconds(300)));
     CHECK(ledger.overdue(now + milliseconds(400)).late.empty());
+    CHECK(ledger.overdue(now + milliseconds(600)).late.size() == 1);
+    ledger.ask(kBob, kFilm, kSize, ChunkIndex(60), 0b11, kUrgent, now + milliseconds(600));
+    for (const Ask& ask : ledger.overdue(now + milliseconds(900)).late) {
+        CHECK(ask.duplicated);
+    }
+    CHECK(ledger.overdue(now + milliseconds(1900)).late.size() == 1);  // Bob's first time
+    CHECK(ledger.overdue(now + milliseconds(3000)).late.empty());
+}
+
+TEST_CASE("a late ask of a download is reported once: only the endgame may duplicate it") {
+    RequestLedger ledger = two_peers();
+    ledger.ask(kAlice, kFilm, kSize, ChunkIndex(0), 1, kFill, kStart);
+    CHECK(ledger.overdue(kStart + milliseconds(1100)).late.size() == 1);
+    CHECK(ledger.overdue(kStart + milliseconds(3000)).late.empty());
 }
 
 TEST_CASE("an answered ask is never late") {

@@ -1,0 +1,178 @@
+// SwarmCore: whole contents, fetched while nobody waits (rule 7).
+
+#include <algorithm>
+#include <array>
+
+#include "engine/swarm/swarm_core.hpp"
+
+namespace swarmfs::swarm {
+
+void SwarmCore::start_fills(TimePoint now) {
+    for (const bool tiny : {true, false}) {
+        auto& line = waiting_fills_[tiny ? 1 : 0];
+        const auto& running = tiny ? tiny_fills_ : large_fills_;
+        const std::size_t most = tiny ? kTinyFillsMax : kLargeFillsMax;
+        for (std::size_t i = 0; i < most && !line.empty() && running.size() < most; ++i) {
+            const WaitingFill waiting = std::move(line.front());
+            line.pop_front();
+            const auto obtained = obtain(waiting.request.content, waiting.request.likely, now);
+            if (!obtained.ok()) {
+                FillProgress progress;
+                progress.total_bytes = waiting.request.content.size;
+                progress.error = obtained.error();
+                actions_.push_back(FillMoved{waiting.id, progress});
+                continue;
+            }
+            begin_fill(**obtained, waiting, now);
+        }
+    }
+}
+
+void SwarmCore::begin_fill(WantedContent& content, const WaitingFill& waiting, TimePoint now) {
+    const std::uint64_t chunks = chunk_count(content.id.size);
+    changed_.insert(content.number);
+    if (!content.fill) {
+        content.fill.emplace();
+        // What is stored already, a gigabyte of chunks at a time.
+        std::array<std::uint8_t, 512> bitmap{};
+        for (ChunkIndex from; from.value < chunks; from = from + bitmap.size() * 8) {
+            content.port->whole_chunks(from, bitmap);
+            for_each_in_bitmap(bitmap, from, chunks, [&](ChunkIndex chunk) {
+                if (content.whole.insert(chunk)) {
+                    content.whole_bytes += chunk_bytes(content.id.size, chunk);
+                }
+            });
+        }
+    }
+    content.fill->ids.push_back(waiting.id);
+    fills_.emplace(waiting.id, content.number);
+    content.fill->moved = !is_tiny(content.id);
+    if (is_tiny(content.id)) {
+        tiny_fills_.insert(content.number);
+        const ChunkIndex only;
+        const auto lacking =
+            static_cast<LeafMask>(leaves_of(content.id, only) & ~content.port->leaf_mask(only));
+        if (lacking != 0) {
+            WantedContent::Need& need = content.needs[only.value];
+            need.fill = lacking;
+            need.fill_due = now;
+            queue(content, only);
+        }
+        return;
+    }
+    large_fills_.insert(content.number);
+    if (content.fill->picker) {
+        if (waiting.request.order == FillOrder::sequential) {
+            content.fill->picker->set_order(FillOrder::sequential);
+        }
+        return;
+    }
+    content.fill->picker = std::make_unique<ChunkPicker>(
+        chunks, waiting.request.order, salt_ ^ std::hash<ContentId>{}(content.id));
+    ChunkPicker& picker = *content.fill->picker;
+    content.whole.for_each([&](ChunkIndex chunk) {
+        picker.take(chunk);
+        picker.note_stored();
+    });
+    for (const auto& [peer, source] : content.sources) {
+        source.held.some.for_each([&](ChunkIndex chunk) { picker.gained(chunk); });
+    }
+    open_more(content, kOpenWidely - std::min(kOpenWidely, content.sources.size()), now);
+}
+
+// Rule 7. One chunk of each peer in turn, so that what is left at the end is spread over them.
+void SwarmCore::place_fills(TimePoint now) {
+    if (large_fills_.empty()) {
+        return;
+    }
+    std::vector<PeerNumber> able;
+    for (const auto& [peer, state] : peers_) {
+        if (ledger_.room(peer, now) > 0 &&
+            (!ledger_.silent(peer) || ledger_.outstanding(peer) == 0)) {
+            able.push_back(peer);
+        }
+    }
+    while (!able.empty()) {
+        std::erase_if(able, [&](PeerNumber peer) {
+            bool asked = false;
+            auto turn = large_fills_.upper_bound(fill_turn_);
+            for (std::size_t i = 0; i < large_fills_.size() && !asked; ++i, ++turn) {
+                if (turn == large_fills_.end()) {
+                    turn = large_fills_.begin();
+                }
+                asked = fill_from(peer, *contents_.at(*turn), now);
+                fill_turn_ = *turn;
+            }
+            return !asked || ledger_.room(peer, now) == 0 || ledger_.silent(peer);
+        });
+    }
+}
+
+bool SwarmCore::fill_from(PeerNumber peer, WantedContent& content, TimePoint now) {
+    const auto found = content.sources.find(peer);
+    if (found == content.sources.end() || content.failed) {
+        return false;
+    }
+    ChunkPicker& picker = *content.fill->picker;
+    while (const auto chunk = picker.pick(found->second.held)) {
+        const LeafMask stored = content.port->leaf_mask(*chunk);
+        const LeafMask full = leaves_of(content.id, *chunk);
+        const auto lacking =
+            static_cast<LeafMask>(full & ~stored & ~ledger_.asked(content.number, *chunk));
+        picker.take(*chunk);
+        if (stored == full) {
+            chunk_changed(content, *chunk, now);
+        } else if (lacking != 0) {
+            ask(content, peer, *chunk, lacking, protocol::Urgency::fill, now);
+            queue(content, *chunk);
+            return true;
+        }
+    }
+    return help_to_end(peer, content, now);
+}
+
+// Rule 6, for the last chunks of a fill: an idle peer shares what a late one owes.
+bool SwarmCore::help_to_end(PeerNumber peer, WantedContent& content, TimePoint now) {
+    if (ledger_.outstanding(peer) != 0 || ledger_.silent(peer) ||
+        content.fill->picker->wanted() != 0) {
+        return false;
+    }
+    const Holdings& held = content.sources.at(peer).held;
+    std::optional<Ask> oldest;
+    for (const Ask& ask : ledger_.asks_for(content.number)) {
+        const bool late = now - ask.asked_at >= ledger_.expected_answer(ask.peer);
+        if (ask.duplicated || ask.peer == peer || !late || !held.has(ask.chunk)) {
+            continue;
+        }
+        if (!oldest || ask.asked_at < oldest->asked_at) {
+            oldest = ask;
+        }
+    }
+    if (!oldest) {
+        return false;
+    }
+    ask(content, peer, oldest->chunk, oldest->leaves, protocol::Urgency::fill, now);
+    return true;
+}
+
+void SwarmCore::report_fill(WantedContent& content, bool complete,
+                            const std::optional<Error>& error) {
+    content.fill->moved = false;
+    const FillProgress progress{complete ? content.id.size : content.whole_bytes, content.id.size,
+                                content.holders(), complete, error};
+    for (const FillId id : content.fill->ids) {
+        actions_.push_back(FillMoved{id, progress});
+    }
+}
+
+void SwarmCore::end_fill(WantedContent& content) {
+    for (const FillId id : content.fill->ids) {
+        fills_.erase(id);
+    }
+    content.fill.reset();
+    tiny_fills_.erase(content.number);
+    starved_fills_.erase(content.number);
+    large_fills_.erase(content.number);
+}
+
+}  // namespace swarmfs::swarm
