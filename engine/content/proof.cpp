@@ -61,7 +61,8 @@ Error no_such_proof() {
 
 Error wrong_length(std::size_t expected, std::size_t got) {
     return peer_error("a proof has " + std::to_string(got) + " hashes where the shape asks for " +
-                      std::to_string(expected));
+                          std::to_string(expected),
+                      Code::corrupt);
 }
 
 Error wrong_hashes() {

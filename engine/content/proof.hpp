@@ -58,8 +58,8 @@ inline constexpr std::size_t kProofHashesMax = kLeavesPerChunk + kTreeDepthMax -
 Result<std::vector<Hash256>> make_chunk_proof(const NodeSource& source, std::uint64_t size,
                                               ChunkIndex chunk, unsigned known_level);
 
-// Errors: invalid when proof_length() has no answer; a peer error when the length is another
-// (protocol) or the hashes do not lead to `known` (corrupt).
+// Errors: invalid when proof_length() has no answer; a peer error, corrupt, when the length is
+// another or the hashes do not lead to `known`: both are lies.
 Result<ChunkHashes> verify_chunk_proof(std::uint64_t size, ChunkIndex chunk, const KnownNode& known,
                                        std::span<const Hash256> hashes);
 

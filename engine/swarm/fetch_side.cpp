@@ -34,7 +34,7 @@ void FetchSide::ask(const AskLeaves& ask, Bytes& out) {
     SWARM_ASSERT(found != handles_.end());
     Content& content = contents_.at(found->second);
     Chunk& chunk = content.chunks[ask.range.chunk.value];
-    chunk.expected |= mask_of(ask.range);
+    Asked asked{mask_of(ask.range), std::nullopt};
 
     protocol::Request request{found->second, ask.range, ask.urgency, 0};
     if (!chunk.proven) {
@@ -50,9 +50,10 @@ void FetchSide::ask(const AskLeaves& ask, Bytes& out) {
             chunk.proven = std::move(known.proven);
         } else {
             request.known_level = static_cast<std::uint8_t>(known.ancestor.level);
-            chunk.proofs_due.push_back(known.ancestor);
+            asked.proof_due = known.ancestor;
         }
     }
+    chunk.asked.push_back(asked);
     protocol::encode(request, out);
 }
 
@@ -66,12 +67,12 @@ void FetchSide::cancel(const CancelLeaves& cancel, Bytes& out) {
     if (chunk == content.chunks.end()) {
         return;
     }
-    const auto gone = static_cast<LeafMask>(chunk->second.expected & mask_of(cancel.range));
+    const auto gone = static_cast<LeafMask>(chunk->second.expected() & mask_of(cancel.range));
     if (gone == 0) {
         return;
     }
-    chunk->second.expected = static_cast<LeafMask>(chunk->second.expected & ~gone);
-    chunk->second.cancelled |= gone;
+    settle(chunk->second, gone, Gone::cancelled);
+    note_loose(found->second, cancel.range.chunk);
     for (const protocol::LeafRange& range : ranges_of(cancel.range.chunk, gone)) {
         protocol::encode(protocol::Cancel{found->second, range}, out);
     }
@@ -114,20 +115,16 @@ Result<> FetchSide::on_proof(const protocol::Proof& proof) {
         return peer_error("a proof that was never asked for");
     }
     Chunk& chunk = found->second;
-    const auto due =
-        std::find_if(chunk.proofs_due.begin(), chunk.proofs_due.end(),
-                     [&](const content::KnownNode& n) { return n.level == proof.known_level; });
-    if (due == chunk.proofs_due.end()) {
+    const auto known = take_proof_due(chunk, proof.known_level);
+    if (!known) {
         return peer_error("a proof that was never asked for");
     }
-    const content::KnownNode known = *due;
-    chunk.proofs_due.erase(due);
     const auto hashes = content::hashes_from(proof.hashes);
     if (!hashes) {
-        return peer_error("a proof that is not a whole number of hashes");
+        return peer_error("a proof that is not a whole number of hashes", Code::corrupt);
     }
     SWARM_TRY(auto proven,
-              content::verify_chunk_proof(content->id.size, proof.chunk, known, *hashes));
+              content::verify_chunk_proof(content->id.size, proof.chunk, *known, *hashes));
     if (!chunk.proven) {
         chunk.proven = std::move(proven);
     }
@@ -149,18 +146,21 @@ Result<> FetchSide::on_leaf(const protocol::Leaf& leaf) {
     const auto found = content->chunks.find(leaf.chunk.value);
     const auto bit = static_cast<LeafMask>(leaf.leaf < kLeavesPerChunk ? 1U << leaf.leaf : 0U);
     if (found == content->chunks.end() ||
-        ((found->second.expected | found->second.cancelled) & bit) == 0) {
+        ((found->second.expected() | found->second.loose()) & bit) == 0) {
         return peer_error("a leaf that was never asked for");
     }
     Chunk& chunk = found->second;
     // One that was cancelled and asked for anew may come twice; before the new proof it is the old.
-    const bool old = (chunk.cancelled & bit) != 0 && !chunk.proven;
-    const bool expected = (chunk.expected & bit) != 0 && !old;
-    LeafMask& owed = expected ? chunk.expected : chunk.cancelled;
-    owed = static_cast<LeafMask>(owed & ~bit);
+    const bool old = (chunk.loose() & bit) != 0 && !chunk.proven;
+    const bool expected = (chunk.expected() & bit) != 0 && !old;
     const std::uint64_t size = leaf_bytes(content->id.size, first_leaf(leaf.chunk) + leaf.leaf);
     if (leaf.bytes.size() != size) {
         return peer_error("a leaf of the wrong length");
+    }
+    const bool may_come_again = (chunk.loose() & bit) != 0;
+    if (expected) {
+        settle(chunk, bit, may_come_again ? Gone::cancelled : Gone::arrived);
+        note_loose(leaf.handle, leaf.chunk);
     }
     if (!chunk.proven) {
         if (expected) {
@@ -192,13 +192,11 @@ Result<> FetchSide::on_refuse(const protocol::Refuse& refuse) {
         return peer_error("a refusal of what was never asked for");
     }
     Chunk& chunk = found->second;
-    const LeafMask refused = mask_of(refuse.range);
-    chunk.cancelled = static_cast<LeafMask>(chunk.cancelled & ~refused);
-    const auto gone = static_cast<LeafMask>(chunk.expected & refused);
-    chunk.expected = static_cast<LeafMask>(chunk.expected & ~refused);
-    if (chunk.expected == 0 && chunk.cancelled == 0) {
-        chunk.proofs_due.clear();  // a refused request has no proof
-    }
+    const auto gone = static_cast<LeafMask>(chunk.expected() & mask_of(refuse.range));
+    // Where a leaf was cancelled and asked for anew, the refusal may be about the old request.
+    settle(chunk, gone & chunk.loose(), Gone::cancelled);
+    settle(chunk, gone, Gone::refused);
+    note_loose(refuse.handle, refuse.range.chunk);
     for (const protocol::LeafRange& range : ranges_of(refuse.range.chunk, gone)) {
         events_.push_back(RefuseHeard{content->number, range, refuse.reason});
     }
@@ -244,14 +242,100 @@ void FetchSide::tidy(Content& content, ChunkIndex number) {
         return;
     }
     const auto found = content.chunks.find(number.value);
-    if (found == content.chunks.end() || found->second.expected != 0) {
+    if (found == content.chunks.end() || !found->second.asked.empty()) {
         return;
     }
-    if (found->second.cancelled == 0 && found->second.proofs_due.empty()) {
+    const Chunk& chunk = found->second;
+    if (chunk.loose() == 0 && chunk.fresh.proofs.empty() && chunk.fenced.proofs.empty()) {
         content.chunks.erase(found);
     } else {
         found->second.proven.reset();
     }
+}
+
+// ---- what may still come ----
+
+LeafMask FetchSide::Chunk::expected() const {
+    LeafMask leaves = 0;
+    for (const Asked& request : asked) {
+        leaves |= request.expected;
+    }
+    return leaves;
+}
+
+std::optional<content::KnownNode> FetchSide::take_proof_due(Chunk& chunk, unsigned level) {
+    // Of two that are alike, the cancelled one was asked for first.
+    for (Loose* const loose : {&chunk.fenced, &chunk.fresh}) {
+        for (auto proof = loose->proofs.begin(); proof != loose->proofs.end(); ++proof) {
+            if (proof->level == level) {
+                const content::KnownNode known = *proof;
+                loose->proofs.erase(proof);
+                return known;
+            }
+        }
+    }
+    for (Asked& request : chunk.asked) {
+        if (request.proof_due && request.proof_due->level == level) {
+            return std::exchange(request.proof_due, std::nullopt);
+        }
+    }
+    return std::nullopt;
+}
+
+void FetchSide::settle(Chunk& chunk, LeafMask leaves, Gone how) {
+    if (how == Gone::cancelled) {
+        chunk.fresh.leaves |= leaves;
+    }
+    for (std::size_t i = 0; i < chunk.asked.size();) {
+        Asked& request = chunk.asked[i];
+        request.expected = static_cast<LeafMask>(request.expected & ~leaves);
+        if (request.expected != 0) {
+            ++i;
+            continue;
+        }
+        if (request.proof_due && how != Gone::refused) {
+            chunk.fresh.proofs.push_back(*request.proof_due);
+        }
+        chunk.asked.erase(chunk.asked.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+}
+
+void FetchSide::note_loose(protocol::Handle handle, ChunkIndex number) {
+    const Chunk& chunk = contents_.at(handle).chunks.at(number.value);
+    if (chunk.fresh.leaves != 0 || !chunk.fresh.proofs.empty()) {
+        fresh_.emplace(handle, number.value);
+    }
+}
+
+FetchSide::Chunk* FetchSide::chunk_of(protocol::Handle handle, ChunkIndex number) {
+    const auto content = contents_.find(handle);
+    if (content == contents_.end()) {
+        return nullptr;
+    }
+    const auto chunk = content->second.chunks.find(number.value);
+    return chunk == content->second.chunks.end() ? nullptr : &chunk->second;
+}
+
+void FetchSide::ping_sent() {
+    fenced_.clear();
+    for (const auto& [handle, number] : fresh_) {
+        if (Chunk* const chunk = chunk_of(handle, ChunkIndex(number))) {
+            chunk->fenced = std::exchange(chunk->fresh, {});
+            fenced_.emplace_back(handle, number);
+        }
+    }
+    fresh_.clear();
+}
+
+void FetchSide::ping_answered() {
+    flush();
+    for (const auto& [handle, number] : fenced_) {
+        if (Chunk* const chunk = chunk_of(handle, ChunkIndex(number))) {
+            chunk->fenced = {};
+            tidy(contents_.at(handle), ChunkIndex(number));
+        }
+    }
+    fenced_.clear();
 }
 
 }  // namespace swarmfs::swarm

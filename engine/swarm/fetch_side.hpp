@@ -7,13 +7,17 @@
 //   2. A proof that does not lead to the hash we know, or a leaf that does not match its proof, is
 //      a lie (Code::corrupt): the session ends and the node is banned.
 //   3. What was cancelled or closed may still be on its way and is let pass; a leaf of it that is
-//      proven is kept.
-//   4. Leaves are verified where they lie in the record and handed to the store in runs, straight
+//      proven is kept. A pong follows all that was sent before its ping arrived: what was cancelled
+//      before the ping cannot come after it, and is forgotten then.
+//   4. A refusal takes back the leaves it names and no others; the proof of a request that is
+//      refused to the last leaf does not come.
+//   5. Leaves are verified where they lie in the record and handed to the store in runs, straight
 //      from there.
 // Thread: the link's. No I/O but the ports'. Feed it frames of any session, or of a fuzzer.
 
 #include <map>
 #include <optional>
+#include <set>
 #include <unordered_map>
 
 #include "engine/swarm/session_messages.hpp"
@@ -36,6 +40,12 @@ public:
     Result<> on_leaf(const protocol::Leaf& leaf);
     Result<> on_refuse(const protocol::Refuse& refuse);
 
+    // ---- rule 3. Between a ping and its answer no other is sent. ----
+    void ping_sent();
+    void ping_answered();
+    // Chunks of which something cancelled may still come.
+    std::size_t loose() const { return fresh_.size() + fenced_.size(); }
+
     // Stores what was proven since the last time. Call before the records' buffer is used again.
     void flush();
     // What happened since the last time.
@@ -44,11 +54,22 @@ public:
 
 private:
     // What is under way of one chunk.
-    struct Chunk {
+    struct Loose {  // may come all the same
+        LeafMask leaves = 0;
+        std::vector<content::KnownNode> proofs;
+    };
+    struct Asked {  // one request, while it has leaves to come
         LeafMask expected = 0;
-        LeafMask cancelled = 0;  // may come all the same
-        std::vector<content::KnownNode> proofs_due;
+        std::optional<content::KnownNode> proof_due;
+    };
+    struct Chunk {
+        std::vector<Asked> asked;
+        Loose fresh;   // cancelled since the last ping
+        Loose fenced;  // cancelled before it; forgotten when it is answered
         std::optional<content::ChunkHashes> proven;
+
+        LeafMask expected() const;
+        LeafMask loose() const { return fresh.leaves | fenced.leaves; }
     };
     struct Content {
         ContentNumber number{};
@@ -65,6 +86,12 @@ private:
 
     // Returns: null for a handle that is closed. Errors: one that never was.
     Result<Content*> content_of(protocol::Handle handle);
+    Chunk* chunk_of(protocol::Handle handle, ChunkIndex chunk);
+    // The leaves of the chunk's requests are owed no longer.
+    enum class Gone : std::uint8_t { arrived, cancelled, refused };
+    void settle(Chunk& chunk, LeafMask leaves, Gone how);
+    std::optional<content::KnownNode> take_proof_due(Chunk& chunk, unsigned level);
+    void note_loose(protocol::Handle handle, ChunkIndex chunk);
     void stored(Content& content, ChunkIndex chunk, LeafMask leaves, std::uint64_t bytes);
     void tidy(Content& content, ChunkIndex chunk);
 
@@ -72,6 +99,9 @@ private:
     std::map<ContentNumber, protocol::Handle> handles_;
     std::unordered_map<protocol::Handle, Content> contents_;
     Run run_;
+    using Place = std::pair<protocol::Handle, std::uint64_t>;
+    std::set<Place> fresh_;  // chunks with such
+    std::vector<Place> fenced_;
     std::vector<SessionEvent> events_;
 };
 

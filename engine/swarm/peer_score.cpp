@@ -46,7 +46,7 @@ Duration BanList::ban(const NodeId& node, TimePoint now) {
         }));
     }
     Ban& ban = bans_[node];
-    ban.length = ban.length == Duration{} ? kFirstBan : std::min(ban.length * 2, kBanMax);
+    ban.length = ban.length == Duration{} ? first_ : std::min(ban.length * 2, most_);
     ban.until = now + ban.length;
     return ban.length;
 }

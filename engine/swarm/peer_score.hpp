@@ -11,7 +11,8 @@
 // The score ranks peers that could serve; what each already owes orders the final choice.
 //
 // Bans: a proven lie bans the node key for an hour, and each further one for twice the time before,
-// up to 30 days. An honest member with a rotting disk comes back; a liar is soon gone for good.
+// up to 30 days. An honest member with a rotting disk comes back; a liar is soon gone for good. The
+// same list with shorter times keeps away who breaks the protocol otherwise.
 // Pure; one thread.
 
 #include <cstdint>
@@ -28,7 +29,7 @@ struct PeerFacts {
     std::uint64_t bytes_received = 0;
     std::uint64_t bytes_sent = 0;
     std::uint32_t answers = 0;   // requests answered in full
-    std::uint32_t failures = 0;  // refused, or not answered in time
+    std::uint32_t failures = 0;  // refused what it had said to hold, or not answered in time
     std::optional<Duration> round_trip;
     Duration since_last_word{};
 };
@@ -52,6 +53,9 @@ public:
     // Node keys cost nothing to make, but a ban needs a grant behind the key.
     static constexpr std::size_t kBansMax = 4096;
 
+    explicit BanList(Duration first = kFirstBan, Duration most = kBanMax)
+        : first_(first), most_(most) {}
+
     // Returns: how long.
     Duration ban(const NodeId& node, TimePoint now);
     bool banned(const NodeId& node, TimePoint now) const { return now < banned_until(node); }
@@ -63,6 +67,8 @@ private:
         TimePoint until{};
         Duration length{};
     };
+    const Duration first_;
+    const Duration most_;
     std::unordered_map<NodeId, Ban> bans_;
 };
 

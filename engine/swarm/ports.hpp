@@ -119,8 +119,12 @@ public:
     virtual ~SwarmListener() = default;
     virtual void on_peer_joined(const NodeId& peer, const std::vector<std::string>& addresses) = 0;
     virtual void on_peer_left(const NodeId& peer, const Error& why) = 0;
+    // What became of a link that was adopted as dialled by us, under the address it was adopted
+    // with: who said hello there (this node itself, or one that is turned away, too), or why nobody
+    // did. Once for each.
+    virtual void on_dialled(const std::string& address, const Result<NodeId>& who) = 0;
     // Addresses a member told us of; hints, not facts.
-    virtual void on_hints(const std::vector<protocol::PeerHint>& hints) = 0;
+    virtual void on_hints(const NodeId& from, const std::vector<protocol::PeerHint>& hints) = 0;
     // Somebody here waits for this content and no connected member is known to hold it.
     virtual void on_sources_wanted(const ContentId& content) = 0;
 };

@@ -166,40 +166,44 @@ void ServeSide::produce(transport::RecordBuilder& records, std::size_t bytes, By
 std::size_t ServeSide::produce_one(const UploadQueue::Next& next, transport::RecordBuilder& records,
                                    Bytes& out) {
     const Opened& opened = opened_.at(next.handle);
-    Bytes head;
+    const auto bit = static_cast<LeafMask>(1U << next.leaf);
+    head_.clear();
     if (next.proof_first) {
         const auto hashes = opened.port->proof(next.chunk, next.known_level);
         if (!hashes.ok()) {
-            return give_up(next, hashes.error(), out);
+            const protocol::LeafRange all{next.chunk, 0, kLeavesPerChunk};
+            const auto waited = static_cast<LeafMask>(uploads_.cancel(next.handle, all) | bit);
+            return give_up(next.handle, next.chunk, waited, hashes.error(), out);
         }
         protocol::encode(
             protocol::Proof{next.handle, next.chunk, next.known_level, content::bytes_of(*hashes)},
-            head);
+            head_);
     }
+    const std::size_t before_leaf = head_.size();
     const std::uint64_t size = leaf_bytes(opened.id.size, first_leaf(next.chunk) + next.leaf);
-    protocol::encode_leaf_header(next.handle, next.chunk, next.leaf, size, head);
-    const MutableByteSpan room = records.extend(head.size() + size);
-    std::memcpy(room.data(), head.data(), head.size());
+    protocol::encode_leaf_header(next.handle, next.chunk, next.leaf, size, head_);
+    const MutableByteSpan room = records.extend(head_.size() + size);
+    std::memcpy(room.data(), head_.data(), head_.size());
     const auto read =
-        opened.port->read_leaves({next.chunk, next.leaf, 1}, room.subspan(head.size()));
+        opened.port->read_leaves({next.chunk, next.leaf, 1}, room.subspan(head_.size()));
     if (!read.ok() || *read != size) {
-        records.retract(room.size());
-        return give_up(next, read.ok() ? disk_error(Code::io, "a short leaf") : read.error(), out);
+        records.retract(room.size() - before_leaf);  // the proof stays: other leaves follow it
+        const Error why = read.ok() ? disk_error(Code::io, "a short leaf") : read.error();
+        return before_leaf + give_up(next.handle, next.chunk, bit, why, out);
     }
     produced_ += size;
     return room.size();
 }
 
-// Rule 3. Everything that waits of the chunk is refused together: its proof may never come.
-std::size_t ServeSide::give_up(const UploadQueue::Next& next, const Error& why, Bytes& out) {
-    const auto leaves =
-        static_cast<std::uint8_t>(leaves_in_chunk(opened_.at(next.handle).id.size, next.chunk));
-    const protocol::LeafRange all{next.chunk, 0, leaves};
-    uploads_.cancel(next.handle, all);
+// Rule 3.
+std::size_t ServeSide::give_up(protocol::Handle handle, ChunkIndex chunk, LeafMask leaves,
+                               const Error& why, Bytes& out) {
     const auto reason = why.code == Code::not_found ? protocol::RefuseReason::not_held
                                                     : protocol::RefuseReason::unreadable;
     const std::size_t before = out.size();
-    refuse(next.handle, all, reason, out);
+    for (const protocol::LeafRange& range : ranges_of(chunk, leaves)) {
+        refuse(handle, range, reason, out);
+    }
     return out.size() - before;
 }
 

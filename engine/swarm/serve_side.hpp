@@ -5,8 +5,9 @@
 //      when it comes.
 //   2. A request is checked against the content's size before anything is queued: a range beyond
 //      the end, or a proof level that the tree does not have, breaks the protocol.
-//   3. What is not stored is refused at once; what can no longer be read when its turn comes is
-//      refused then, with all that waits of its chunk.
+//   3. What is not stored is refused at once; a leaf that can no longer be read when its turn comes
+//      is refused then. Where a proof cannot be made, all that waits of its chunk is refused, and
+//      nothing that has not come yet: a refusal names only what was asked.
 //   4. Leaves are read from disk straight into the record they are sent in, one at a time, most
 //      urgent first (upload_queue.hpp).
 // Thread: the link's. The disk is read here: it is the page cache that answers, nearly always.
@@ -55,12 +56,14 @@ private:
     void say_some(protocol::Handle handle, const Opened& opened, Bytes& out);
     std::size_t produce_one(const UploadQueue::Next& next, transport::RecordBuilder& records,
                             Bytes& out);
-    std::size_t give_up(const UploadQueue::Next& next, const Error& why, Bytes& out);
+    static std::size_t give_up(protocol::Handle handle, ChunkIndex chunk, LeafMask leaves,
+                               const Error& why, Bytes& out);
 
     ContentPorts& ports_;
     std::unordered_map<protocol::Handle, Opened> opened_;
     std::unordered_map<ContentId, std::unordered_set<protocol::Handle>> handles_;
     UploadQueue uploads_;
+    Bytes head_;  // of the leaf being built; kept for its memory
     std::uint64_t produced_ = 0;
 };
 

@@ -25,6 +25,32 @@ constexpr Duration kBatchLong = std::chrono::milliseconds(10);
 constexpr Duration kBatchShort = std::chrono::milliseconds(2);
 // What an event weighs besides the bytes it carries.
 constexpr std::uint64_t kEventWeight = 64;
+constexpr std::size_t kLooseMax = 256 * 1024;  // chunks whose cancelled leaves may still come
+// Rule 7: four exchanges at once, then one address a second.
+constexpr double kHintsAtOnce = 4.0 * protocol::kPeersMax;
+constexpr double kHintsEachSecond = 1.0;
+
+std::uint64_t weight_of(const SessionEvent& event) {
+    std::uint64_t weight = kEventWeight;
+    if (const auto* holding = std::get_if<HoldingHeard>(&event)) {
+        weight += holding->bitmap.size();
+    } else if (const auto* have = std::get_if<HaveHeard>(&event)) {
+        weight += have->chunks.size() * sizeof(ChunkIndex);
+    } else if (const auto* catalog = std::get_if<CatalogHeard>(&event)) {
+        weight += catalog->frame.bytes.size();
+    } else if (const auto* vector = std::get_if<VectorHeard>(&event)) {
+        weight += vector->items.size() * sizeof(protocol::VectorItem);
+    } else if (const auto* hello = std::get_if<HelloHeard>(&event)) {
+        for (const std::string& address : hello->addresses) {
+            weight += sizeof(std::string) + address.size();
+        }
+    } else if (const auto* hints = std::get_if<HintsHeard>(&event)) {
+        for (const protocol::PeerHint& hint : hints->hints) {
+            weight += sizeof(protocol::PeerHint) + hint.address.size();
+        }
+    }
+    return weight;
+}
 
 }  // namespace
 
@@ -34,6 +60,7 @@ Session::Session(std::unique_ptr<transport::SecureLink> link, Parts parts, Tell 
       link_(std::move(link)),
       executor_(link_->link().executor()),
       link_kind_(transport::name_of(link_->link().kind())),
+      hints_left_(kHintsAtOnce),
       serve_(parts.contents),
       batch_bytes_(transport::RecordBuilder::kFullBytes) {}
 
@@ -65,6 +92,10 @@ async::Task<> Session::converse(std::shared_ptr<Session> self) {
     tell_all();
 }
 
+Error Session::closed_here() const {
+    return network_error(Code::cancelled, "closed here: " + *goodbye_);
+}
+
 void Session::end(Error why) {
     if (!why_) {
         why_ = std::move(why);
@@ -77,14 +108,18 @@ async::Task<> Session::read() {
     while (true) {
         auto records = co_await link_->read_records();
         if (!records.ok()) {
-            end(std::move(records).error());
+            end(goodbye_ ? closed_here() : std::move(records).error());
             co_return;
         }
         if (records->empty()) {
-            end(network_error(Code::unavailable, "the peer closed the session"));
+            end(goodbye_ ? closed_here()
+                         : network_error(Code::unavailable, "the peer closed the session"));
             co_return;
         }
         heard_at_ = parts_.clock.now();
+        if (goodbye_) {
+            continue;  // rule 6
+        }
         for (const ByteSpan record : *records) {
             auto taken = take_record(record);
             if (!taken.ok()) {
@@ -187,7 +222,7 @@ Result<> Session::take(const protocol::Frame& frame) {
             return session.fetch_.on_refuse(refuse);
         }
         Result<> operator()(const protocol::Peers& peers) {
-            session.events_.push_back(HintsHeard{peers.peers});
+            session.take_hints(peers.peers);
             return done();
         }
     };
@@ -205,7 +240,19 @@ Result<> Session::take_vector(const protocol::Vector& vector) {
     return done();
 }
 
+void Session::take_hints(std::vector<protocol::PeerHint> hints) {
+    const double passed = std::chrono::duration<double>(heard_at_ - hints_at_).count();
+    hints_left_ = std::min(kHintsAtOnce, hints_left_ + passed * kHintsEachSecond);
+    hints_at_ = heard_at_;
+    hints.resize(std::min(hints.size(), static_cast<std::size_t>(hints_left_)));
+    hints_left_ -= static_cast<double>(hints.size());
+    if (!hints.empty()) {
+        events_.push_back(HintsHeard{std::move(hints)});
+    }
+}
+
 void Session::ping(TimePoint now) {
+    fetch_.ping_sent();
     ping_open_ = true;
     ping_at_ = now;
     protocol::encode(protocol::Ping{++ping_nonce_}, small_);
@@ -215,6 +262,7 @@ void Session::ping(TimePoint now) {
 void Session::take_pong(const protocol::Pong& pong) {
     if (ping_open_ && pong.nonce == ping_nonce_) {
         ping_open_ = false;
+        fetch_.ping_answered();
         events_.push_back(RoundTrip{heard_at_ - ping_at_});
     }
 }
@@ -229,16 +277,7 @@ void Session::tell_all() {
     }
     std::uint64_t weight = 0;
     for (const SessionEvent& event : events) {
-        weight += kEventWeight;
-        if (const auto* holding = std::get_if<HoldingHeard>(&event)) {
-            weight += holding->bitmap.size();
-        } else if (const auto* have = std::get_if<HaveHeard>(&event)) {
-            weight += have->chunks.size() * sizeof(ChunkIndex);
-        } else if (const auto* catalog = std::get_if<CatalogHeard>(&event)) {
-            weight += catalog->frame.bytes.size();
-        } else if (const auto* vector = std::get_if<VectorHeard>(&event)) {
-            weight += vector->items.size() * sizeof(protocol::VectorItem);
-        }
+        weight += weight_of(event);
     }
     unseen_ += weight;
     tell_(std::move(events), weight);
@@ -259,8 +298,9 @@ async::Task<> Session::write() {
         if (records_.empty()) {
             if (goodbye_) {
                 (void)co_await link_->write_close();
-                end(network_error(Code::cancelled, "closed here: " + *goodbye_));
-                co_return;
+                while (true) {
+                    (void)co_await to_write_.wait();  // until the reader or the watchdog ends
+                }
             }
             records_.release();
             (void)co_await to_write_.wait();
@@ -335,19 +375,29 @@ async::Task<> Session::watch() {
             end(peer_error("no hello within the deadline"));
             co_return;
         }
+        if (goodbye_ && now - goodbye_at_ >= parts_.options.linger) {
+            end(closed_here());
+            co_return;
+        }
         if (now - heard_at_ >= parts_.options.dead_after) {
             end(network_error(Code::timed_out, "the peer fell silent"));
             co_return;
         }
-        if (state_ == State::running && !ping_open_) {
+        if (fetch_.loose() > kLooseMax) {
+            end(peer_error("it does not answer pings"));
+            co_return;
+        }
+        if (state_ == State::running && !ping_open_ && !goodbye_) {
             ping(now);
         }
         const Duration until_dead = heard_at_ + parts_.options.dead_after - now;
         const Duration until_late = started_ + parts_.options.hello_deadline - now;
-        const Duration rest = state_ == State::greeting
-                                  ? std::min(until_dead, until_late)
-                                  : std::min(until_dead, parts_.options.ping_every);
-        co_await async::delay(std::max<Duration>(rest, std::chrono::milliseconds(1)));
+        Duration rest = state_ == State::greeting ? std::min(until_dead, until_late)
+                                                  : std::min(until_dead, parts_.options.ping_every);
+        if (goodbye_) {
+            rest = std::min(rest, goodbye_at_ + parts_.options.linger - now);
+        }
+        (void)co_await to_watch_.wait(now + std::max<Duration>(rest, std::chrono::milliseconds(1)));
     }
 }
 
@@ -390,6 +440,8 @@ void Session::obey(SessionCommand& command) {
         void operator()(SayGoodbye& goodbye) {
             protocol::encode(protocol::Goodbye{goodbye.reason}, session.small_);
             session.goodbye_ = goodbye.reason;
+            session.goodbye_at_ = session.parts_.clock.now();
+            session.to_watch_.notify();
         }
     };
     std::visit(Obeyer{*this}, command);

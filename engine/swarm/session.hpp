@@ -15,6 +15,11 @@
 //      has not been looked at.
 //   4. A peer that makes us owe it more than 4 MiB of small frames does not read: it is dropped.
 //   5. Ten seconds of silence are answered by a ping; 25 seconds end the session.
+//   6. After our goodbye nothing that the peer says counts. The link stays until the peer has ended
+//      its side, for a short while at most.   Why: closing a socket with unread input resets it, and the
+//      goodbye would be lost with it; a peer that goes on for ever must not be kept.
+//   7. Addresses a peer tells are taken in as a trickle; the rest is dropped.   Why: each is kept,
+//      judged and dialled, and telling it costs nothing.
 // Thread: the link's, unless a call says otherwise.
 
 #include <atomic>
@@ -69,10 +74,12 @@ private:
     async::Task<> watch();
 
     void end(Error why);
+    Error closed_here() const;  // after our goodbye
     Result<> take_record(ByteSpan record);
     Result<> greet(const protocol::Frame& frame);
     Result<> take(const protocol::Frame& frame);
     Result<> take_vector(const protocol::Vector& vector);
+    void take_hints(std::vector<protocol::PeerHint> hints);
     void ping(TimePoint now);
     void take_pong(const protocol::Pong& pong);
     void obey(SessionCommand& command);
@@ -92,11 +99,14 @@ private:
     State state_ = State::greeting;
     std::optional<Error> why_;
     std::optional<std::string> goodbye_;
+    TimePoint goodbye_at_ = TimePoint::max();
     TimePoint started_{};
     TimePoint heard_at_{};
     TimePoint ping_at_{};  // when the ping under way was sent
     std::uint64_t ping_nonce_ = 0;
     bool ping_open_ = false;
+    double hints_left_;  // rule 7, as of hints_at_
+    TimePoint hints_at_{};
     FetchSide fetch_;
     ServeSide serve_;
     Bytes small_;  // frames to send, one after another
@@ -106,6 +116,7 @@ private:
     transport::RecordBuilder records_;
     std::size_t batch_bytes_;
     async::Signal to_write_;
+    async::Signal to_watch_;
     async::Signal looked_;
     std::uint64_t unseen_ = 0;  // weight of events not looked at
 

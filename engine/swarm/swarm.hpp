@@ -43,6 +43,7 @@ struct SwarmOptions {
     Duration hello_deadline = std::chrono::seconds(10);
     Duration ping_every = std::chrono::seconds(10);
     Duration dead_after = std::chrono::seconds(25);  // silence that ends a session
+    Duration linger = std::chrono::seconds(2);       // how long a goodbye waits for the peer's end
 };
 
 using ReadId = std::uint64_t;  // never 0, never used again
@@ -112,7 +113,8 @@ public:
     virtual ~Swarm() = default;
 
     // ---- links ----
-    // A link whose handshake is done; hello follows on its own thread. `address` is for display.
+    // A link whose handshake is done; hello follows on its own thread. `address` is for display,
+    // and where we dialled, for SwarmListener::on_dialled.
     virtual void adopt(std::unique_ptr<transport::SecureLink> link, bool dialled_by_us,
                        std::string address) = 0;
     // Dialling is in progress (+1) or has ended (-1): reads without a source wait for its outcome.

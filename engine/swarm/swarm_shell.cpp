@@ -17,6 +17,7 @@ constexpr std::uint64_t kCatalogWaitingMax = 1 << 20;  // rule 3
 constexpr Duration kAnnounceAfter = std::chrono::milliseconds(20);
 constexpr Duration kGoodbyeMax = std::chrono::seconds(1);
 constexpr double kRateWindow = 2.0;
+constexpr std::size_t kNotJoinedMax = 256;  // rule 5
 
 }  // namespace
 
@@ -171,6 +172,7 @@ void SwarmShell::adopt(std::unique_ptr<transport::SecureLink> link, bool dialled
                        std::string address) {
     const PeerNumber number{next_peer_++};
     const transport::Address remote = link->link().remote();
+    const Hash256 handshake_hash = link->handshake_hash();
     auto tell = [weak = weak_from_this(), number](std::vector<SessionEvent> events,
                                                   std::uint64_t weight) {
         if (const auto self = weak.lock()) {
@@ -182,16 +184,18 @@ void SwarmShell::adopt(std::unique_ptr<transport::SecureLink> link, bool dialled
     auto session = std::make_shared<Session>(
         std::move(link), Session::Parts{parts_.clock, parts_.contents, parts_.member, options_},
         std::move(tell));
-    soon([number, session, dialled_by_us, address = std::move(address),
-          remote](SwarmShell& shell) mutable {
+    soon([number, session, dialled_by_us, address = std::move(address), remote,
+          handshake_hash](SwarmShell& shell) mutable {
         Peer peer;
         peer.session = session;
         peer.dialled_by_us = dialled_by_us;
         peer.address = std::move(address);
         peer.remote = remote;
-        peer.since = shell.parts_.clock.now();
+        peer.handshake_hash = handshake_hash;
+        peer.since = peer.heard_at = shell.parts_.clock.now();
         shell.peers_.emplace(number, std::move(peer));
-        if (shell.closing_) {
+        const std::size_t not_joined = shell.peers_.size() - shell.by_node_.size();
+        if (shell.closing_ || not_joined > kNotJoinedMax) {
             session->abort();
         }
         // Not before: what a thread posts to itself may run after what others post to it, and an

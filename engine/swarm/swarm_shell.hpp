@@ -7,9 +7,14 @@
 //   1. The core decides once for all that came in since the last time, then what it wants goes to
 //      each session as one batch.
 //   2. Two sessions with one node: the one dialled by the smaller node id stays, and of two dialled
-//      by the same end, the newer. What was asked over the other is asked anew.
+//      by the same end, the one with the lower handshake hash, unless nothing was heard of it for a
+//      while.   Why: both ends know all of this alike, whichever hello they see first. What was
+//      asked over the other is asked anew.
 //   3. At most 1 MiB of catalog waits for a peer; the port that fills it hears when it has drained.
 //   4. Whole chunks are announced together, 20 ms after the first of them.
+//   5. Sessions that are not joined (no hello yet, or turned away) are bounded too: each of them
+//      ends within its deadline, and what comes beyond the bound is closed at once.
+//   6. Who breaks the protocol is not let in again for a while, longer each time.
 // Room private: others see Swarm.
 
 #include <atomic>
@@ -71,7 +76,11 @@ private:
         bool dialled_by_us = false;
         std::string address;
         transport::Address remote;
-        bool joined = false;  // hello was heard, and the node let in
+        Hash256 handshake_hash;
+        bool greeted = false;  // hello was heard
+        bool joined = false;   // and the node let in
+        TimePoint heard_at{};
+        std::uint64_t looked_at = 0;  // weight of events the session has not been told of
         NodeId node;
         std::vector<std::string> addresses;
         TimePoint since{};
@@ -93,7 +102,7 @@ private:
     void on_event(PeerNumber number, SessionEvent& event);
     void note_store_failure(ContentNumber content, const Error& why, TimePoint now);
     void admit(PeerNumber number, const HelloHeard& hello);
-    bool outranks(const Peer& newcomer, const Peer& present) const;
+    bool outranks(const Peer& newcomer, const Peer& present, TimePoint now) const;
     void on_catalog(PeerNumber number, const CatalogFrame& frame);
     void on_catalog_sent(PeerNumber number, std::uint64_t bytes);
     void ended(PeerNumber number, const Error& why);
@@ -115,6 +124,7 @@ private:
     SwarmCore core_;
     std::map<PeerNumber, Peer> peers_;
     std::unordered_map<NodeId, PeerNumber> by_node_;  // joined
+    BanList violators_{kViolationFirst, kViolationMax};
     std::unordered_map<ReadId, ReadDone> reads_;
     std::unordered_map<FillId, FillProgressed> fills_;
     std::map<PeerNumber, std::vector<SessionCommand>> outbox_;
@@ -125,6 +135,10 @@ private:
     async::Signal gone_;  // a session ended
     bool closing_ = false;
     std::function<void()> closed_;
+
+    // Chosen by us: rule 6.
+    static constexpr Duration kViolationFirst = std::chrono::seconds(10);
+    static constexpr Duration kViolationMax = std::chrono::minutes(10);
 
     mutable std::mutex names_mutex_;  // guards what follows: asked from any thread
     std::set<NodeId> connected_;

@@ -7,6 +7,15 @@
 
 namespace swarmfs::swarm {
 
+namespace {
+
+// Chosen by us: rule 2. More than a session that lives is ever silent: it is pinged every 10 s.
+constexpr Duration kStaleAfter = std::chrono::seconds(12);
+// A quarter of what a session may have unseen: it never waits for the rest.
+constexpr std::uint64_t kLookedAtEvery = 2 << 20;
+
+}  // namespace
+
 void SwarmShell::on_events(PeerNumber number, std::vector<SessionEvent>& events,
                            std::uint64_t weight) {
     const auto found = peers_.find(number);
@@ -22,10 +31,15 @@ void SwarmShell::on_events(PeerNumber number, std::vector<SessionEvent>& events,
         core_.sent_to(number, more);
     }
     core_.heard_from(number, now);
+    found->second.heard_at = now;
+    found->second.looked_at += weight;
     for (SessionEvent& event : events) {
         on_event(number, event);
     }
-    session->looked_at(weight);
+    if (const auto still = peers_.find(number);
+        still != peers_.end() && still->second.looked_at >= kLookedAtEvery) {
+        session->looked_at(std::exchange(still->second.looked_at, 0));
+    }
 }
 
 void SwarmShell::on_event(PeerNumber number, SessionEvent& event) {
@@ -68,7 +82,7 @@ void SwarmShell::on_event(PeerNumber number, SessionEvent& event) {
     } else if (const auto* catalog_sent = std::get_if<CatalogSent>(&event)) {
         on_catalog_sent(number, catalog_sent->bytes);
     } else if (const auto* hints = std::get_if<HintsHeard>(&event)) {
-        parts_.listener.on_hints(hints->hints);
+        parts_.listener.on_hints(node, hints->hints);
     }
 }
 
@@ -83,16 +97,21 @@ void SwarmShell::note_store_failure(ContentNumber content, const Error& why, Tim
 
 void SwarmShell::admit(PeerNumber number, const HelloHeard& hello) {
     Peer& peer = peers_.at(number);
+    const TimePoint now = parts_.clock.now();
+    peer.greeted = true;
     peer.node = hello.node;
     peer.addresses = hello.addresses;
     if (hello.listen_port != 0) {
         peer.addresses.push_back(transport::to_text({peer.remote.host, hello.listen_port}));
     }
+    if (peer.dialled_by_us) {
+        parts_.listener.on_dialled(peer.address, hello.node);
+    }
     if (hello.node == parts_.member.self()) {
         turn_away(number, "a node does not connect to itself");
         return;
     }
-    if (closing_ || banned(hello.node)) {
+    if (closing_ || banned(hello.node) || violators_.banned(hello.node, now)) {
         turn_away(number, "not wanted here");
         return;
     }
@@ -100,7 +119,7 @@ void SwarmShell::admit(PeerNumber number, const HelloHeard& hello) {
     const bool replaces = present != by_node_.end();
     if (replaces) {
         const PeerNumber other = present->second;
-        if (!outranks(peer, peers_.at(other))) {
+        if (!outranks(peer, peers_.at(other), now)) {
             turn_away(number, "another session with this node stays");
             return;
         }
@@ -116,7 +135,7 @@ void SwarmShell::admit(PeerNumber number, const HelloHeard& hello) {
         const std::lock_guard lock(names_mutex_);
         connected_.insert(hello.node);
     }
-    core_.peer_joined(number, hello.node, parts_.clock.now());
+    core_.peer_joined(number, hello.node, now);
     outbox_[number].push_back(SendVector{parts_.catalog.our_vector()});
     if (!replaces) {
         log_info("swarm",
@@ -126,9 +145,10 @@ void SwarmShell::admit(PeerNumber number, const HelloHeard& hello) {
 }
 
 // Rule 2. Both ends decide alike, whichever session either of them sees first.
-bool SwarmShell::outranks(const Peer& newcomer, const Peer& present) const {
+bool SwarmShell::outranks(const Peer& newcomer, const Peer& present, TimePoint now) const {
     if (newcomer.dialled_by_us == present.dialled_by_us) {
-        return true;
+        return newcomer.handshake_hash < present.handshake_hash ||
+               now - present.heard_at >= kStaleAfter;
     }
     const bool we_are_smaller = parts_.member.self() < newcomer.node;
     return newcomer.dialled_by_us == we_are_smaller;
@@ -149,11 +169,17 @@ void SwarmShell::lied(PeerNumber number, const std::string& how) {
 }
 
 void SwarmShell::ended(PeerNumber number, const Error& why) {
-    if (peers_.at(number).joined) {
+    const Peer& peer = peers_.at(number);
+    if (peer.joined) {
         if (why.whose == Whose::peer && why.code == Code::corrupt) {
             lied(number, why.message);
+        } else if (why.whose == Whose::peer) {
+            violators_.ban(peer.node, parts_.clock.now());
         }
         leave(number, why, false);
+    }
+    if (peer.dialled_by_us && !peer.greeted) {
+        parts_.listener.on_dialled(peer.address, why);
     }
     outbox_.erase(number);
     peers_.erase(number);

@@ -27,8 +27,13 @@ bool UploadQueue::push(const protocol::Request& request, std::uint64_t content_s
     if (waiting_ + bytes + kRequestOverhead > kWaitingMax) {
         return false;
     }
-    waiting_ += bytes + kRequestOverhead;
     Class& in = classes_[static_cast<std::size_t>(request.urgency)];
+    if (const auto known = in.lines.find(request.handle);
+        known != in.lines.end() &&
+        known->second.of_chunk.count(request.range.chunk.value) >= kRequestsPerChunkMax) {
+        return false;
+    }
+    waiting_ += bytes + kRequestOverhead;
     const auto [line, is_new] = in.lines.try_emplace(request.handle);
     if (is_new) {
         line->second.content_size = content_size;
@@ -36,6 +41,8 @@ bool UploadQueue::push(const protocol::Request& request, std::uint64_t content_s
     }
     line->second.requests.push_back(
         {request.range.chunk, leaves, request.known_level != 0, request.known_level});
+    line->second.of_chunk.emplace(request.range.chunk.value,
+                                  std::prev(line->second.requests.end()));
     return true;
 }
 
@@ -73,7 +80,7 @@ UploadQueue::Next UploadQueue::take_from(Class& in, protocol::Urgency urgency) {
         waiting_ -= bytes;
         if (request.leaves == 0) {
             waiting_ -= kRequestOverhead;
-            line.requests.pop_front();
+            remove(line, line.requests.begin());
         }
         if (line.requests.empty()) {
             remove_line(in, handle);
@@ -82,30 +89,42 @@ UploadQueue::Next UploadQueue::take_from(Class& in, protocol::Urgency urgency) {
     }
 }
 
-void UploadQueue::cancel(protocol::Handle handle, const protocol::LeafRange& range) {
+std::uint16_t UploadQueue::cancel(protocol::Handle handle, const protocol::LeafRange& range) {
     const LeafMask leaves = mask_of(range);
+    LeafMask waited = 0;
     for (Class& in : classes_) {
         const auto found = in.lines.find(handle);
         if (found == in.lines.end()) {
             continue;
         }
         Line& line = found->second;
-        for (auto request = line.requests.begin(); request != line.requests.end();) {
-            const auto gone = static_cast<std::uint16_t>(
-                request->chunk == range.chunk ? request->leaves & leaves : 0);
+        auto [next, end] = line.of_chunk.equal_range(range.chunk.value);
+        while (next != end) {
+            const auto request = (next++)->second;
+            const auto gone = static_cast<std::uint16_t>(request->leaves & leaves);
+            waited |= gone;
             request->leaves = static_cast<std::uint16_t>(request->leaves & ~gone);
             waiting_ -= bytes_of(line.content_size, request->chunk, gone);
             if (request->leaves == 0) {
                 waiting_ -= kRequestOverhead;
-                request = line.requests.erase(request);
-            } else {
-                ++request;
+                remove(line, request);
             }
         }
         if (line.requests.empty()) {
             remove_line(in, handle);
         }
     }
+    return waited;
+}
+
+void UploadQueue::remove(Line& line, std::list<Waiting>::iterator request) {
+    auto [entry, end] = line.of_chunk.equal_range(request->chunk.value);
+    while (entry->second != request) {
+        ++entry;
+        SWARM_ASSERT(entry != end);
+    }
+    line.of_chunk.erase(entry);
+    line.requests.erase(request);
 }
 
 void UploadQueue::drop_handle(protocol::Handle handle) {

@@ -10,11 +10,12 @@
 //      keeps to its own limit of 64 MiB never sees this; one that does not costs us no memory.
 //   4. Within a handle, requests are served in the order they came.
 //   5. A request is answered by one proof before its first leaf, unless it asked for none.
-// Pure; one thread. Cost: O(1) a leaf; O(requests of the handle) a cancel.
+//   6. At most 64 requests for one chunk wait.   Why: 16 ask for every leaf of it, so that only a
+//      peer that repeats itself sees this, and a cancel looks at no more.
+// Pure; one thread. Cost: O(1) a leaf or a cancel.
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <list>
 #include <optional>
 #include <unordered_map>
@@ -31,11 +32,14 @@ public:
     static constexpr std::uint64_t kRequestOverhead = 256;
     static constexpr std::uint64_t kTurnBytes = 64 * 1024;
 
-    // Returns: false when it would exceed kWaitingMax: refuse it as busy.
+    static constexpr std::size_t kRequestsPerChunkMax = 64;
+
+    // Returns: false when it would exceed kWaitingMax or rule 6: refuse it as busy.
     // Requires: the range lies within the content, and is not empty.
     bool push(const protocol::Request& request, std::uint64_t content_size);
     // Leaves of the range that wait are forgotten. Unknown ones are no error: they have left.
-    void cancel(protocol::Handle handle, const protocol::LeafRange& range);
+    // Returns: those that waited.
+    std::uint16_t cancel(protocol::Handle handle, const protocol::LeafRange& range);
     void drop_handle(protocol::Handle handle);
 
     struct Next {
@@ -60,7 +64,8 @@ private:
         std::uint8_t known_level = 0;
     };
     struct Line {
-        std::deque<Waiting> requests;
+        std::list<Waiting> requests;
+        std::unordered_multimap<std::uint64_t, std::list<Waiting>::iterator> of_chunk;
         std::uint64_t content_size = 0;
         std::uint64_t deficit = 0;
         std::list<protocol::Handle>::iterator turn;
@@ -71,6 +76,7 @@ private:
     };
 
     Next take_from(Class& in, protocol::Urgency urgency);
+    static void remove(Line& line, std::list<Waiting>::iterator request);
     void remove_line(Class& in, protocol::Handle handle);
 
     std::array<Class, protocol::kUrgencies> classes_;

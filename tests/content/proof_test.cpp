@@ -106,7 +106,7 @@ TEST_CASE("a proof of any other length is refused") {
             REQUIRE(verdict.ok() == (length == proof.size()));
             if (!verdict.ok()) {
                 CHECK(verdict.error().whose == Whose::peer);
-                CHECK(verdict.error().code == Code::protocol);
+                CHECK(verdict.error().code == Code::corrupt);
             }
         }
     });

@@ -118,6 +118,26 @@ TEST_CASE("two members that dial each other at once keep one session, and reads 
     }
 }
 
+TEST_CASE("whoever dialled hears who was found at the address, or that nobody said hello") {
+    MemoryMember one(1);
+    MemoryMember two(2);
+    one.dial(two);
+    one.dial(one);
+    REQUIRE(eventually([&] { return one.listener_port.dialled().size() == 2; }));
+    for (const auto& [address, who] : one.listener_port.dialled()) {
+        REQUIRE(who.ok());
+        const bool self = address == transport::to_text(one.listener->address());
+        CHECK(*who == (self ? one.node : two.node));
+    }
+    one.wait_for_peers(1);
+    CHECK(two.listener_port.dialled().empty());
+    one.swarm->block(two.node);
+    one.wait_for_peers(0);
+    one.dial(two);  // turned away, and known all the same
+    REQUIRE(eventually([&] { return one.listener_port.dialled().size() == 3; }));
+    CHECK(*one.listener_port.dialled()[2].second == two.node);
+}
+
 TEST_CASE("a member serves what it has fetched, also to one that asked before it had it") {
     MemoryMember origin(1);
     MemoryMember middle(2);

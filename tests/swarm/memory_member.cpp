@@ -226,6 +226,14 @@ void CountingListener::on_peer_left(const NodeId&, const Error& why) {
     }
     ++left;
 }
+void CountingListener::on_dialled(const std::string& address, const Result<NodeId>& who) {
+    const std::lock_guard lock(mutex_);
+    dialled_.emplace_back(address, who);
+}
+std::vector<std::pair<std::string, Result<NodeId>>> CountingListener::dialled() {
+    const std::lock_guard lock(mutex_);
+    return dialled_;
+}
 Error CountingListener::last_reason() {
     const std::lock_guard lock(mutex_);
     return reason_;

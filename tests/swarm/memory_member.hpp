@@ -111,9 +111,14 @@ class CountingListener final : public swarm::SwarmListener {
 public:
     void on_peer_joined(const NodeId&, const std::vector<std::string>&) override { ++joined; }
     void on_peer_left(const NodeId&, const Error& why) override;
-    void on_hints(const std::vector<protocol::PeerHint>& hints) override { hinted += hints.size(); }
+    void on_dialled(const std::string& address, const Result<NodeId>& who) override;
+    void on_hints(const NodeId&, const std::vector<protocol::PeerHint>& hints) override {
+        hinted += hints.size();
+    }
     void on_sources_wanted(const ContentId&) override { ++wanted; }
     Error last_reason();
+    // What became of each link dialled by us, in order.
+    std::vector<std::pair<std::string, Result<NodeId>>> dialled();
 
     std::atomic<std::size_t> joined{0};
     std::atomic<std::size_t> left{0};
@@ -123,6 +128,7 @@ public:
 private:
     std::mutex mutex_;
     Error reason_;
+    std::vector<std::pair<std::string, Result<NodeId>>> dialled_;
 };
 
 // The swarm that all members of these tests share.

@@ -45,6 +45,9 @@ public:
         }
     }
     void hang_up();
+    // A write has failed.
+    bool broken() const { return broken_; }
+    const Hash256& handshake_hash() const { return link_->handshake_hash(); }
 
 private:
     NamedMember member_;

@@ -168,7 +168,8 @@ TEST_CASE(
         CHECK(member.listener_port.last_reason().whose == Whose::peer);
         NodeId node;
         node.bytes.fill(9);
-        CHECK_FALSE(member.swarm->banned(node));
+        // The length of a proof follows from what was asked: another one is a lie.
+        CHECK(member.swarm->banned(node) == (fault == 3));
         CHECK(member.contents.get(film.id)->leaves_stored == 0);
     }
 }
@@ -234,6 +235,96 @@ TEST_CASE("what is not held is refused, and what is asked beyond all measure is 
     }
     peer.say_bytes(record);
     CHECK(peer.hear_a<protocol::Refuse>()->reason == protocol::RefuseReason::busy);
+}
+
+TEST_CASE("addresses a peer tells are taken in as a trickle") {
+    MemoryMember member(1);
+    ScriptedPeer flood(9);
+    join(flood, member);
+    protocol::Peers peers;
+    for (std::size_t i = 0; i < protocol::kPeersMax; ++i) {
+        peers.peers.push_back({NodeId{}, "10.0.0." + std::to_string(i) + ":7000"});
+    }
+    Bytes record;
+    while (record.size() + 8192 < protocol::kRecordPlaintextMax) {
+        protocol::encode(peers, record);
+    }
+    for (int i = 0; i < 100; ++i) {
+        flood.say_bytes(record);
+    }
+    flood.say(protocol::Ping{77});
+    while (const auto pong = flood.hear_a<protocol::Pong>()) {
+        if (pong->nonce == 77) {
+            break;
+        }
+    }
+    CHECK(member.listener_port.hinted > 0);
+    CHECK(member.listener_port.hinted < 6 * protocol::kPeersMax);
+}
+
+TEST_CASE("of two sessions that one node dials, the lower handshake hash stays at both ends") {
+    for (int round = 0; round < 4; ++round) {
+        MemoryMember member(1);
+        ScriptedPeer first(9);
+        ScriptedPeer second(9);
+        join(first, member);
+        REQUIRE(second.dial(member));
+        second.hello();
+        ScriptedPeer& stays = first.handshake_hash() < second.handshake_hash() ? first : second;
+        ScriptedPeer& leaves = &stays == &first ? second : first;
+        CHECK(leaves.hear_a<protocol::Goodbye>());
+        leaves.hear_the_end();
+        stays.say(protocol::Ping{55});
+        std::optional<protocol::Pong> pong;
+        do {
+            pong = stays.hear_a<protocol::Pong>();
+        } while (pong && pong->nonce != 55);
+        CHECK(pong);
+        member.wait_for_peers(1);
+    }
+}
+
+TEST_CASE("a peer that was sent away and goes on talking is cut off, and hears the goodbye first") {
+    swarm::SwarmOptions options;
+    options.linger = std::chrono::milliseconds(200);
+    MemoryMember member(1, options);
+    ScriptedPeer peer(9);
+    join(peer, member);
+    // Unread input at the other end: a socket closed over it would be reset.
+    member.swarm->block([] {
+        NodeId node;
+        node.bytes.fill(9);
+        return node;
+    }());
+    for (int i = 0; i < 50; ++i) {
+        peer.say(protocol::Ping{1});
+    }
+    CHECK(peer.hear_a<protocol::Goodbye>());
+    const auto start = member.clock.now();
+    // It never closes its side, and says something whenever it may.
+    while (!peer.broken()) {
+        peer.say(protocol::Ping{2});
+        REQUIRE(member.clock.now() - start < std::chrono::seconds(15));
+    }
+    CHECK(peer.broken());
+}
+
+TEST_CASE("who breaks the protocol is not let in again at once") {
+    const Film film;
+    MemoryMember member(1);
+    {
+        ScriptedPeer peer(9);
+        join(peer, member);
+        peer.say(protocol::Close{9});
+        peer.hear_the_end();
+        CHECK(eventually([&] { return member.listener_port.left == 1; }));
+    }
+    ScriptedPeer again(9);
+    REQUIRE(again.dial(member));
+    again.hello();
+    CHECK(again.hear_a<protocol::Goodbye>());
+    ScriptedPeer other(8);
+    join(other, member);
 }
 
 TEST_CASE("a silent stranger is dropped at the hello deadline") {

@@ -25,6 +25,19 @@ protocol::Request request(protocol::Handle handle, std::uint64_t chunk, protocol
 }  // namespace
 
 TEST_CASE(
+    "a chunk asked for again and again is busy, so that a cancel never looks at many requests") {
+    UploadQueue queue;
+    for (std::size_t i = 0; i < UploadQueue::kRequestsPerChunkMax; ++i) {
+        REQUIRE(queue.push(request(1, 0, kFill), kSize));
+    }
+    CHECK_FALSE(queue.push(request(1, 0, kFill), kSize));
+    CHECK(queue.push(request(1, 1, kFill), kSize));
+    CHECK(queue.cancel(1, {ChunkIndex(0), 0, 16}) != 0);
+    CHECK(queue.cancel(1, {ChunkIndex(0), 0, 16}) == 0);
+    CHECK(queue.push(request(1, 0, kFill), kSize));
+}
+
+TEST_CASE(
     "an urgent request is served before ahead, and ahead before fill, from the next leaf on") {
     UploadQueue queue;
     REQUIRE(queue.push(request(1, 0, kFill), kSize));

@@ -1,0 +1,253 @@
+// The two halves of a session against each other, frame by frame, without a link between them.
+
+#include <doctest/doctest.h>
+
+#include <deque>
+#include <set>
+
+#include "engine/content/hash_tree.hpp"
+#include "engine/protocol/peer_frames.hpp"
+#include "engine/swarm/fetch_side.hpp"
+#include "engine/swarm/serve_side.hpp"
+#include "tests/swarm/memory_member.hpp"
+
+using namespace swarmfs;
+using namespace swarmfs::test;
+using namespace swarmfs::swarm;
+using protocol::LeafRange;
+using protocol::Urgency;
+
+namespace {
+
+// A stored content of which some leaves, or every proof, cannot be read.
+class Rotten final : public ContentPort, public ContentPorts {
+public:
+    explicit Rotten(std::shared_ptr<ContentPort> sound) : sound_(std::move(sound)) {}
+
+    std::uint16_t leaf_mask(ChunkIndex chunk) const override { return sound_->leaf_mask(chunk); }
+    bool complete() const override { return true; }
+    void whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const override {
+        sound_->whole_chunks(first, bitmap);
+    }
+    Result<std::size_t> read_leaves(LeafRange range, MutableByteSpan out) override {
+        if (unreadable.contains(range.first)) {
+            return disk_error(Code::io, "bit rot");
+        }
+        return sound_->read_leaves(range, out);
+    }
+    Result<std::vector<Hash256>> proof(ChunkIndex chunk, std::uint8_t level) override {
+        if (no_proofs) {
+            return disk_error(Code::io, "bit rot");
+        }
+        return sound_->proof(chunk, level);
+    }
+    KnownTree known(ChunkIndex chunk) const override { return sound_->known(chunk); }
+    Result<> store(LeafRange, std::span<const ByteSpan>, const content::ChunkHashes&) override {
+        return disk_error(Code::io, "read only");
+    }
+    Result<std::shared_ptr<ContentPort>> open(const ContentId&, Purpose) override {
+        return std::shared_ptr<ContentPort>(this, [](ContentPort*) {});
+    }
+
+    std::set<unsigned> unreadable;
+    bool no_proofs = false;
+
+private:
+    std::shared_ptr<ContentPort> sound_;
+};
+
+// Both directions are queues of frames; a test moves them when it likes.
+struct TwoSides {
+    MemoryContents theirs;
+    MemoryContents ours;
+    Bytes bytes = random_bytes(3, 4 * kChunkBytes);
+    Rotten stored{theirs.publish(bytes)};
+    ContentId id = id_of(bytes);
+    FetchSide fetch;
+    ServeSide serve{stored};
+    Bytes to_server;
+    Bytes to_client;
+    std::vector<SessionEvent> events;
+
+    TwoSides() {
+        fetch.open({PeerNumber{1}, kNumber, id, *ours.open(id, Purpose::fetch)}, to_server);
+    }
+    void ask(std::uint64_t chunk, unsigned first, unsigned count) {
+        fetch.ask({PeerNumber{1}, kNumber, range(chunk, first, count), Urgency::fill}, to_server);
+    }
+    void cancel(std::uint64_t chunk, unsigned first, unsigned count) {
+        fetch.cancel({PeerNumber{1}, kNumber, range(chunk, first, count)}, to_server);
+    }
+    static LeafRange range(std::uint64_t chunk, unsigned first, unsigned count) {
+        return {ChunkIndex(chunk), static_cast<std::uint8_t>(first),
+                static_cast<std::uint8_t>(count)};
+    }
+    // The server takes what was said to it.
+    void serve_hears() {
+        const Bytes said = std::exchange(to_server, {});
+        protocol::FrameReader frames(said);
+        while (const auto frame = *frames.next()) {
+            if (const auto* open = std::get_if<protocol::Open>(&*frame)) {
+                REQUIRE(serve.on_open(*open, to_client).ok());
+            } else if (const auto* request = std::get_if<protocol::Request>(&*frame)) {
+                REQUIRE(serve.on_request(*request, to_client).ok());
+            } else if (const auto* cancel = std::get_if<protocol::Cancel>(&*frame)) {
+                REQUIRE(serve.on_cancel(*cancel).ok());
+            }
+        }
+    }
+    // Leaves and proofs are built and follow what waits for the client already, as in a session.
+    void serve_answers(std::size_t most = 1 << 20) {
+        Bytes refusals;
+        while (serve.has_leaves()) {
+            transport::RecordBuilder records;
+            serve.produce(records, most, refusals);
+            append_plaintext(records);
+            if (most < 1 << 20) {
+                break;
+            }
+        }
+        to_client.insert(to_client.end(), refusals.begin(), refusals.end());
+    }
+    Result<> client_hears() {
+        const Bytes said = std::exchange(to_client, {});
+        protocol::FrameReader frames(said);
+        Result<> taken = done();
+        while (taken.ok()) {
+            const auto frame = *frames.next();
+            if (!frame) {
+                break;
+            }
+            if (const auto* proof = std::get_if<protocol::Proof>(&*frame)) {
+                taken = fetch.on_proof(*proof);
+            } else if (const auto* leaf = std::get_if<protocol::Leaf>(&*frame)) {
+                taken = fetch.on_leaf(*leaf);
+            } else if (const auto* refuse = std::get_if<protocol::Refuse>(&*frame)) {
+                taken = fetch.on_refuse(*refuse);
+            } else if (const auto* holding = std::get_if<protocol::Holding>(&*frame)) {
+                taken = fetch.on_holding(*holding);
+            }
+        }
+        fetch.flush();
+        for (SessionEvent& event : fetch.take_events()) {
+            events.push_back(std::move(event));
+        }
+        return taken;
+    }
+    LeafMask refused(std::uint64_t chunk) const {
+        LeafMask leaves = 0;
+        for (const SessionEvent& event : events) {
+            const auto* one = std::get_if<RefuseHeard>(&event);
+            leaves |= one != nullptr && one->range.chunk.value == chunk ? mask_of(one->range)
+                                                                        : LeafMask{0};
+        }
+        return leaves;
+    }
+    LeafMask got(std::uint64_t chunk) { return ours.get(id)->leaf_mask(ChunkIndex(chunk)); }
+
+private:
+    static constexpr ContentNumber kNumber{7};
+    // What the records would carry, sealed with a key of zeros and opened again.
+    void append_plaintext(transport::RecordBuilder& records) {
+        channel::SendCipher send{crypto::Secret32{}};
+        channel::ReceiveCipher receive{crypto::Secret32{}};
+        const ByteSpan sealed = records.seal(send);
+        Bytes stream(sealed.begin(), sealed.end());
+        for (std::size_t at = 0; at < stream.size();) {
+            const std::size_t length = std::size_t{stream[at]} << 8 | stream[at + 1];
+            const auto opened = receive.open({stream.data() + at + 2, length});
+            REQUIRE(opened.ok());
+            to_client.insert(to_client.end(), opened->begin(), opened->end());
+            at += 2 + length;
+        }
+    }
+};
+
+}  // namespace
+
+TEST_CASE("of a chunk with one unreadable leaf, the others come and that one is refused") {
+    TwoSides sides;
+    sides.stored.unreadable = {0, 5};
+    sides.ask(0, 0, 16);
+    sides.serve_hears();
+    sides.serve_answers();
+    REQUIRE(sides.client_hears().ok());
+    CHECK(sides.refused(0) == 0b100001);
+    CHECK(sides.got(0) == static_cast<LeafMask>(~0b100001U));
+}
+
+TEST_CASE("a second request that is on its way outlives the refusal of the first") {
+    for (const bool no_proofs : {false, true}) {
+        CAPTURE(no_proofs);
+        TwoSides sides;
+        sides.stored.unreadable = {0, 1, 2, 3, 4, 5, 6, 7};
+        sides.stored.no_proofs = no_proofs;
+        sides.ask(0, 0, 8);
+        sides.serve_hears();
+        sides.ask(0, 8, 8);  // on its way while the first is given up
+        sides.serve_answers();
+        REQUIRE(sides.client_hears().ok());
+        CHECK(sides.refused(0) == 0x00FF);
+        sides.stored.no_proofs = false;
+        sides.serve_hears();
+        sides.serve_answers();
+        REQUIRE(sides.client_hears().ok());
+        CHECK(sides.got(0) == 0xFF00);
+    }
+}
+
+TEST_CASE("what is cancelled may come until the ping after it is answered, and is forgotten then") {
+    TwoSides sides;
+    for (std::uint64_t chunk = 0; chunk < 4; ++chunk) {
+        sides.ask(chunk, 0, 16);
+    }
+    sides.serve_hears();
+    sides.serve_answers(1);  // a proof and a leaf are on their way
+    const Bytes early = sides.to_client;
+    for (std::uint64_t chunk = 0; chunk < 4; ++chunk) {
+        sides.cancel(chunk, 0, 16);
+    }
+    CHECK(sides.fetch.loose() == 4);
+    sides.fetch.ping_sent();
+    REQUIRE(sides.client_hears().ok());
+    sides.serve_hears();
+    CHECK_FALSE(sides.serve.has_leaves());
+    CHECK(sides.fetch.loose() == 4);
+    sides.fetch.ping_answered();
+    CHECK(sides.fetch.loose() == 0);
+    sides.to_client = early;
+    CHECK_FALSE(sides.client_hears().ok());
+}
+
+TEST_CASE("what is cancelled after a ping is not forgotten when that ping is answered") {
+    TwoSides sides;
+    sides.ask(0, 0, 16);
+    sides.fetch.ping_sent();
+    sides.serve_hears();
+    sides.serve_answers();
+    sides.cancel(0, 0, 16);
+    sides.fetch.ping_answered();
+    CHECK(sides.client_hears().ok());
+    CHECK(sides.fetch.loose() == 1);
+}
+
+TEST_CASE(
+    "leaves cancelled and asked for anew, again and again, arrive whichever request they answer") {
+    TwoSides sides;
+    SeededDice dice(4);
+    for (int round = 0; round < 300; ++round) {
+        const auto first = static_cast<unsigned>(dice.below(16));
+        const auto count = static_cast<unsigned>(1 + dice.below(16 - first));
+        sides.cancel(0, 0, 16);
+        sides.ask(0, first, count);
+        if (dice.below(2) == 0) {
+            sides.serve_hears();
+        }
+        if (dice.below(2) == 0) {
+            sides.serve_answers(1 + dice.below(60'000));
+        }
+        if (dice.below(3) == 0) {
+            REQUIRE(sides.client_hears().ok());
+        }
+    }
+}
