@@ -1,6 +1,7 @@
 #include "engine/discovery/candidate_book.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace swarmfs::discovery {
 namespace {
@@ -12,48 +13,100 @@ std::string network_of(const Address& address) {
     return v4 ? host.substr(0, host.rfind('.')) : host;
 }
 
-}  // namespace
-
-bool CandidateBook::has_room_for(const Address& address, AddressSource source) const {
-    if (source == AddressSource::configured || transport::is_loopback(address)) {
-        return true;
-    }
-    const std::string network = network_of(address);
-    std::size_t of_source = 0;
-    std::size_t of_network = 0;
-    for (const auto& [other, candidate] : candidates_) {
-        of_source += candidate.source == source ? 1 : 0;
-        of_network +=
-            candidate.source != AddressSource::configured && network_of(other) == network ? 1 : 0;
-    }
-    return of_source < kCandidatesPerSourceMax && of_network < kCandidatesPerNetworkMax;
+template <class Key>
+std::size_t count_of(const std::map<Key, std::size_t>& counts, const Key& key) {
+    const auto found = counts.find(key);
+    return found == counts.end() ? 0 : found->second;
 }
 
-bool CandidateBook::add(const Address& address, AddressSource source, TellerPlace teller,
-                        std::optional<NodeId> node, TimePoint now) {
+template <class Key>
+void add_to(std::map<Key, std::size_t>& counts, const Key& key, int difference) {
+    std::size_t& count = counts[key];
+    count += static_cast<std::size_t>(difference);
+    if (count == 0) {
+        counts.erase(key);
+    }
+}
+
+}  // namespace
+
+bool CandidateBook::has_room_for(const Address& address, AddressSource source,
+                                 const std::optional<NodeId>& teller) const {
+    if (source == AddressSource::configured) {
+        return true;
+    }
+    if (count_of(of_source_, source) >= kCandidatesPerSourceMax ||
+        (teller && count_of(of_teller_, *teller) >= kCandidatesPerTellerMax)) {
+        return false;
+    }
+    return transport::is_loopback(address) ||
+           count_of(of_network_, network_of(address)) < kCandidatesPerNetworkMax;
+}
+
+void CandidateBook::count(const Address& address, const Candidate& candidate, int difference) {
+    if (candidate.source == AddressSource::configured) {
+        return;
+    }
+    add_to(of_source_, candidate.source, difference);
+    add_to(of_network_, network_of(address), difference);
+    if (candidate.teller) {
+        add_to(of_teller_, *candidate.teller, difference);
+    }
+}
+
+bool CandidateBook::add(const Address& address, AddressSource source, TellerPlace place,
+                        std::optional<NodeId> node, TimePoint now,
+                        const std::optional<NodeId>& teller) {
+    const bool configured = source == AddressSource::configured;
     if (const auto known = candidates_.find(address); known != candidates_.end()) {
-        if (node && !known->second.dialling) {
-            known->second.node = node;
+        Candidate& candidate = known->second;
+        if (configured && candidate.source != AddressSource::configured) {
+            count(address, candidate, -1);
+            candidate.source = source;
+        } else if (!candidate.node && candidate.source != AddressSource::configured) {
+            candidate.node = node;
         }
         return true;
     }
-    if (!transport::may_dial(address, source, teller)) {
+    if (const auto forgotten = forgotten_until_.find(address);
+        forgotten != forgotten_until_.end() && !configured && now < forgotten->second) {
         return false;
     }
-    if (!has_room_for(address, source)) {
+    if (!transport::may_dial(address, source, place) || !has_room_for(address, source, teller)) {
         return false;
     }
     Candidate candidate;
     candidate.source = source;
     candidate.node = node;
+    candidate.teller = teller;
     candidate.due = now;
-    candidates_.emplace(address, candidate);
+    count(address, candidate, 1);
+    candidates_.emplace(address, std::move(candidate));
     return true;
+}
+
+// Rule 4.
+void CandidateBook::forget(Candidates::iterator candidate, TimePoint now) {
+    std::erase_if(forgotten_until_, [now](const auto& entry) { return entry.second <= now; });
+    if (forgotten_until_.size() >= kForgottenMax) {
+        forgotten_until_.erase(
+            std::min_element(forgotten_until_.begin(), forgotten_until_.end(),
+                             [](const auto& a, const auto& b) { return a.second < b.second; }));
+    }
+    forgotten_until_[candidate->first] = now + kForgottenFor;
+    count(candidate->first, candidate->second, -1);
+    candidates_.erase(candidate);
 }
 
 std::vector<Address> CandidateBook::take_due(TimePoint now,
                                              const std::function<bool(const NodeId&)>& connected) {
     std::vector<Address> due;
+    std::set<NodeId> being_dialled;
+    for (const auto& [address, candidate] : candidates_) {
+        if (candidate.dialling && candidate.node) {
+            being_dialled.insert(*candidate.node);
+        }
+    }
     for (auto& [address, candidate] : candidates_) {
         if (dialling_ >= kDialsAtOnce) {
             break;
@@ -63,6 +116,10 @@ std::vector<Address> CandidateBook::take_due(TimePoint now,
         }
         if (candidate.node && connected(*candidate.node)) {
             candidate.due = now + kRetryMax;  // `lost` brings it forward
+            continue;
+        }
+        if (candidate.node && !being_dialled.insert(*candidate.node).second) {
+            candidate.due = now + kRetryFirst;
             continue;
         }
         candidate.dialling = true;
@@ -89,7 +146,7 @@ void CandidateBook::failed(const Address& address, TimePoint now) {
     --dialling_;
     candidate.due = now + retry_after(candidate.failures);
     if (++candidate.failures >= kFailuresMax && candidate.source != AddressSource::configured) {
-        candidates_.erase(found);
+        forget(found, now);
     }
 }
 
@@ -101,8 +158,8 @@ void CandidateBook::connected(const Address& address, const NodeId& node, TimePo
     Candidate& candidate = found->second;
     dialling_ -= candidate.dialling ? 1 : 0;
     candidate.dialling = false;
-    candidate.failures = 0;
     candidate.node = node;
+    candidate.connected_at = now;
     candidate.due = now + kRetryMax;
 }
 
@@ -118,9 +175,13 @@ void CandidateBook::is_self(const Address& address) {
 
 void CandidateBook::lost(const NodeId& node, TimePoint now) {
     for (auto& [address, candidate] : candidates_) {
-        if (candidate.node == node && !candidate.dialling) {
-            candidate.due = std::min(candidate.due, now + retry_after(0));
+        if (candidate.node != node || candidate.dialling) {
+            continue;
         }
+        const bool settled = now - candidate.connected_at >= kSettledAfter;
+        candidate.failures = settled ? 0 : candidate.failures + 1;
+        const TimePoint again = now + retry_after(settled ? 0 : candidate.failures - 1);
+        candidate.due = settled ? std::min(candidate.due, again) : again;
     }
 }
 

@@ -214,7 +214,8 @@ void Member::publish_waiting() {
 // ---- finding and dialling peers ----
 
 void Member::learn(const std::string& text, discovery::AddressSource source,
-                   discovery::TellerPlace teller, std::optional<NodeId> node) {
+                   discovery::TellerPlace place, std::optional<NodeId> node,
+                   const std::optional<NodeId>& teller) {
     const auto address = transport::parse_address(text);
     if (!address.ok() || stopping_) {
         return;
@@ -222,7 +223,7 @@ void Member::learn(const std::string& text, discovery::AddressSource source,
     if (node && *node == identity_.self()) {
         return;
     }
-    candidates_.add(*address, source, teller, node, common_.clock.now());
+    candidates_.add(*address, source, place, node, common_.clock.now(), teller);
 }
 
 void Member::consider_dialling() {
@@ -272,17 +273,33 @@ async::Task<> Member::dial(discovery::Address address) {
     co_await async::call_on(common_.links.executor(thread),
                             connect(address, channel_secrets(), &common_.dice, &link));
     swarm_->note_dialling(-1);
-    const TimePoint now = common_.clock.now();
     if (link && link->ok() && !stopping_) {
+        // Who it is, the session says (on_dialled); until then the attempt is under way.
         swarm_->adopt(std::move(**link), true, transport::to_text(address));
-        // Who it is, the session will say; until then the attempt counts as one that may fail.
-    } else if (link && link->ok()) {
+        co_return;
+    }
+    if (link && link->ok()) {
         transport::SecureLink* const unwanted = (*link)->release();
         boost::asio::post(common_.links.context(thread), [unwanted] { delete unwanted; });
     } else if (link) {
         log_debug("node", "dialling " + transport::to_text(address) + ": " + link->error().message);
     }
-    candidates_.failed(address, now);
+    candidates_.failed(address, common_.clock.now());
+    consider_dialling();
+}
+
+void Member::on_dialled(const std::string& text, const Result<NodeId>& who) {
+    const auto address = transport::parse_address(text);
+    if (!address.ok()) {
+        return;
+    }
+    if (!who.ok()) {
+        candidates_.failed(*address, common_.clock.now());
+    } else if (*who == identity_.self()) {
+        candidates_.is_self(*address);
+    } else {
+        candidates_.connected(*address, *who, common_.clock.now());
+    }
     consider_dialling();
 }
 
@@ -295,7 +312,7 @@ void Member::on_peer_joined(const NodeId& peer, const std::vector<std::string>& 
                             ? discovery::TellerPlace::on_loopback
                             : discovery::TellerPlace::elsewhere;
     for (const std::string& address : addresses) {
-        learn(address, discovery::AddressSource::peer_exchange, teller, peer);
+        learn(address, discovery::AddressSource::peer_exchange, teller, peer, peer);
     }
     publish_waiting();
 }
@@ -305,10 +322,10 @@ void Member::on_peer_left(const NodeId& peer, const Error&) {
     consider_dialling();
 }
 
-void Member::on_hints(const std::vector<protocol::PeerHint>& hints) {
+void Member::on_hints(const NodeId& from, const std::vector<protocol::PeerHint>& hints) {
     for (const protocol::PeerHint& hint : hints) {
         learn(hint.address, discovery::AddressSource::peer_exchange,
-              discovery::TellerPlace::elsewhere, hint.node);
+              discovery::TellerPlace::elsewhere, hint.node, from);
     }
     consider_dialling();
 }

@@ -91,7 +91,8 @@ public:
     // ---- of swarm::SwarmListener; engine thread ----
     void on_peer_joined(const NodeId& peer, const std::vector<std::string>& addresses) override;
     void on_peer_left(const NodeId& peer, const Error& why) override;
-    void on_hints(const std::vector<protocol::PeerHint>& hints) override;
+    void on_dialled(const std::string& address, const Result<NodeId>& who) override;
+    void on_hints(const NodeId& from, const std::vector<protocol::PeerHint>& hints) override;
     void on_sources_wanted(const ContentId& content) override;
 
 private:
@@ -104,7 +105,8 @@ private:
     void consider_dialling();
     async::Task<> dial(discovery::Address address);
     void learn(const std::string& address, discovery::AddressSource source,
-               discovery::TellerPlace teller, std::optional<NodeId> node);
+               discovery::TellerPlace place, std::optional<NodeId> node,
+               const std::optional<NodeId>& teller = std::nullopt);
     void note_error(const std::string& what);
 
     const Common common_;

@@ -106,6 +106,112 @@ TEST_CASE("hearsay is bounded for each source and each network, and loopback is 
     CHECK(b.hear("127.0.0.1:7000", AddressSource::configured));
 }
 
+TEST_CASE("who was connected by an address is not dialled there again, however often somebody hurries") {
+    Book b;
+    b.hear("nas.example:7000", AddressSource::configured);
+    const auto connected = [](const NodeId& id) { return id == node(1); };
+    for (int session = 0; session < 20; ++session) {
+        REQUIRE(b.due().size() == 1);
+        b.book.connected(at("nas.example:7000"), node(1), b.clock.now());
+        CHECK(b.book.dialling() == 0);
+        for (int i = 0; i < 5; ++i) {
+            b.book.hurry(b.clock.now());
+            CHECK(b.book.take_due(b.clock.now(), connected).empty());
+        }
+        b.clock.advance(kSettledAfter * 2);
+        b.book.lost(node(1), b.clock.now());
+        b.clock.advance(kRetryFirst * 2);
+    }
+    b.hear("10.0.0.1:7000");
+    for (unsigned i = 0; i < kFailuresMax * 2; ++i) {
+        b.book.connected(at("10.0.0.1:7000"), node(2), b.clock.now());
+        b.clock.advance(kSettledAfter);
+        b.book.lost(node(2), b.clock.now());
+        b.clock.advance(kRetryFirst * 2);
+    }
+    CHECK(b.book.size() == 2);  // sessions that ended are no failures
+}
+
+TEST_CASE("a member that lets us in only to send us away is tried later and later") {
+    Book b;
+    b.hear("10.0.0.1:7000");
+    Duration before{};
+    for (int i = 0; i < 5; ++i) {
+        REQUIRE(b.due().size() == 1);
+        b.book.connected(at("10.0.0.1:7000"), node(1), b.clock.now());
+        b.book.lost(node(1), b.clock.now());
+        const Duration wait = b.book.next_due() - b.clock.now();
+        CHECK(wait > before);
+        before = wait;
+        b.clock.advance(wait);
+    }
+}
+
+TEST_CASE("hearsay never says who is at an address that was configured or is known better") {
+    Book b;
+    const auto connected = [](const NodeId& id) { return id == node(9); };
+    const auto claim = [&](const std::string& text) {
+        return b.book.add(at(text), AddressSource::peer_exchange, TellerPlace::elsewhere, node(9),
+                          b.clock.now());
+    };
+    b.hear("10.0.0.1:7000", AddressSource::configured);
+    CHECK(claim("10.0.0.1:7000"));
+    b.book.add(at("10.0.0.2:7000"), AddressSource::tracker, TellerPlace::elsewhere, node(2),
+               b.clock.now());
+    CHECK(claim("10.0.0.2:7000"));
+    CHECK(b.book.take_due(b.clock.now(), connected).size() == 2);
+}
+
+TEST_CASE("one member's word fills no more than its share") {
+    Book b;
+    const auto hear_from = [&](std::uint8_t teller, int i) {
+        const std::string address =
+            "10." + std::to_string(i / 200) + "." + std::to_string(i % 200) + ".1:7000";
+        return b.book.add(at(address), AddressSource::peer_exchange, TellerPlace::elsewhere,
+                          std::nullopt, b.clock.now(), node(teller));
+    };
+    for (int i = 0; i < 2000; ++i) {
+        hear_from(1, i);
+    }
+    CHECK(b.book.size() == kCandidatesPerTellerMax);
+    CHECK(hear_from(2, 4000));
+}
+
+TEST_CASE("what was forgotten is not taken in at the next hint, but later") {
+    Book b;
+    b.hear("10.0.0.1:7000");
+    while (b.book.size() > 0) {
+        REQUIRE(b.due().size() == 1);
+        b.book.failed(at("10.0.0.1:7000"), b.clock.now());
+        b.clock.advance(kRetryMax * 2);
+    }
+    CHECK_FALSE(b.hear("10.0.0.1:7000"));
+    CHECK(b.hear("10.0.0.1:7000", AddressSource::configured));
+    Book later;
+    later.hear("10.0.0.1:7000");
+    while (later.book.size() > 0) {
+        REQUIRE(later.due().size() == 1);
+        later.book.failed(at("10.0.0.1:7000"), later.clock.now());
+        later.clock.advance(kRetryMax * 2);
+    }
+    later.clock.advance(kForgottenFor);
+    CHECK(later.hear("10.0.0.1:7000"));
+}
+
+TEST_CASE("one node is dialled at one address at a time") {
+    Book b;
+    for (const char* text : {"10.0.0.1:7000", "10.0.1.1:7000", "10.0.2.1:7000"}) {
+        b.book.add(at(text), AddressSource::tracker, TellerPlace::elsewhere, node(1),
+                   b.clock.now());
+    }
+    const auto first = b.due();
+    REQUIRE(first.size() == 1);
+    CHECK(b.due().empty());
+    b.book.failed(first[0], b.clock.now());
+    b.clock.advance(kRetryFirst);
+    CHECK(b.due().size() == 1);
+}
+
 TEST_CASE("only so many are dialled at once") {
     Book b;
     for (int i = 0; i < 40; ++i) {
