@@ -15,6 +15,9 @@ public:
     void whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const override {
         content_->whole_chunks(first, bitmap);
     }
+    std::optional<ChunkIndex> next_stored(ChunkIndex from) const override {
+        return content_->next_stored(from);
+    }
     Result<std::size_t> read_leaves(protocol::LeafRange range, MutableByteSpan out) override {
         return content_->read_leaves(range.chunk, range.first, range.count, out);
     }

@@ -67,14 +67,35 @@ bool LeafMasks::any(ChunkIndex begin, ChunkIndex end) const {
 
 void LeafMasks::whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const {
     std::fill(bitmap.begin(), bitmap.end(), std::uint8_t{0});
-    const std::uint64_t chunks = chunk_count(size_);
-    const std::uint64_t end = std::min(chunks, first.value + bitmap.size() * 8);
-    for (std::uint64_t chunk = first.value; chunk < end; ++chunk) {
-        if (mask(ChunkIndex(chunk)) == full(ChunkIndex(chunk))) {
-            const std::uint64_t bit = chunk - first.value;
-            bitmap[bit / 8] = static_cast<std::uint8_t>(bitmap[bit / 8] | 0x80 >> (bit % 8));
+    const std::uint64_t end = std::min(chunk_count(size_), first.value + bitmap.size() * 8);
+    for (auto at = next_stored(first); at && at->value < end;) {
+        const std::uint64_t page_end = std::min(end, (at->value / kPageChunks + 1) * kPageChunks);
+        const auto page = pages_.find(at->value / kPageChunks);
+        for (ChunkIndex chunk = *at; chunk.value < page_end; ++chunk) {
+            const bool whole = all_ || page->second.mask[chunk.value % kPageChunks] == full(chunk);
+            const std::uint64_t bit = chunk.value - first.value;
+            bitmap[bit / 8] =
+                static_cast<std::uint8_t>(bitmap[bit / 8] | (whole ? 0x80 >> (bit % 8) : 0));
         }
+        at = next_stored(ChunkIndex(page_end));
     }
+}
+
+std::optional<ChunkIndex> LeafMasks::next_stored(ChunkIndex from) const {
+    if (from.value >= chunk_count(size_)) {
+        return std::nullopt;
+    }
+    if (all_) {
+        return from;
+    }
+    auto page = pages_.lower_bound(from.value / kPageChunks);
+    while (page != pages_.end() && page->second.chunks == 0) {
+        ++page;
+    }
+    if (page == pages_.end()) {
+        return std::nullopt;
+    }
+    return ChunkIndex(std::max(from.value, page->first * kPageChunks));
 }
 
 std::uint64_t LeafMasks::bytes_of(ChunkIndex chunk, std::uint16_t bits) const {

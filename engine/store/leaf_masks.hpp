@@ -31,7 +31,10 @@ public:
     // Whether any leaf of the chunks [begin, end) is there; end may lie beyond the content's.
     bool any(ChunkIndex begin, ChunkIndex end) const;
     // One bit a chunk from `first` on, most significant first; set where the whole chunk is there.
+    // Cost: O(bitmap), and the pages that are there.
     void whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const;
+    // The first chunk from `from` on of which anything may be there; nothing when there is none.
+    std::optional<ChunkIndex> next_stored(ChunkIndex from) const;
 
     // Bits beyond the end are ignored.
     void add(ChunkIndex chunk, std::uint16_t bits);

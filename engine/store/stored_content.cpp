@@ -51,6 +51,11 @@ void StoredContent::whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const
     masks_.whole_chunks(first, bitmap);
 }
 
+std::optional<ChunkIndex> StoredContent::next_stored(ChunkIndex from) const {
+    const std::lock_guard lock(mutex_);
+    return masks_.next_stored(from);
+}
+
 bool StoredContent::owned() const {
     const std::lock_guard lock(mutex_);
     return owned_;

@@ -53,6 +53,7 @@ public:
     std::uint64_t stored_bytes() const;
     // One bit a chunk from `first` on, most significant first; set where the whole chunk is here.
     void whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const;
+    std::optional<ChunkIndex> next_stored(ChunkIndex from) const;
     bool owned() const;
     bool in_place() const;
 

@@ -9,7 +9,8 @@
 //      same content fetch different parts of it and can exchange them. Neighbours stay together in
 //      runs of up to 16 chunks, which is kind to the disks at both ends.
 // Peers that hold everything are one counter: they change no chunk's rank. Only chunks that some
-// partial peer holds cost memory of their own (10 bytes), so one publisher costs nothing.
+// partial peer holds cost memory of their own (some 10 bytes; 150 for one that stands alone), so
+// one publisher costs nothing, and a peer that names chunks far apart not much.
 // Where a partial peer holds none of the first 256 chunks by rank, it gets any chunk it holds.
 // Pure; one thread. Cost: O(1) amortised an event.
 
@@ -54,7 +55,7 @@ public:
     std::uint32_t availability(ChunkIndex chunk) const;
 
 private:
-    static constexpr std::size_t kPageChunks = 1024;
+    static constexpr std::size_t kPageChunks = 16;
     struct Page {
         std::array<std::uint16_t, kPageChunks> availability{};
         std::array<std::uint32_t, kPageChunks> position{};  // within its bucket

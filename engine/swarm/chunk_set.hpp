@@ -29,6 +29,11 @@ public:
         count_ = 0;
     }
     std::uint64_t count() const { return count_; }
+    std::size_t pages() const { return pages_.size(); }
+    // Whether inserting the chunk costs no page.
+    bool has_page(ChunkIndex chunk) const {
+        return pages_.find(chunk.value / 64 / kWordsPerPage) != pages_.end();
+    }
     bool empty() const { return count_ == 0; }
 
     // Chunks [64 index, 64 index + 64), lowest first in the lowest bit.

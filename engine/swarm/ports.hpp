@@ -43,6 +43,9 @@ public:
     // Fills `bitmap` with one bit a chunk from `first` on, most significant bit first, set where
     // the chunk is stored whole; bits beyond the end are 0. From memory.
     virtual void whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const = 0;
+    // The first chunk from `from` on of which anything may be stored; nothing when there is none.
+    // For whoever looks at what is stored of a content too large to look at all of it. From memory.
+    virtual std::optional<ChunkIndex> next_stored(ChunkIndex from) const { return from; }
 
     // Reads whole leaves from disk into `out`.
     // Requires: the leaves exist; out.size() is at least their size.

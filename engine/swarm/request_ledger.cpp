@@ -154,6 +154,15 @@ RequestLedger::Arrival RequestLedger::arrived(PeerNumber peer, ContentNumber con
 
 LeafMask RequestLedger::refused(PeerNumber peer, ContentNumber content, ChunkIndex chunk,
                                 LeafMask leaves) {
+    const LeafMask owed = cancel(peer, content, chunk, leaves);
+    if (owed != 0) {
+        ++peers_.at(peer).failures;
+    }
+    return owed;
+}
+
+LeafMask RequestLedger::cancel(PeerNumber peer, ContentNumber content, ChunkIndex chunk,
+                               LeafMask leaves) {
     return drop(peer, Place{content, chunk}, leaves, TimePoint{}, false);
 }
 

@@ -77,11 +77,9 @@ public:
     // Leaves of the peer were stored (or were proven and are stored already).
     Arrival arrived(PeerNumber peer, ContentNumber content, ChunkIndex chunk, LeafMask leaves,
                     TimePoint now);
-    // Returns: the leaves that the peer owed, and owes no more.
+    // Returns: the leaves that the peer owed, and owes no more. A refusal counts as a failure.
     LeafMask refused(PeerNumber peer, ContentNumber content, ChunkIndex chunk, LeafMask leaves);
-    LeafMask cancel(PeerNumber peer, ContentNumber content, ChunkIndex chunk, LeafMask leaves) {
-        return refused(peer, content, chunk, leaves);
-    }
+    LeafMask cancel(PeerNumber peer, ContentNumber content, ChunkIndex chunk, LeafMask leaves);
     void busy(PeerNumber peer, TimePoint now);
     // A request that failed or was never answered says nothing about answer times, but much about
     // reliability.

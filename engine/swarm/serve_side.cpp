@@ -102,8 +102,12 @@ void ServeSide::say_some(protocol::Handle handle, const Opened& opened, Bytes& o
     const std::uint64_t chunks = chunk_count(opened.id.size);
     std::array<std::uint8_t, kStretchBytes> bitmap{};
     bool said = false;
-    for (ChunkIndex from; from.value < chunks; from = from + kStretchBytes * 8) {
-        opened.port->whole_chunks(from, bitmap);
+    ChunkIndex from;
+    while (const auto next = opened.port->next_stored(from)) {
+        if (next->value >= chunks) {
+            break;
+        }
+        opened.port->whole_chunks(from = *next, bitmap);
         auto used = bitmap.end();
         while (used != bitmap.begin() && *(used - 1) == 0) {
             --used;
@@ -114,6 +118,7 @@ void ServeSide::say_some(protocol::Handle handle, const Opened& opened, Bytes& o
                              out);
             said = true;
         }
+        from = from + kStretchBytes * 8;
     }
     if (!said) {
         protocol::encode(protocol::Holding{handle, protocol::HoldingKind::none, {}, {}}, out);

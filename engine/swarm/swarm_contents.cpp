@@ -68,7 +68,9 @@ void SwarmCore::close_everywhere(WantedContent& content) {
         }
     }
     for (const auto& [peer, source] : content.sources) {
-        peers_.at(peer).open.erase(content.number);
+        PeerState& state = peers_.at(peer);
+        state.open.erase(content.number);
+        state.held_pages -= source.held.some.pages();
         actions_.push_back(CloseContent{peer, content.number});
     }
     content.sources.clear();
@@ -174,8 +176,14 @@ void SwarmCore::lose_source(WantedContent& content, PeerNumber peer) {
         ChunkPicker& picker = *content.fill->picker;
         found->second.held.some.for_each([&](ChunkIndex chunk) { picker.lost(chunk); });
     }
+    peers_.at(peer).held_pages -= found->second.held.some.pages();
     content.sources.erase(found);
     changed_.insert(content.number);
+}
+
+bool SwarmCore::says_to_hold(const WantedContent& content, PeerNumber peer, ChunkIndex chunk) {
+    const auto found = content.sources.find(peer);
+    return found != content.sources.end() && found->second.held.has(chunk);
 }
 
 // A peer refused a chunk that it was thought to hold.
@@ -192,10 +200,7 @@ void SwarmCore::holds_not(WantedContent& content, PeerNumber peer, ChunkIndex ch
         // It has everything but this, as far as we know.
         source.held.all = false;
         for (ChunkIndex other; chunks <= kExceptionChunksMax && other.value < chunks; ++other) {
-            source.held.some.insert(other);
-            if (picker != nullptr) {
-                picker->gained(other);
-            }
+            note_held(peer, source, other, picker);
         }
     }
     if (source.held.some.erase(chunk) && picker != nullptr) {

@@ -12,6 +12,8 @@ namespace {
 // Chosen by us: chunks of which it is remembered who holds them in part. 4 TiB of content, 2 MiB a
 // peer; a member that names chunks all over a content of a pebibyte costs no more.
 constexpr std::uint64_t kPartialChunksMax = std::uint64_t{1} << 24;
+// The same for all that one peer says to hold in part: pages of 512 bytes.
+constexpr std::size_t kHeldPagesMax = 4096;
 
 std::uint64_t partial_chunks(const ContentId& id) {
     return std::min(chunk_count(id.size), kPartialChunksMax);
@@ -99,15 +101,13 @@ void SwarmCore::holding(PeerNumber peer, ContentNumber number, protocol::Holding
         if (picker != nullptr) {
             source.held.some.for_each([&](ChunkIndex chunk) { picker->lost(chunk); });
         }
+        peers_.at(peer).held_pages -= source.held.some.pages();
         source.held.some.clear();
         source.held.all = true;
     }
     if (kind == protocol::HoldingKind::some && !source.held.all) {
-        for_each_in_bitmap(bitmap, first, partial_chunks(content->id), [&](ChunkIndex chunk) {
-            if (source.held.some.insert(chunk) && picker != nullptr) {
-                picker->gained(chunk);
-            }
-        });
+        for_each_in_bitmap(bitmap, first, partial_chunks(content->id),
+                           [&](ChunkIndex chunk) { note_held(peer, source, chunk, picker); });
     }
     more_is_held(*content, now);
 }
@@ -124,13 +124,27 @@ void SwarmCore::have(PeerNumber peer, ContentNumber number, std::span<const Chun
     }
     ChunkPicker* picker = content->fill ? content->fill->picker.get() : nullptr;
     for (const ChunkIndex chunk : chunks) {
-        if (chunk.value < chunk_count(content->id.size) && found->second.held.some.insert(chunk) &&
-            picker != nullptr) {
-            picker->gained(chunk);
+        if (chunk.value < partial_chunks(content->id)) {
+            note_held(peer, found->second, chunk, picker);
         }
     }
     changed_.insert(number);
     more_is_held(*content, now);
+}
+
+// What exceeds the peer's share is not remembered: it is not asked for that.
+void SwarmCore::note_held(PeerNumber peer, WantedContent::Source& source, ChunkIndex chunk,
+                          ChunkPicker* picker) {
+    PeerState& state = peers_.at(peer);
+    ChunkSet& held = source.held.some;
+    const bool new_page = !held.has_page(chunk);
+    if (new_page && state.held_pages >= kHeldPagesMax) {
+        return;
+    }
+    state.held_pages += new_page ? 1 : 0;
+    if (held.insert(chunk) && picker != nullptr) {
+        picker->gained(chunk);
+    }
 }
 
 void SwarmCore::leaves_stored(PeerNumber peer, ContentNumber number, ChunkIndex chunk,
@@ -156,11 +170,15 @@ void SwarmCore::leaves_stored(PeerNumber peer, ContentNumber number, ChunkIndex 
 
 void SwarmCore::refused(PeerNumber peer, ContentNumber number, const protocol::LeafRange& range,
                         protocol::RefuseReason reason, TimePoint now) {
-    ledger_.refused(peer, number, range.chunk, mask_of(range));
-    if (reason == protocol::RefuseReason::busy) {
-        ledger_.busy(peer, now);
-    }
     WantedContent* content = find(number);
+    if (reason == protocol::RefuseReason::busy) {
+        ledger_.cancel(peer, number, range.chunk, mask_of(range));
+        ledger_.busy(peer, now);
+    } else if (content != nullptr && says_to_hold(*content, peer, range.chunk)) {
+        ledger_.refused(peer, number, range.chunk, mask_of(range));
+    } else {
+        ledger_.cancel(peer, number, range.chunk, mask_of(range));  // it was asked blindly
+    }
     if (content == nullptr) {
         return;
     }

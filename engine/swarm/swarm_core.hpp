@@ -91,6 +91,7 @@ private:
     struct PeerState {
         NodeId node;
         std::set<ContentNumber> open;
+        std::size_t held_pages = 0;  // of Holdings::some, over all of these
         PeerFacts facts;
         TimePoint last_word{};
         TimePoint tried_at{};  // when a copy was last asked of it while it was silent
@@ -110,6 +111,9 @@ private:
     void settle(WantedContent& content, TimePoint now);
     void fail(WantedContent& content, const Error& error, TimePoint now);
     void lose_source(WantedContent& content, PeerNumber peer);
+    void note_held(PeerNumber peer, WantedContent::Source& source, ChunkIndex chunk,
+                   ChunkPicker* picker);
+    static bool says_to_hold(const WantedContent& content, PeerNumber peer, ChunkIndex chunk);
     void holds_not(WantedContent& content, PeerNumber peer, ChunkIndex chunk);
     void idle_again(WantedContent& content, TimePoint now);
     void more_is_held(WantedContent& content, TimePoint now);

@@ -35,13 +35,18 @@ void SwarmCore::begin_fill(WantedContent& content, const WaitingFill& waiting, T
         content.fill.emplace();
         // What is stored already, a gigabyte of chunks at a time.
         std::array<std::uint8_t, 512> bitmap{};
-        for (ChunkIndex from; from.value < chunks; from = from + bitmap.size() * 8) {
-            content.port->whole_chunks(from, bitmap);
+        ChunkIndex from;
+        while (const auto next = content.port->next_stored(from)) {
+            if (next->value >= chunks) {
+                break;
+            }
+            content.port->whole_chunks(from = *next, bitmap);
             for_each_in_bitmap(bitmap, from, chunks, [&](ChunkIndex chunk) {
                 if (content.whole.insert(chunk)) {
                     content.whole_bytes += chunk_bytes(content.id.size, chunk);
                 }
             });
+            from = from + bitmap.size() * 8;
         }
     }
     content.fill->ids.push_back(waiting.id);
