@@ -115,6 +115,7 @@ std::vector<Address> CandidateBook::take_due(TimePoint now,
             continue;
         }
         if (candidate.node && connected(*candidate.node)) {
+            candidate.failures = 0;
             candidate.due = now + kRetryMax;  // `lost` brings it forward
             continue;
         }
@@ -160,7 +161,9 @@ void CandidateBook::connected(const Address& address, const NodeId& node, TimePo
     candidate.dialling = false;
     candidate.node = node;
     candidate.connected_at = now;
-    candidate.due = now + kRetryMax;
+    // Whether the session came to anything shows when it is due again.
+    candidate.due = now + retry_after(candidate.failures);
+    ++candidate.failures;
 }
 
 void CandidateBook::is_self(const Address& address) {
@@ -178,10 +181,10 @@ void CandidateBook::lost(const NodeId& node, TimePoint now) {
         if (candidate.node != node || candidate.dialling) {
             continue;
         }
-        const bool settled = now - candidate.connected_at >= kSettledAfter;
-        candidate.failures = settled ? 0 : candidate.failures + 1;
-        const TimePoint again = now + retry_after(settled ? 0 : candidate.failures - 1);
-        candidate.due = settled ? std::min(candidate.due, again) : again;
+        if (candidate.failures == 0 || now - candidate.connected_at >= kSettledAfter) {
+            candidate.failures = 0;
+            candidate.due = std::min(candidate.due, now + retry_after(0));
+        }
     }
 }
 

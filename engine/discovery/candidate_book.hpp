@@ -7,8 +7,8 @@
 //      them, and in one /24 (IPv6: /64). What was configured is not, and is never forgotten.
 //   3. A failed dial is repeated after 1 s, 2 s, 4 s, … up to 5 minutes, each a quarter more or
 //      less by chance, so that members that lost the same peer do not come back in step.
-//      A session that ends within kSettledAfter counts as a failed dial.   Why: a member that has
-//      no room lets us in only to say so.
+//      A session that is gone when the address is due again counts as a failed dial.   Why: a
+//      member that has no room lets us in only to say so.
 //   4. Hearsay that failed kFailuresMax times in a row is forgotten, and not taken in again for
 //      kForgottenFor.   Why: whoever tells a dead address tells it again.
 //   5. Whoever is connected already, by whatever address, is not dialled; an address that turned
