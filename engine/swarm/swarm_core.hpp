@@ -1,7 +1,6 @@
 #pragma once
 // The mind of one swarm: what to open, ask, cancel and answer. Events in, actions out; no socket,
-// no thread, and no clock but the `now` it is told. The simulation runs ten of them in virtual
-// time.
+// no thread, and no clock but the `now` it is told.
 //
 // Rules, in the order in which they are applied by decide():
 //   1. What is overdue ends: reads past their deadline; asks of silent peers, which are placed

@@ -106,7 +106,8 @@ TEST_CASE("hearsay is bounded for each source and each network, and loopback is 
     CHECK(b.hear("127.0.0.1:7000", AddressSource::configured));
 }
 
-TEST_CASE("who was connected by an address is not dialled there again, however often somebody hurries") {
+TEST_CASE(
+    "who was connected by an address is not dialled there again, however often somebody hurries") {
     Book b;
     b.hear("nas.example:7000", AddressSource::configured);
     const auto connected = [](const NodeId& id) { return id == node(1); };
