@@ -23,6 +23,9 @@ public:
     Result<> write_at(std::uint64_t offset, ByteSpan bytes) override {
         return under_->write_at(offset, bytes);
     }
+    Result<> write_at(std::uint64_t offset, std::span<const ByteSpan> parts) override {
+        return under_->write_at(offset, parts);
+    }
     Result<> sync() override {
         disk_.synced(path_);
         return under_->sync();
@@ -33,6 +36,9 @@ public:
     }
     Result<> punch(std::uint64_t offset, std::uint64_t length) override {
         return under_->punch(offset, length);
+    }
+    Result<std::uint64_t> next_data(std::uint64_t offset) const override {
+        return under_->next_data(offset);
     }
     Result<> copy_from(const File& source, std::uint64_t source_offset, std::uint64_t offset,
                        std::uint64_t length) override {
