@@ -34,7 +34,8 @@ void FetchSide::ask(const AskLeaves& ask, Bytes& out) {
     SWARM_ASSERT(found != handles_.end());
     Content& content = contents_.at(found->second);
     Chunk& chunk = content.chunks[ask.range.chunk.value];
-    Asked asked{mask_of(ask.range), std::nullopt};
+    Asked asked;
+    asked.expected = mask_of(ask.range);
 
     protocol::Request request{found->second, ask.range, ask.urgency, 0};
     if (!chunk.proven) {
@@ -50,6 +51,7 @@ void FetchSide::ask(const AskLeaves& ask, Bytes& out) {
             chunk.proven = std::move(known.proven);
         } else {
             request.known_level = static_cast<std::uint8_t>(known.ancestor.level);
+            asked.level = known.ancestor.level;
             asked.proof_due = known.ancestor;
         }
     }
@@ -71,11 +73,9 @@ void FetchSide::cancel(const CancelLeaves& cancel, Bytes& out) {
     if (gone == 0) {
         return;
     }
-    settle(chunk->second, gone, Gone::cancelled);
-    note_loose(found->second, cancel.range.chunk);
-    for (const protocol::LeafRange& range : ranges_of(cancel.range.chunk, gone)) {
-        protocol::encode(protocol::Cancel{found->second, range}, out);
-    }
+    take_back(found->second, cancel.range.chunk, gone);
+    const Bytes frames = take_frames();
+    out.insert(out.end(), frames.begin(), frames.end());
 }
 
 // ---- the peer's frames ----
@@ -150,24 +150,23 @@ Result<> FetchSide::on_leaf(const protocol::Leaf& leaf) {
         return peer_error("a leaf that was never asked for");
     }
     Chunk& chunk = found->second;
-    // One that was cancelled and asked for anew may come twice; before the new proof it is the old.
-    const bool old = (chunk.loose() & bit) != 0 && !chunk.proven;
-    const bool expected = (chunk.expected() & bit) != 0 && !old;
     const std::uint64_t size = leaf_bytes(content->id.size, first_leaf(leaf.chunk) + leaf.leaf);
     if (leaf.bytes.size() != size) {
         return peer_error("a leaf of the wrong length");
     }
-    const bool may_come_again = (chunk.loose() & bit) != 0;
-    if (expected) {
-        settle(chunk, bit, may_come_again ? Gone::cancelled : Gone::arrived);
-        note_loose(leaf.handle, leaf.chunk);
-    }
+    const bool expected = (chunk.expected() & bit) != 0;
+    const bool old = (chunk.loose() & bit) != 0;  // or may be: rule 4
     if (!chunk.proven) {
-        if (expected) {
+        if (!old) {
             return peer_error("a leaf before its proof");
         }
-        tidy(*content, leaf.chunk);
-        return done();
+        return done();  // what is asked for anew comes after its proof
+    }
+    if (expected && old) {
+        take_back(leaf.handle, leaf.chunk, bit);
+    } else if (expected) {
+        settle(chunk, bit, Gone::arrived);
+        note_loose(leaf.handle, leaf.chunk);
     }
     if (!content::leaf_matches(*chunk.proven, leaf.leaf, leaf.bytes)) {
         return peer_error("a leaf that does not match its proof", Code::corrupt);
@@ -194,7 +193,7 @@ Result<> FetchSide::on_refuse(const protocol::Refuse& refuse) {
     Chunk& chunk = found->second;
     const auto gone = static_cast<LeafMask>(chunk.expected() & mask_of(refuse.range));
     // Where a leaf was cancelled and asked for anew, the refusal may be about the old request.
-    settle(chunk, gone & chunk.loose(), Gone::cancelled);
+    take_back(refuse.handle, refuse.range.chunk, static_cast<LeafMask>(gone & chunk.loose()));
     settle(chunk, gone, Gone::refused);
     note_loose(refuse.handle, refuse.range.chunk);
     for (const protocol::LeafRange& range : ranges_of(refuse.range.chunk, gone)) {
@@ -288,15 +287,47 @@ void FetchSide::settle(Chunk& chunk, LeafMask leaves, Gone how) {
     }
     for (std::size_t i = 0; i < chunk.asked.size();) {
         Asked& request = chunk.asked[i];
+        const bool of_it = (request.expected & leaves) != 0;
         request.expected = static_cast<LeafMask>(request.expected & ~leaves);
-        if (request.expected != 0) {
+        std::optional<content::KnownNode> owed;
+        if (of_it && how == Gone::arrived) {
+            request.answered = true;
+            owed = std::exchange(request.proof_due, std::nullopt);
+        } else if (request.expected == 0 && how == Gone::cancelled) {
+            owed = std::exchange(request.proof_due, std::nullopt);
+        }
+        if (request.expected == 0) {
+            chunk.asked.erase(chunk.asked.begin() + static_cast<std::ptrdiff_t>(i));
+        } else {
             ++i;
-            continue;
         }
-        if (request.proof_due && how != Gone::refused) {
-            chunk.fresh.proofs.push_back(*request.proof_due);
+        if (owed) {
+            owe_proof(chunk, *owed);
         }
-        chunk.asked.erase(chunk.asked.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+}
+
+// Rule 5: to a request from the same level that seems to have had its proof, and has no leaf yet;
+// else to one that went.
+void FetchSide::owe_proof(Chunk& chunk, const content::KnownNode& known) {
+    for (Asked& request : chunk.asked) {
+        if (request.level == known.level && !request.proof_due && !request.answered) {
+            request.proof_due = known;
+            return;
+        }
+    }
+    chunk.fresh.proofs.push_back(known);
+}
+
+// Rule 4.
+void FetchSide::take_back(protocol::Handle handle, ChunkIndex number, LeafMask leaves) {
+    if (leaves == 0) {
+        return;
+    }
+    settle(contents_.at(handle).chunks.at(number.value), leaves, Gone::cancelled);
+    note_loose(handle, number);
+    for (const protocol::LeafRange& range : ranges_of(number, leaves)) {
+        protocol::encode(protocol::Cancel{handle, range}, frames_);
     }
 }
 

@@ -9,9 +9,14 @@
 //   3. What was cancelled or closed may still be on its way and is let pass; a leaf of it that is
 //      proven is kept. A pong follows all that was sent before its ping arrived: what was cancelled
 //      before the ping cannot come after it, and is forgotten then.
-//   4. A refusal takes back the leaves it names and no others; the proof of a request that is
+//   4. A leaf that was cancelled and asked for anew counts when it is proven, whichever of the two
+//      it is; the request it may not belong to is taken back for that leaf, so that rule 3 holds
+//      for what still comes.
+//   5. A proof does not say which request it answers. Of requests for one chunk from one level, the
+//      one whose leaves come has had its proof; what it seemed to lack is owed to another.
+//   6. A refusal takes back the leaves it names and no others; the proof of a request that is
 //      refused to the last leaf does not come.
-//   5. Leaves are verified where they lie in the record and handed to the store in runs, straight
+//   7. Leaves are verified where they lie in the record and handed to the store in runs, straight
 //      from there.
 // Thread: the link's. No I/O but the ports'. Feed it frames of any session, or of a fuzzer.
 
@@ -48,6 +53,8 @@ public:
 
     // Stores what was proven since the last time. Call before the records' buffer is used again.
     void flush();
+    // What it has to say about what arrived (rule 3): to be sent before anything said later.
+    Bytes take_frames() { return std::exchange(frames_, {}); }
     // What happened since the last time.
     std::vector<SessionEvent> take_events() { return std::exchange(events_, {}); }
     bool has_events() const { return !events_.empty(); }
@@ -60,7 +67,9 @@ private:
     };
     struct Asked {  // one request, while it has leaves to come
         LeafMask expected = 0;
+        std::optional<unsigned> level;  // from which it asked for a proof
         std::optional<content::KnownNode> proof_due;
+        bool answered = false;  // a leaf of it has come, so its proof had
     };
     struct Chunk {
         std::vector<Asked> asked;
@@ -90,6 +99,8 @@ private:
     // The leaves of the chunk's requests are owed no longer.
     enum class Gone : std::uint8_t { arrived, cancelled, refused };
     void settle(Chunk& chunk, LeafMask leaves, Gone how);
+    static void owe_proof(Chunk& chunk, const content::KnownNode& known);
+    void take_back(protocol::Handle handle, ChunkIndex number, LeafMask leaves);
     std::optional<content::KnownNode> take_proof_due(Chunk& chunk, unsigned level);
     void note_loose(protocol::Handle handle, ChunkIndex chunk);
     void stored(Content& content, ChunkIndex chunk, LeafMask leaves, std::uint64_t bytes);
@@ -103,6 +114,7 @@ private:
     std::set<Place> fresh_;  // chunks with such
     std::vector<Place> fenced_;
     std::vector<SessionEvent> events_;
+    Bytes frames_;
 };
 
 }  // namespace swarmfs::swarm

@@ -132,6 +132,8 @@ async::Task<> Session::read() {
             }
         }
         fetch_.flush();
+        const Bytes taken_back = fetch_.take_frames();
+        small_.insert(small_.end(), taken_back.begin(), taken_back.end());
         tell_all();
         if (!small_.empty() || serve_.has_leaves()) {
             to_write_.notify();

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -16,12 +15,8 @@ namespace swarmfs::node {
 namespace {
 
 using nlohmann::json;
+using test::put;
 using test::TestNode;
-
-void put(const std::filesystem::path& path, const std::string& text) {
-    std::filesystem::create_directories(path.parent_path());
-    std::ofstream(path, std::ios::binary) << text;
-}
 
 std::uint64_t contents_of(TestNode& node) {
     return node.ask("status", json::object()).at("store").at("contents").get<std::uint64_t>();

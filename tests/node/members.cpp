@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
 #include <future>
 
 namespace swarmfs::test {
@@ -109,6 +110,11 @@ bool TestNode::eventually(const std::function<bool()>& condition) {
     }
     tree->remove_change_listener(listener);
     return holds;
+}
+
+void put(const std::filesystem::path& path, const std::string& text) {
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << text;
 }
 
 void join_all(TestNode& first, const std::vector<TestNode*>& others, const std::string& role) {

@@ -44,6 +44,9 @@ private:
     node::ControlMethods methods_;
 };
 
+// A file of this machine, with the folders it is in.
+void put(const std::filesystem::path& path, const std::string& text);
+
 // Makes a swarm on the first node, without trackers, and lets the others join it.
 void join_all(TestNode& first, const std::vector<TestNode*>& others,
               const std::string& role = "write");

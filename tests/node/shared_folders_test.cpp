@@ -5,7 +5,6 @@
 #include <doctest/doctest.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "tests/node/members.hpp"
 
@@ -13,12 +12,8 @@ namespace swarmfs::node {
 namespace {
 
 using nlohmann::json;
+using test::put;
 using test::TestNode;
-
-void put(const std::filesystem::path& path, const std::string& text) {
-    std::filesystem::create_directories(path.parent_path());
-    std::ofstream(path, std::ios::binary) << text;
-}
 
 json share(TestNode& node, const std::filesystem::path& path) {
     return node.ask("share", {{"name", "team"}, {"paths", {path.string()}}, {"once", true}});
