@@ -230,15 +230,16 @@ std::optional<Version> ReplicaReader::find(std::string_view path) const {
     if (!plain) {
         return std::nullopt;
     }
-    const std::string_view directory = parent_path(path);
-    for (const std::string& name : names_in_group(path_hash(directory), *plain)) {
-        for (ConflictCopy& copy : view(join_path(directory, name)).beside) {
-            if (copy.name == name_of_path(path)) {
-                return std::move(copy.version);
-            }
+    // By the table and not by the view of the path that lost: while that is not settled, the table
+    // still says what it showed.
+    std::optional<Dot> found;
+    for_each_copy(path_hash(parent_path(path)), *plain, [&](const Dot& loser, std::string name) {
+        if (name == name_of_path(path)) {
+            found = loser;
         }
-    }
-    return std::nullopt;
+        return !found;
+    });
+    return found ? version(*found) : std::nullopt;
 }
 
 bool ReplicaReader::has_children(std::string_view directory) const {

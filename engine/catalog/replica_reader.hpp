@@ -7,7 +7,9 @@
 // merge.hpp makes of them; that is what file systems and listings show.
 //
 // A head of which only the stub has arrived (somebody withheld a current version, or is still
-// sending its successor) leaves its path *unsettled*: what was shown stays until the rest is here.
+// sending its successor) leaves its path *unsettled*: what was shown there and beside it stays
+// until the rest is here. Whoever follows the touched paths passes an unsettled one over; it is
+// touched again when it settles.
 // Thread: as the map's.
 
 #include <functional>
@@ -66,8 +68,8 @@ public:
     // Requires: the path passed check_path.
     Heads heads(std::string_view path) const;
     View view(std::string_view path) const;
-    // What is shown at exactly this path, conflict names included; nothing for implicit
-    // directories.
+    // What is shown at exactly this path, conflict names included, also beside an unsettled path.
+    // Nothing for implicit directories, nor for an unsettled path itself.
     std::optional<Version> find(std::string_view path) const;
     bool has_children(std::string_view directory) const;
 

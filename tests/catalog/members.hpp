@@ -132,6 +132,7 @@ struct Member {
                 return entries.error();
             }
             last_entries = entries->outcome;
+            touched.insert(touched.end(), entries->touched.begin(), entries->touched.end());
         }
         return advance();
     }

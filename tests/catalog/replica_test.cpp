@@ -7,6 +7,18 @@
 namespace swarmfs::catalog {
 using namespace testing;
 
+namespace {
+
+// What somebody sends who withholds a version: the same, with a stub of its first entry.
+Message with_a_stub(const Message& message) {
+    EntriesMessage entries = *decode_entries(message.second);
+    const Bytes stub = encode_stub(*stub_of_item(entries.items[0]));
+    entries.items[0] = {ItemForm::stub, stub};
+    return {message.first, encode_entries(entries)};
+}
+
+}  // namespace
+
 TEST_CASE("what one member writes, another finds after pulling") {
     Swarm swarm;
     Member alice(swarm, 1);
@@ -262,21 +274,57 @@ TEST_CASE("a version that counts cannot be withheld by calling it old") {
     alice.seal();
     auto messages = alice.messages_for(bob.replica().vector());
     REQUIRE(messages.size() == 2);
-    const Bytes honest = messages[1].second;
-    EntriesMessage entries = *decode_entries(honest);
-    const Bytes stub = encode_stub(*stub_of_item(entries.items[0]));
-    entries.items[0] = {ItemForm::stub, stub};
-    messages[1].second = encode_entries(entries);
-    for (const Message& message : messages) {
-        REQUIRE(bob.take(message).ok());
-    }
+    REQUIRE(bob.take(messages[0]).ok());
+    REQUIRE(bob.take(with_a_stub(messages[1])).ok());
     CHECK(bob.replica().bodiless_heads(10).size() == 1);
     CHECK_FALSE(bob.replica().view("a").settled);
-    const auto filled = bob.replica().apply_entries(honest);
+    const auto filled = bob.replica().apply_entries(messages[1].second);
     REQUIRE(filled.ok());
     CHECK(filled->touched == std::vector<std::string>{"a"});
     CHECK(bob.replica().bodiless_heads(10).empty());
     CHECK(bob.replica().find("a")->entry.content.root == any_root(2));
+}
+
+TEST_CASE("a copy beside a path of which a version is withheld stays, whatever takes its name") {
+    Swarm swarm;
+    Member alice(swarm, 1);
+    Member bob(swarm, 2);
+    Member carol(swarm, 3);
+    const Dot lost = alice.write(file_entry("a", 1));
+    alice.seal();
+    bob.now_ms += 1000;
+    bob.write(file_entry("a", 2));
+    bob.seal();
+    carol.write(deleted_entry("a"));
+    carol.seal();
+    REQUIRE(bob.pull_from(alice).ok());
+    const std::string copy = bob.replica().view("a").beside.at(0).name;
+    const auto shown = [&](const std::string& name) -> std::optional<Dot> {
+        const auto version = bob.replica().find(name);
+        return version ? std::optional(version->dot) : std::nullopt;
+    };
+    const auto messages = carol.messages_for({});
+    REQUIRE(bob.take(messages[0]).ok());
+    REQUIRE(bob.take(with_a_stub(messages[1])).ok());
+    CHECK_FALSE(bob.replica().view("a").settled);
+    CHECK(shown(copy) == lost);
+
+    bob.touched.clear();
+    const Dot real = bob.write(file_entry(copy, 3));
+    CHECK(bob.touched == std::vector<std::string>{"a", copy, numbered(copy, 2)});
+    CHECK(shown(copy) == real);
+    CHECK(shown(numbered(copy, 2)) == lost);
+    bob.write(deleted_entry(copy));
+    CHECK(shown(copy) == lost);
+    CHECK_FALSE(shown(numbered(copy, 2)).has_value());
+    bob.seal();
+
+    // Settled, it shows what it did; nobody would look at the copy again.
+    bob.touched.clear();
+    REQUIRE(bob.take(messages[1]).ok());
+    CHECK(bob.touched == std::vector<std::string>{"a"});
+    CHECK(bob.replica().view("a").settled);
+    CHECK(shown(copy) == lost);
 }
 
 TEST_CASE("a new incarnation carries over what was not signed, and the old one becomes history") {
