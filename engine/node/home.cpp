@@ -8,9 +8,12 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <optional>
 
 #include "engine/core/log.hpp"
 #include "engine/core/wire.hpp"
+#include "engine/store/database.hpp"
+#include "engine/store/key_spaces.hpp"
 
 namespace swarmfs::node {
 namespace {
@@ -139,25 +142,33 @@ bool renew_witness(int descriptor, const std::string& path, Dice& dice) {
            sync_parent(path).ok();
 }
 
-}  // namespace
+// What the database remembers: history:u64 inode:u64 changed_s:u64 changed_ns:u32.
+struct Remembered {
+    std::uint64_t history = 0;
+    HomeWitness witness;
+};
 
-Bytes HomeWitness::encode() const {
+Bytes encode_remembered(const Remembered& remembered) {
     Bytes bytes;
     WireWriter out(bytes);
-    out.u64(inode);
-    out.u64(static_cast<std::uint64_t>(changed_s));
-    out.u32(changed_ns);
+    out.u64(remembered.history);
+    out.u64(remembered.witness.inode);
+    out.u64(static_cast<std::uint64_t>(remembered.witness.changed_s));
+    out.u32(remembered.witness.changed_ns);
     return bytes;
 }
 
-HomeWitness HomeWitness::decode(ByteSpan bytes) {
+std::optional<Remembered> decode_remembered(ByteSpan bytes) {
     WireReader in(bytes);
-    HomeWitness witness;
-    witness.inode = in.u64();
-    witness.changed_s = static_cast<std::int64_t>(in.u64());
-    witness.changed_ns = in.u32();
-    return witness;
+    Remembered remembered;
+    remembered.history = in.u64();
+    remembered.witness.inode = in.u64();
+    remembered.witness.changed_s = static_cast<std::int64_t>(in.u64());
+    remembered.witness.changed_ns = in.u32();
+    return in.finished() ? std::optional(remembered) : std::nullopt;
 }
+
+}  // namespace
 
 Result<std::unique_ptr<Home>> Home::open(const std::string& path, Dice& dice) {
     SWARM_CHECK(make_directories(path));
@@ -167,15 +178,33 @@ Result<std::unique_ptr<Home>> Home::open(const std::string& path, Dice& dice) {
         ::close(lock);
         return std::move(key).error();
     }
-    const std::string file = path + "/db/witness";
-    const Descriptor witness(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    const HomeWitness found = witness_of(witness.get());
-    if (witness.get() >= 0 && !renew_witness(witness.get(), file, dice)) {
-        log_warning("node", "the file " + file +
-                                " cannot be written; a copy of this home may be "
-                                "taken for the original");
+    return std::unique_ptr<Home>(new Home(path, lock, *key));
+}
+
+std::uint64_t Home::recognize(store::Database& database, Dice& dice) const {
+    const Bytes key{static_cast<std::uint8_t>(store::KeySpace::node), 'h'};
+    const auto row = database.reader().get(key);
+    std::optional<Remembered> remembered = row ? decode_remembered(*row) : std::nullopt;
+
+    const std::string path = file("db/witness");
+    const Descriptor witness(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!remembered || !remembered->witness.same_home(witness_of(witness.get()))) {
+        if (remembered) {
+            log_warning("node", "this home was restored or copied: new histories begin");
+        }
+        remembered = Remembered{dice.u64(), {}};
     }
-    return std::unique_ptr<Home>(new Home(path, lock, *key, found, witness_of(witness.get())));
+    bool renewed = witness.get() < 0 || renew_witness(witness.get(), path, dice);
+    remembered->witness = witness_of(witness.get());
+    store::Changes changes;
+    changes.insert_or_assign(key, encode_remembered(*remembered));
+    renewed = database.commit(std::move(changes), store::Durability::power_loss).ok() && renewed;
+    if (!renewed) {
+        log_warning("node", path +
+                                " cannot be written or remembered: a copy of this home may be "
+                                "taken for it, or it for a copy of itself");
+    }
+    return remembered->history;
 }
 
 Home::~Home() {

@@ -20,12 +20,18 @@
 #include "engine/core/result.hpp"
 #include "engine/crypto/signature.hpp"
 
+namespace swarmfs::store {
+class Database;
+}
+
 namespace swarmfs::node {
 
 // What no copy of a home has in common with it. A file's inode number and the time of its last
 // change are given by the file system and by nobody else, so a home that was restored from a backup
 // or copied has another witness than the one its database remembers. The file is written anew at
-// every start: a tool that restores only what differs restores it too.
+// every start: a tool that restores only what differs restores it too. That happens next to the
+// commit that remembers it, so that a start that fails later, or is killed, does not make the home
+// look like a copy of itself. A change of the file's owner or mode does, at the cost of a history.
 struct HomeWitness {
     std::uint64_t inode = 0;
     std::int64_t changed_s = 0;
@@ -37,8 +43,6 @@ struct HomeWitness {
         return inode == other.inode && changed_s == other.changed_s &&
                (seconds_only || changed_ns == other.changed_ns);
     }
-    Bytes encode() const;
-    static HomeWitness decode(ByteSpan bytes);
 };
 
 class Home {
@@ -54,19 +58,18 @@ public:
     const std::string& path() const { return path_; }
     std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
     const crypto::SigningKey& key() const { return key_; }
-    // As this start found it, and as it is now. All zero where the file system refuses the file.
-    const HomeWitness& found_witness() const { return found_; }
-    const HomeWitness& witness() const { return now_; }
+    // Compares the witness with what `database` (the one of this home) remembers, and renews both.
+    // Returns: the number of the history that may be continued here: the same at every start of
+    // one home, another one in every copy of it. Once, right after the database was opened.
+    std::uint64_t recognize(store::Database& database, Dice& dice) const;
 
 private:
-    Home(std::string path, int lock, crypto::SigningKey key, HomeWitness found, HomeWitness now)
-        : path_(std::move(path)), lock_(lock), key_(std::move(key)), found_(found), now_(now) {}
+    Home(std::string path, int lock, crypto::SigningKey key)
+        : path_(std::move(path)), lock_(lock), key_(std::move(key)) {}
 
     const std::string path_;
     const int lock_;
     const crypto::SigningKey key_;
-    const HomeWitness found_;
-    const HomeWitness now_;
 };
 
 // Reads a file of at most 64 KiB that only its owner may read.

@@ -41,6 +41,7 @@ public:
     struct Common {
         const Settings& settings;
         Home& home;
+        std::uint64_t history = 0;  // Home::recognize
         store::Disk& disk;
         store::Database& database;
         store::ContentStore& contents;

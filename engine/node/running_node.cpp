@@ -44,6 +44,7 @@ Result<std::unique_ptr<RunningNode>> RunningNode::open(Settings settings, Clock&
 
 Result<> RunningNode::open_store() {
     SWARM_TRY(database_, store::Database::open(disk_, store::Path(home_->file("db"))));
+    history_ = home_->recognize(*database_, dice_);
     for (const std::string& line : database_->report().repaired) {
         log_warning("store", line);
     }
@@ -69,17 +70,8 @@ std::string RunningNode::listen_address() const {
 }
 
 Member::Common RunningNode::common() {
-    return {settings_,
-            *home_,
-            disk_,
-            *database_,
-            *contents_,
-            *workers_,
-            *engine_,
-            *links_,
-            clock_,
-            dice_,
-            listener_->address().port,
+    return {settings_,       *home_,   history_, disk_,  *database_, *contents_,
+            *workers_,       *engine_, *links_,  clock_, dice_,      listener_->address().port,
             listen_address()};
 }
 

@@ -67,6 +67,7 @@ private:
     std::function<void()> stop_requested_;
     MountsOf mounts_of_;
     std::unique_ptr<Home> home_;
+    std::uint64_t history_ = 0;  // Home::recognize
     store::SystemDisk disk_;
     std::unique_ptr<store::Database> database_;
     std::unique_ptr<store::ContentStore> contents_;

@@ -1,6 +1,7 @@
 #include "engine/node/tree.hpp"
 
 #include "engine/core/log.hpp"
+#include "engine/core/wire.hpp"
 #include "engine/store/key_spaces.hpp"
 
 namespace swarmfs::node {
@@ -17,6 +18,12 @@ Bytes prefix_of(store::KeySpace space, const SwarmId& swarm) {
 // For how long a publication that this machine has no room for is not tried again. Trying costs as
 // much as applying it.
 constexpr Duration kPassedOverFor = std::chrono::seconds(30);
+
+Bytes encode_history(std::uint64_t history) {
+    Bytes bytes;
+    WireWriter(bytes).u64(history);
+    return bytes;
+}
 
 // One publication may fail by it where a smaller one does not.
 bool is_local_want(const Error& error) {
@@ -38,6 +45,7 @@ struct Tree::Window {
     PrefixedWriter catalog_rows;
     catalog::Replica replica;
     store::Namespace names;
+    bool home_checked = false;
 };
 
 Tree::Tree(const Parts& parts, const SwarmId& swarm)
@@ -46,12 +54,11 @@ Tree::Tree(const Parts& parts, const SwarmId& swarm)
       swarm_(swarm),
       clock_(parts.clock),
       dice_(parts.dice),
-      found_(parts.found),
-      now_(parts.now),
+      history_(parts.history),
       names_prefix_(prefix_of(store::KeySpace::namespace_, swarm)),
       catalog_prefix_(prefix_of(store::KeySpace::catalog, swarm)) {}
 
-Bytes Tree::witness_key() const {
+Bytes Tree::history_key() const {
     Bytes key{static_cast<std::uint8_t>(store::KeySpace::node), 'w'};
     key.insert(key.end(), swarm_.bytes.begin(), swarm_.bytes.begin() + 8);
     return key;
@@ -63,14 +70,14 @@ Result<> Tree::check_home(Window& window) {
     if (home_checked_ || !window.replica.own_author()) {
         return done();
     }
-    const auto row = window.batch.get(witness_key());
-    const auto remembered = row ? HomeWitness::decode(*row) : HomeWitness{};
-    if (!row || !(remembered.same_home(found_) || remembered.same_home(now_))) {
-        log_warning("node", "this home was restored or copied: a new history begins");
+    const Bytes history = encode_history(history_);
+    if (window.batch.get(history_key()) != history) {
+        log_warning("node", "a new history begins: the last one was written in another home");
         SWARM_CHECK(window.replica.start_incarnation(identity_.self(), dice_.u64()));
         window.names.update(window.replica.take_touched());
+        window.batch.put(history_key(), history);
     }
-    window.batch.put(witness_key(), now_.encode());
+    window.home_checked = true;
     return done();
 }
 
@@ -78,7 +85,7 @@ Result<> Tree::begin_history(Window& window) {
     if (window.replica.own_author()) {
         return check_home(window);
     }
-    window.batch.put(witness_key(), now_.encode());
+    window.batch.put(history_key(), encode_history(history_));
     return window.replica.start_incarnation(identity_.self(), dice_.u64());
 }
 
@@ -108,10 +115,9 @@ Result<bool> Tree::seal_in(Window& window) {
 Result<> Tree::finish(Window& window, Origin origin, store::Durability durability) {
     const std::vector<store::NameChange> changes = window.names.take_changes();
     const bool unsealed = window.replica.unsealed() > 0;
-    const bool owns_history = window.replica.own_author().has_value();
     SWARM_CHECK(database_.commit(std::move(window.batch), durability));
-    if (owns_history) {
-        home_checked_ = true;  // every batch of a node with a history has begun with check_home
+    if (window.home_checked) {
+        home_checked_ = true;
     }
     if (!changes.empty() && origin != Origin::volume) {  // else whoever asked for it knows
         tell(changes);
@@ -161,8 +167,10 @@ Result<bool> Tree::seal() {
 // Others can read it before it is on the disk, so `sealing_` is raised before it can be read.
 Result<> Tree::finish_sealed(Window& window) {
     ++sealing_;
-    const auto finished = finish(window, Origin::elsewhere, store::Durability::power_loss);
-    --sealing_;
+    auto finished = finish(window, Origin::elsewhere, store::Durability::power_loss);
+    if (finished.ok() || !database_.failure()) {
+        --sealing_;  // else what could not be synced stands for everybody to read, and is not sent
+    }
     return finished;
 }
 
@@ -272,6 +280,7 @@ void Tree::tell(const std::vector<store::NameChange>& changes) {
 
 Result<std::size_t> Tree::compact(std::size_t count_max) {
     Window window(*this);
+    SWARM_CHECK(check_home(window));
     const std::size_t count = window.replica.compact(clock_.wall_ms(), count_max);
     SWARM_CHECK(finish(window, Origin::elsewhere, store::Durability::process_crash));
     return count;
@@ -281,7 +290,7 @@ Result<> Tree::erase_all() {
     for (const Bytes& prefix : {names_prefix_, catalog_prefix_}) {
         SWARM_CHECK(database_.erase_below(prefix));
     }
-    return database_.erase_below(witness_key());
+    return database_.erase_below(history_key());
 }
 
 }  // namespace swarmfs::node

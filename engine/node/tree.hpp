@@ -10,8 +10,8 @@
 //      that made it. Listeners are quick and do not call back.
 //   4. What was signed here is on the disk before anybody is told of it (sync_sealed): after a power
 //      cut this node would give the same numbers to something else, and others would refuse all
-//      that follows. For the same reason a home that was restored or copied (HomeWitness) begins a
-//      new history before it writes anything.
+//      that follows. For the same reason a home that was restored or copied (Home::recognize)
+//      begins a new history before it writes anything.
 // Reading needs no lock of this room: names are read from what is committed. Thread: any.
 
 #include <atomic>
@@ -25,7 +25,6 @@
 #include "engine/core/clock.hpp"
 #include "engine/core/dice.hpp"
 #include "engine/core/key_value.hpp"
-#include "engine/node/home.hpp"
 #include "engine/node/identity.hpp"
 #include "engine/store/database.hpp"
 #include "engine/store/namespace.hpp"
@@ -66,8 +65,7 @@ public:
         Identity& identity;
         const Clock& clock;
         Dice& dice;
-        HomeWitness found;  // of the home, as the start found it and as it is now
-        HomeWitness now;
+        std::uint64_t history;  // Home::recognize
     };
     Tree(const Parts& parts, const SwarmId& swarm);
 
@@ -114,7 +112,7 @@ private:
     Result<> act_once(const Act& act, Origin origin, store::Durability durability);
     Result<> check_home(Window& window);
     Result<> begin_history(Window& window);
-    Bytes witness_key() const;
+    Bytes history_key() const;
     Result<bool> seal_in(Window& window);
     Result<> finish_sealed(Window& window);
     Result<> finish(Window& window, Origin origin, store::Durability durability);
@@ -124,8 +122,7 @@ private:
     const SwarmId swarm_;
     const Clock& clock_;
     Dice& dice_;
-    const HomeWitness found_;
-    const HomeWitness now_;
+    const std::uint64_t history_;
     std::atomic<bool> home_checked_ = false;
     const Bytes names_prefix_;
     const Bytes catalog_prefix_;

@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "engine/node/membership.hpp"
 #include "engine/node/settings.hpp"
+#include "engine/store/database.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace swarmfs::node {
@@ -14,6 +16,22 @@ namespace {
 
 void write_file(const std::string& path, const std::string& text) {
     std::ofstream(path) << text;
+}
+
+// Returns: the history this start may continue.
+std::uint64_t start_once(const std::string& path, Dice& dice) {
+    auto home = Home::open(path, dice);
+    REQUIRE(home.ok());
+    store::SystemDisk disk;
+    auto database = store::Database::open(disk, store::Path((*home)->file("db")));
+    REQUIRE(database.ok());
+    return (*home)->recognize(**database, dice);
+}
+
+void copy_over(const std::string& from, const std::string& to) {
+    std::filesystem::copy(from, to,
+                          std::filesystem::copy_options::recursive |
+                              std::filesystem::copy_options::overwrite_existing);
 }
 
 }  // namespace
@@ -30,6 +48,47 @@ TEST_CASE("a home keeps its key from one start to the next") {
     auto again = Home::open(directory.file("home"), dice);
     REQUIRE(again.ok());
     CHECK((*again)->key().public_key() == first);
+}
+
+TEST_CASE("a home is itself at every start, also after starts that failed, were cut or moved") {
+    const test::TemporaryDirectory directory;
+    SeededDice dice(1);
+    const std::uint64_t first = start_once(directory.file("home"), dice);
+    for (int start = 0; start < 5; ++start) {
+        CHECK(start_once(directory.file("home"), dice) == first);
+        // Found its port taken, or its tables damaged.
+        REQUIRE(Home::open(directory.file("home"), dice).ok());
+    }
+    std::filesystem::rename(directory.file("home"), directory.file("moved"));
+    CHECK(start_once(directory.file("moved"), dice) == first);
+}
+
+TEST_CASE("a copy of a home is another one, and itself from then on; so is what is put back") {
+    const test::TemporaryDirectory directory;
+    SeededDice dice(1);
+    const std::string home = directory.file("home");
+    const std::uint64_t first = start_once(home, dice);
+    copy_over(home, directory.file("backup"));
+    copy_over(home, directory.file("copy"));
+
+    const std::uint64_t copy = start_once(directory.file("copy"), dice);
+    CHECK(copy != first);
+    CHECK(start_once(directory.file("copy"), dice) == copy);
+    CHECK(start_once(home, dice) == first);
+
+    copy_over(directory.file("backup"), home);  // into the same files
+    const std::uint64_t restored = start_once(home, dice);
+    CHECK(restored != first);
+    CHECK(start_once(home, dice) == restored);
+
+    // The tables alone, while the witness is left as it is.
+    for (const auto& file : std::filesystem::directory_iterator(directory.file("backup/db"))) {
+        if (file.path().filename() != "witness") {
+            std::filesystem::copy(file.path(), home + "/db",
+                                  std::filesystem::copy_options::overwrite_existing);
+        }
+    }
+    CHECK(start_once(home, dice) != first);
 }
 
 TEST_CASE("a second node on one home leaves with a clear message") {

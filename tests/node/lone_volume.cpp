@@ -114,8 +114,8 @@ LoneVolume::LoneVolume() {
     link.issued_ms = clock.wall_ms();
     identity = std::make_unique<node::Identity>(key, swarm_id, catalog::grant_from_owner(key, link),
                                                 std::uint16_t{0}, clock);
-    tree = std::make_unique<node::Tree>(
-        node::Tree::Parts{*database, *identity, clock, dice, {}, {}}, swarm_id);
+    tree = std::make_unique<node::Tree>(node::Tree::Parts{*database, *identity, clock, dice, 0},
+                                        swarm_id);
     publisher = std::make_unique<node::Publisher>(
         node::Publisher::Parts{*tree, swarm_id, *database, *contents, disk, home / "staging", jobs,
                                swarm, clock, [](const ContentId&, const std::string&) {}},

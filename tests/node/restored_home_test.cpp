@@ -23,7 +23,31 @@ void copy_home(const std::filesystem::path& from, const std::filesystem::path& t
                               std::filesystem::copy_options::overwrite_existing);
 }
 
+std::size_t histories(TestNode& node) {
+    return node.node().members().at(0)->tree().view().catalog.vector().size();
+}
+
 }  // namespace
+
+TEST_CASE("a member that starts many times, also in vain, goes on with the history it has") {
+    TestNode alice;
+    join_all(alice, {});
+    for (const char* name : {"first", "second", "third"}) {
+        alice.write(name, "text");
+        alice.stop();  // signed by now
+        {
+            Surroundings surroundings;
+            Settings settings;
+            settings.home = alice.folder("home").string();
+            settings.listen = "127.0.0.1:nowhere";
+            CHECK_FALSE(
+                RunningNode::open(settings, surroundings.clock(), surroundings.dice()).ok());
+        }
+        alice.start();
+        CHECK(histories(alice) == 1);
+        CHECK(shows(alice, name));
+    }
+}
 
 TEST_CASE("a member whose home was restored loses nothing it published before or after") {
     for (const Restoring how : {Restoring::into_a_new_place, Restoring::over_what_is_there}) {

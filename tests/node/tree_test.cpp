@@ -41,11 +41,6 @@ TEST_CASE("a home that was restored or copied begins a new history, and both are
     const Swarm swarm;
     TreeMember alice(swarm, 1);
     TreeMember bob(swarm, 2);
-    alice.now = {7, 100, 5};
-    alice.close();
-    alice.open();
-    alice.close();
-    alice.open();
     REQUIRE(alice.make("first").ok());
     REQUIRE(alice.tree().seal().ok());
     alice.close();
@@ -60,10 +55,14 @@ TEST_CASE("a home that was restored or copied begins a new history, and both are
 
     std::filesystem::remove_all(alice.folder() / "db");
     std::filesystem::rename(copy, alice.folder() / "db");
-    alice.found = {7, 200, 5};  // the file system gave the inode again
-    alice.now = {7, 200, 9};
+    alice.history = 2;
     alice.open();
-    alice.tree().start();
+    SUBCASE("at its start") {
+        alice.tree().start();
+    }
+    SUBCASE("or later, where the start could not write") {
+        REQUIRE(alice.tree().compact(10).ok());
+    }
     REQUIRE(alice.make("other").ok());
     REQUIRE(alice.tree().seal().ok());
     REQUIRE(bob.pull_from(alice).ok());

@@ -40,8 +40,7 @@ public:
         database_ = *std::move(opened);
         identity_ = std::make_unique<node::Identity>(key_, swarm_, grant_, std::uint16_t{0}, clock);
         tree_ = std::make_unique<node::Tree>(
-            node::Tree::Parts{*database_, *identity_, clock, dice_, found, now}, swarm_);
-        found = now;
+            node::Tree::Parts{*database_, *identity_, clock, dice_, history}, swarm_);
     }
     void close() {
         tree_.reset();
@@ -96,8 +95,7 @@ public:
     }
 
     ManualClock clock{catalog::testing::kStartMs};
-    node::HomeWitness found{1, 1, 1};  // of the next open
-    node::HomeWitness now{1, 1, 1};
+    std::uint64_t history = 1;  // of the home, at the next open
 
 private:
     static store::DatabaseOptions by_hand() {
