@@ -42,8 +42,12 @@ void Sender::learn(const VersionVector& theirs) {
     next_of_author_.clear();
 }
 
-void Sender::start_over(const VersionVector& theirs) {
-    sent_ = theirs;
+void Sender::start_over(const VersionVector& theirs, const std::set<AuthorId>& authors) {
+    VersionVector sent;
+    for (const auto& [author, sequence] : sent_.numbers()) {
+        sent.raise(author, authors.contains(author) ? theirs.of(author) : sequence);
+    }
+    sent_ = std::move(sent);
     next_of_author_.clear();
     current_.reset();
 }

@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "engine/catalog/replica_reader.hpp"
@@ -29,9 +30,9 @@ public:
     void learn(const VersionVector& theirs);
 
     // The other side may have dropped what was sent (it was busy, or thought our clock ahead), or
-    // was sent a stub of what still stands: goes by its vector alone from here on. For when it
-    // still lacks something long after it was sent.
-    void start_over(const VersionVector& theirs);
+    // was sent a stub of what still stands: goes by its vector alone for these authors from here
+    // on. For when it still lacks something of them long after it was sent.
+    void start_over(const VersionVector& theirs, const std::set<AuthorId>& authors);
 
     // Hands messages to `visit` until about `bytes_max` have been handed over.
     // Returns: whether the other side has been sent everything.

@@ -1,17 +1,21 @@
 #pragma once
-// Decides when a peer is sent once more what it was sent already. A frame it could not keep (its
-// disk was full, too much was parked, our clock seemed ahead) is gone, and nobody says so.
+// Decides what a peer is sent once more though it was sent it already. A frame it could not keep
+// (its disk was full, too much was parked, our clock seemed ahead) is gone, and nobody says so.
 //
 // Rules:
-//   1. A peer lags while it was sent everything and its vector does not say that it has it.
-//   2. A vector that moves shows that it is at work: patience begins anew.
-//   3. Each time what was sent again changes nothing, patience doubles: what it refuses for good,
-//      it refuses every time.
-// Pure: no clock.
+//   1. An author lags at a peer that was sent everything, while its vector says less of him than
+//      ours.
+//   2. Where the vector moves for him, the peer is at work: patience begins anew. Other authors'
+//      numbers change nothing, since in a busy swarm some of them always move.
+//   3. Each time what was sent again changes nothing, patience doubles: what the peer refuses for
+//      good, it refuses every time.
+// Pure: no clock.   Memory: the authors that lag.
 
 #include <algorithm>
-#include <optional>
+#include <map>
+#include <set>
 
+#include "engine/catalog/version_vector.hpp"
 #include "engine/core/clock.hpp"
 
 namespace swarmfs::node {
@@ -23,30 +27,40 @@ inline constexpr Duration kLagPatienceMax = std::chrono::minutes(10);
 
 class CatalogLag {
 public:
-    void vector_moved() {
-        since_.reset();
-        patience_ = kLagPatience;
-    }
-    // Returns: whether to start over now.
-    bool due(bool lags, TimePoint now) {
-        if (!lags) {
-            vector_moved();
-            return false;
+    // Requires: the peer was sent all of `ours`, or will be at once.
+    // Returns: whose publications to send again now.
+    std::set<AuthorId> due(const catalog::VersionVector& theirs, const catalog::VersionVector& ours,
+                           TimePoint now) {
+        std::set<AuthorId> due;
+        std::map<AuthorId, Lagging> lagging;
+        for (const auto& [author, sequence] : ours.numbers()) {
+            const std::uint64_t reached = theirs.of(author);
+            if (reached >= sequence) {
+                continue;
+            }
+            const auto before = lagging_.find(author);
+            Lagging next{reached, now, kLagPatience};
+            if (before != lagging_.end() && before->second.reached == reached) {
+                next = before->second;
+            }
+            if (now - next.since >= next.patience) {
+                next.since = now;
+                next.patience = std::min(next.patience * 2, kLagPatienceMax);
+                due.insert(author);
+            }
+            lagging.emplace(author, next);
         }
-        if (!since_) {
-            since_ = now;
-        }
-        if (now - *since_ < patience_) {
-            return false;
-        }
-        since_ = now;
-        patience_ = std::min(patience_ * 2, kLagPatienceMax);
-        return true;
+        lagging_ = std::move(lagging);
+        return due;
     }
 
 private:
-    std::optional<TimePoint> since_;
-    Duration patience_ = kLagPatience;
+    struct Lagging {
+        std::uint64_t reached = 0;
+        TimePoint since;
+        Duration patience = kLagPatience;
+    };
+    std::map<AuthorId, Lagging> lagging_;
 };
 
 }  // namespace swarmfs::node

@@ -47,12 +47,8 @@ std::vector<protocol::VectorItem> CatalogSync::our_vector() {
 
 void CatalogSync::on_vector(const NodeId& node, std::vector<protocol::VectorItem> items) {
     Peer& peer = peers_[node];
-    const catalog::VersionVector theirs = vector_of(items);
-    if (theirs != peer.theirs) {
-        peer.theirs = theirs;
-        peer.lag.vector_moved();
-    }
-    peer.sender.learn(theirs);
+    peer.theirs = vector_of(items);
+    peer.sender.learn(peer.theirs);
     send_to(node, peer);
 }
 
@@ -192,9 +188,12 @@ void CatalogSync::look_after() {
 void CatalogSync::send_again_to_lagging() {
     const catalog::VersionVector ours = tree_.view().catalog.vector();
     for (auto& [node, peer] : peers_) {
-        const bool lags = peer.sent_all && !peer.theirs.covers(ours);
-        if (peer.lag.due(lags, clock_.now())) {
-            peer.sender.start_over(peer.theirs);
+        if (!peer.sent_all) {
+            continue;
+        }
+        const std::set<AuthorId> due = peer.lag.due(peer.theirs, ours, clock_.now());
+        if (!due.empty()) {
+            peer.sender.start_over(peer.theirs, due);
             send_to(node, peer);
         }
     }

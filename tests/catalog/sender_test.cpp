@@ -87,7 +87,7 @@ TEST_CASE("what the other side dropped is sent again from its vector on") {
     line.sender.learn(line.bob.replica().vector());
     CHECK(line.send(SIZE_MAX));
     CHECK(line.sent.empty());
-    line.sender.start_over(line.bob.replica().vector());
+    line.sender.start_over(line.bob.replica().vector(), {line.alice.author()});
     CHECK(line.send(SIZE_MAX));
     line.deliver();
     CHECK(line.bob.replica().find("a").has_value());

@@ -126,6 +126,23 @@ TEST_CASE("a catalog frame that the other side could not keep is sent again") {
     CHECK(pair.alice.member.vector() == pair.bob.member.vector());
 }
 
+TEST_CASE("what was lost of one author comes again while another publishes all the time") {
+    Pair pair;
+    TreeMember carol(pair.swarm, 3);
+    pair.alice.line.passes = [](swarm::CatalogFrame&) { return false; };
+    pair.alice.make("name");
+    pair.alice.line.passes = [](swarm::CatalogFrame&) { return true; };
+    for (int turn = 0; turn < 10; ++turn) {
+        REQUIRE(carol.make(std::to_string(turn)).ok());
+        REQUIRE(carol.tree().seal().ok());
+        REQUIRE(pair.alice.member.pull_from(carol).ok());
+        pair.alice.sync.on_published();
+        REQUIRE(pair.bob.member.shows(std::to_string(turn)));
+        pair.pass(std::chrono::seconds(2));
+    }
+    CHECK(pair.bob.member.shows("name"));
+}
+
 TEST_CASE("what the other side refuses every time is sent more and more rarely") {
     Pair pair;
     pair.alice.line.passes = [](swarm::CatalogFrame&) { return false; };
