@@ -9,7 +9,9 @@
 //      its author had seen, have been applied.
 //   3. Refused for good: a broken chain, a role that may not write, an expired grant, clocks that
 //      go back, a base its author cannot have seen. Refused for now: clocks ahead of ours, too much
-//      parked. Two headers of one author for one number are an alarm: the first one counts here.
+//      parked. Two headers of one author for one number are an alarm, and so is what continues the
+//      other one: the first one counts here. Whoever sends them may have met the other one first,
+//      so he is not blamed.
 //   4. Heads of a path = all its versions less all that any version replaced. On arrival a version
 //      removes the heads it has seen and joins the rest. Under rule 2 the order of arrival among
 //      strangers makes no difference: replicas with equal vectors have equal heads and views.
@@ -53,7 +55,7 @@ enum class HeaderOutcome : std::uint8_t {
     parked,     // its entries are wanted
     duplicate,  // known already
     unwanted,   // of an author of whom no grant is here: his first header goes before it
-    alarm,      // its author signed two histories; the other one is kept. Report it
+    alarm,      // its author signed two histories; the other one is kept. Report the author
     forked,     // it is ours, and not in our history: start_incarnation, then apply it again
 };
 

@@ -37,6 +37,12 @@ Result<HeaderOutcome> Replica::place_header(const SignedHeader& signed_header, B
     if (ours) {
         return HeaderOutcome::forked;
     }
+    if (applied != 0 && header.first == applied + 1) {
+        const auto row = rows_.get(rows::author_key(rows::kAuthors, header.author));
+        if (header.previous != rows::AuthorState::decode(*row).header_hash) {
+            return HeaderOutcome::alarm;  // also where it was refused at its turn before
+        }
+    }
     if (rows_.get(rows::author_key(rows::kRefused, header.author)) ==
         to_bytes(signed_header.hash.span())) {
         return peer_error("a publication that breaks the rules was sent again");

@@ -156,7 +156,21 @@ TEST_CASE("a chain is not broken or skipped") {
     Forged f;
     f.follow(f.accepted());
     f.header.previous = any_root(3);
-    CHECK(mentions(f.outcome(), "chain"));
+    const std::size_t rows = f.bob.rows.size();
+    CHECK(*f.bob.replica().apply_header(f.signed_header(), kStartMs) == HeaderOutcome::alarm);
+    CHECK(f.bob.rows.size() == rows);
+    Forged early;
+    early.follow(early.accepted());
+    const Forged second = early;
+    early.follow(early.signed_header());
+    early.header.previous = any_root(3);
+    CHECK(early.outcome() == "waits");
+    REQUIRE(early.bob.take({MessageKind::header, second.signed_header()}).ok());
+    const auto at_its_turn = early.bob.take({MessageKind::entries, second.entries()});
+    REQUIRE_FALSE(at_its_turn.ok());
+    CHECK(mentions(at_its_turn.error().message, "chain"));
+    CHECK(*early.bob.replica().apply_header(early.signed_header(), kStartMs) ==
+          HeaderOutcome::alarm);
     Forged g;
     g.follow(g.accepted());
     g.header.first = g.header.last = 3;
@@ -177,6 +191,38 @@ TEST_CASE("the same number with other content is an alarm, applied or parked") {
     CHECK(*g.bob.replica().apply_header(g.signed_header(), kStartMs) == HeaderOutcome::parked);
     g.header.last = 2;
     CHECK(*g.bob.replica().apply_header(g.signed_header(), kStartMs) == HeaderOutcome::alarm);
+}
+
+TEST_CASE("who met the other history of an author first is never taken for a liar") {
+    Swarm swarm;
+    Member alice(swarm, 1);
+    Member bob(swarm, 2);
+    Member carol(swarm, 3);
+    alice.write(file_entry("a", 1));
+    alice.seal();
+    const MemoryKeyValue snapshot = alice.rows;  // of the whole machine: nobody can tell
+    alice.write(file_entry("bobs", 1));
+    alice.seal();
+    REQUIRE(bob.pull_from(alice).ok());
+    alice.rows = snapshot;
+    for (std::uint64_t i = 0; i < 3; ++i) {
+        alice.write(file_entry("carols", i));
+        alice.seal();
+    }
+    REQUIRE(carol.pull_from(alice).ok());
+
+    carol.write(file_entry("hers", 1));  // waits for what bob has in another history
+    carol.seal();
+    const auto messages = carol.messages_for({});
+    // In any order, and again whenever he lags.
+    for (int round = 0; round < 3; ++round) {
+        for (auto message = messages.rbegin(); message != messages.rend(); ++message) {
+            const auto taken = bob.take(*message);
+            CHECK((taken.ok() || round == 0));
+        }
+    }
+    CHECK(bob.replica().find("bobs").has_value());
+    CHECK_FALSE(bob.replica().find("carols").has_value());
 }
 
 TEST_CASE("an old state shown again changes nothing") {
