@@ -119,6 +119,9 @@ void Replica::name_replaced(Entry& entry, std::vector<Dot> replaced) {
         rows_.erase(
             Key(rows::kSuperseded).number(entry.clock).author(dot.author).number(dot.sequence));
         rows_.put(rows::head_key(path_hash(entry.path), dot), {});
+        if (!version(dot)) {
+            rows_.put(rows::dot_key(rows::kBodiless, dot), {});
+        }
     }
     entry.base = std::move(replaced);
 }
