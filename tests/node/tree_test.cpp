@@ -37,6 +37,20 @@ TEST_CASE("what was signed and may have been sent is there after a power cut") {
     }
 }
 
+TEST_CASE("what was signed and could not be brought to the disk is told to nobody") {
+    const Swarm swarm;
+    test::FaultyDisk disk;
+    TreeMember alice(swarm, 1, &disk);
+    REQUIRE(alice.make("before").ok());
+    REQUIRE(alice.tree().seal().ok());
+    CHECK(alice.tree().sync_sealed().ok());
+    REQUIRE(alice.make("name").ok());
+    disk.fail_at(1, test::Fault::io, false);  // the record is written, and its sync fails
+    CHECK_FALSE(alice.tree().seal().ok());
+    REQUIRE(alice.messages_for({}).size() == 4);  // it can be read
+    CHECK_FALSE(alice.tree().sync_sealed().ok());
+}
+
 TEST_CASE("a home that was restored or copied begins a new history, and both are kept") {
     const Swarm swarm;
     TreeMember alice(swarm, 1);
