@@ -47,7 +47,9 @@ bool FakeMember::until(const std::function<bool()>& seen, Duration bound) {
             return false;
         }
         context.restart();
-        context.run_one_for(kTurn);
+        if (context.run_one_for(kTurn) > 0) {
+            context.poll();  // what is ready goes on; `seen` may take longer than all of it
+        }
     }
     return true;
 }
