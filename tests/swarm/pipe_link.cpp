@@ -36,6 +36,9 @@ async::Task<Result<>> PipeLink::write(std::span<const ByteSpan> buffers) {
             }
             out_->bytes.push_back(written_ == damage_ ? static_cast<std::uint8_t>(byte ^ 1) : byte);
             ++written_;
+            if (copy_ != nullptr) {
+                copy_->push_back(out_->bytes.back());
+            }
         }
     }
     out_->changed.notify();

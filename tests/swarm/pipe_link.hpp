@@ -30,6 +30,8 @@ public:
     // The stream of this end is cut after so many bytes more.
     void cut_after(std::size_t bytes) { cut_ = bytes; }
     std::size_t written() const { return written_; }
+    // What this end writes is kept there, too, as it is on its way. `copy` outlives the link.
+    void keep_written(Bytes* copy) { copy_ = copy; }
 
 private:
     struct Stream {
@@ -48,6 +50,7 @@ private:
     std::size_t written_ = 0;
     std::size_t damage_ = SIZE_MAX;
     std::size_t cut_ = SIZE_MAX;
+    Bytes* copy_ = nullptr;
 };
 
 }  // namespace swarmfs::test
