@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -67,13 +68,14 @@ Result<std::unique_ptr<LocalConnection>> LocalConnection::connect(const std::str
 
 Result<std::optional<std::string>> LocalConnection::read_line(std::size_t bytes_max) {
     for (;;) {
-        if (const std::size_t end = buffer_.find('\n'); end != std::string::npos) {
+        const std::size_t end = buffer_.find('\n');
+        if (std::min(end, buffer_.size()) > bytes_max) {
+            return caller_error(Code::too_large, "a line on a local socket is too long");
+        }
+        if (end != std::string::npos) {
             std::string line = buffer_.substr(0, end);
             buffer_.erase(0, end + 1);
             return std::optional(std::move(line));
-        }
-        if (buffer_.size() > bytes_max) {
-            return caller_error(Code::too_large, "a line on a local socket is too long");
         }
         char chunk[16 * 1024];
         const ssize_t got = ::recv(descriptor_, chunk, sizeof(chunk), 0);

@@ -26,7 +26,7 @@ public:
     static Result<std::unique_ptr<LocalConnection>> connect(const std::string& path);
 
     // Returns: the next line without its newline; nothing when the other end has closed.
-    // Errors: too_large beyond `bytes_max`; io.
+    // Errors: too_large beyond `bytes_max`, now and at every later call with that bound; io.
     Result<std::optional<std::string>> read_line(std::size_t bytes_max);
     Result<> write(std::string_view text);
     // The other end has closed: whatever is computed for it is not wanted any more.

@@ -53,11 +53,14 @@ std::string base_of(const Server& server) {
     return "http://127.0.0.1:" + std::to_string(server.port());
 }
 
+enum class Delivery : std::uint8_t { at_once, byte_by_byte };
+
 // Answers each connection with the next of `scripts`, byte for byte, and closes it.
 class ScriptedServer {
 public:
-    explicit ScriptedServer(std::vector<std::string> scripts) {
-        thread_ = std::thread([this, scripts = std::move(scripts)] {
+    explicit ScriptedServer(std::vector<std::string> scripts,
+                            Delivery delivery = Delivery::at_once) {
+        thread_ = std::thread([this, scripts = std::move(scripts), delivery] {
             for (const std::string& script : scripts) {
                 boost::system::error_code failed;
                 tcp::socket socket = acceptor_.accept(failed);
@@ -66,7 +69,11 @@ public:
                 }
                 std::string input;
                 asio::read_until(socket, asio::dynamic_buffer(input), "\r\n\r\n", failed);
-                asio::write(socket, asio::buffer(script), failed);
+                socket.set_option(tcp::no_delay(true), failed);
+                const std::size_t step = delivery == Delivery::at_once ? script.size() : 1;
+                for (std::size_t at = 0; at < script.size() && !failed; at += step) {
+                    asio::write(socket, asio::buffer(script.data() + at, step), failed);
+                }
             }
         });
     }
@@ -84,8 +91,9 @@ private:
     std::thread thread_;
 };
 
-Result<Answer> answer_to(const std::string& script, ClientOptions options = {}) {
-    ScriptedServer server({script});
+Result<Answer> answer_to(const std::string& script, ClientOptions options = {},
+                         Delivery delivery = Delivery::at_once) {
+    ScriptedServer server({script}, delivery);
     Caller caller(std::move(options));
     return caller.get(server.url());
 }
@@ -154,36 +162,53 @@ TEST_CASE("a server that does not answer is given up after the limit") {
     CHECK(answer.error().code == Code::timed_out);
 }
 
-TEST_CASE("answers of every framing are understood") {
-    CHECK(answer_to("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n")
-              ->body == "abc");
-    CHECK(answer_to("HTTP/1.0 200 OK\r\n\r\nuntil the end")->body == "until the end");
-    CHECK(answer_to("HTTP/1.1 204 No Content\r\n\r\n")->status == 204);
-    CHECK(answer_to("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n"
-                    "Content-Length: 2\r\n\r\nok")
-              ->body == "ok");
+TEST_CASE("answers of every framing are understood, also one byte at a time") {
+    for (const Delivery delivery : {Delivery::at_once, Delivery::byte_by_byte}) {
+        CAPTURE(delivery);
+        const auto answer = [&](const std::string& script) {
+            return answer_to(script, {}, delivery);
+        };
+        CHECK(answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     "3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n\r\n")
+                  ->body == "abcde");
+        CHECK(answer("HTTP/1.0 200 OK\r\n\r\nuntil the end")->body == "until the end");
+        CHECK(answer("HTTP/1.1 204 No Content\r\n\r\n")->status == 204);
+        CHECK(answer("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n"
+                     "Content-Length: 2\r\n\r\nok")
+                  ->body == "ok");
+    }
 }
 
-TEST_CASE("answers that are no HTTP, too large, or cut short are errors") {
-    const auto code_of = [](const std::string& script) {
-        ClientOptions options;
-        options.answer_bytes_max = 100;
-        const auto answer = answer_to(script, options);
-        return answer.ok() ? std::string("ok") : name_of(answer.error().code);
-    };
-    CHECK(code_of("SSH-2.0-OpenSSH_9.2\r\n") == "protocol");
-    CHECK(code_of("HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n") == "too_large");
-    CHECK(code_of("HTTP/1.1 200 OK\r\n\r\n" + std::string(101, 'x')) == "too_large");
-    CHECK(code_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n") == "too_large");
-    CHECK(code_of("HTTP/1.1 200 OK\r\nX: " + std::string(40'000, 'x') + "\r\n\r\n") == "too_large");
-    CHECK(code_of("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort") == "unavailable");
-    CHECK(code_of("HTTP/1.1 200") == "unavailable");
-    CHECK(code_of("") == "unavailable");
-    std::string stalling;
-    for (int i = 0; i < 10; ++i) {
-        stalling += "HTTP/1.1 100 Continue\r\n\r\n";
+TEST_CASE("answers that are no HTTP, too large, or cut short are errors, however they arrive") {
+    for (const Delivery delivery : {Delivery::at_once, Delivery::byte_by_byte}) {
+        CAPTURE(delivery);
+        const auto code_of = [&](const std::string& script) {
+            ClientOptions options;
+            options.answer_bytes_max = 100;
+            const auto answer = answer_to(script, options, delivery);
+            return answer.ok() ? std::string("ok") : name_of(answer.error().code);
+        };
+        CHECK(code_of("SSH-2.0-OpenSSH_9.2\r\n\r\n") == "protocol");
+        CHECK(code_of("HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n") == "too_large");
+        CHECK(code_of("HTTP/1.1 200 OK\r\n\r\n" + std::string(101, 'x')) == "too_large");
+        CHECK(code_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n65\r\nx") ==
+              "too_large");
+        if (delivery == Delivery::at_once) {  // in pieces, these are cut short
+            CHECK(code_of("SSH-2.0-OpenSSH_9.2\r\n") == "protocol");
+            CHECK(code_of("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n") ==
+                  "too_large");
+        }
+        CHECK(code_of("HTTP/1.1 200 OK\r\nX: " + std::string(40'000, 'x') + "\r\n\r\n") ==
+              "too_large");
+        CHECK(code_of("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort") == "unavailable");
+        CHECK(code_of("HTTP/1.1 200") == "unavailable");
+        CHECK(code_of("") == "unavailable");
+        std::string stalling;
+        for (int i = 0; i < 10; ++i) {
+            stalling += "HTTP/1.1 100 Continue\r\n\r\n";
+        }
+        CHECK(code_of(stalling) == "protocol");
     }
-    CHECK(code_of(stalling) == "protocol");
 }
 
 TEST_CASE("what would break a request is refused before it is sent") {
