@@ -114,6 +114,17 @@ TEST_CASE("bounds are enforced on what arrives") {
     Bytes leaf = encoded(Leaf{1, ChunkIndex(0), 0, Bytes(16, 1)});
     leaf[kFrameHeaderBytes + 8] = 16;  // a chunk has leaves 0 to 15
     CHECK(refused(leaf));
+    for (const std::size_t size : {std::size_t{0}, kLeafBytes, kLeafBytes + 1}) {
+        Bytes sized = encoded(Leaf{1, ChunkIndex(0), 0, Bytes(16, 1)});
+        sized.resize(kFrameHeaderBytes + 9 + size);
+        sized[1] = static_cast<std::uint8_t>((9 + size) >> 8);
+        sized[2] = static_cast<std::uint8_t>(9 + size);
+        CHECK(refused(sized) == (size != kLeafBytes));
+    }
+    for (const std::size_t hashes : {std::size_t{31}, std::size_t{32}, std::size_t{33}}) {
+        const Bytes bytes(hashes, 1);
+        CHECK(refused(encoded(Proof{1, ChunkIndex(0), 5, bytes})) == (hashes != 32));
+    }
 }
 
 TEST_CASE("arbitrary bytes are either frames or refused") {
