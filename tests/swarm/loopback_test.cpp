@@ -91,9 +91,42 @@ TEST_CASE("a lying peer is dropped and banned, and the read succeeds from anothe
         CHECK(eventually([&] { return outcome != 0; }));
         CHECK(outcome == 1);
         CHECK(reader.contents.get(id)->holds(0, bytes));
-        reader.dial(liar);  // it may not come back
-        CHECK(eventually([&] { return liar.listener_port.left >= 1; }));
+        // It may not come back, whoever dials: it hears a goodbye and nothing else.
+        const auto turned_away = [&](std::size_t times) {
+            return eventually([&] { return liar.listener_port.left == times; });
+        };
+        CHECK(turned_away(1));
+        reader.dial(liar);
+        CHECK(turned_away(2));
+        CHECK(reader.listener_port.dialled().size() == 3);
+        CHECK(*reader.listener_port.dialled()[2].second == liar.node);
+        liar.dial(reader);
+        CHECK(turned_away(3));
+        CHECK(liar.listener_port.last_reason().message.find("goodbye") != std::string::npos);
         CHECK_FALSE(reader.swarm->connected_to(liar.node));
+        CHECK(reader.swarm->connected_to(honest.node));
+    }
+}
+
+TEST_CASE("of two sources one lies in the middle of a download, which the other completes") {
+    for (const Lie lie : {Lie::leaf, Lie::proof}) {
+        MemoryMember reader(1);
+        MemoryMember liar(2);
+        MemoryMember honest(3);
+        const Bytes bytes = random_bytes(9, 8 << 20);
+        const ContentId id = id_of(bytes);
+        liar.contents.publish(bytes)->lie = lie;
+        honest.contents.publish(bytes);
+        reader.dial(liar);
+        reader.dial(honest);
+        reader.wait_for_peers(2);
+        REQUIRE(reader.fill(id));
+        CHECK(reader.read(id, 0, bytes.size()).ok());
+        CHECK(reader.contents.get(id)->holds(0, bytes));
+        CHECK(reader.swarm->banned(liar.node));
+        CHECK_FALSE(reader.swarm->connected_to(liar.node));
+        CHECK_FALSE(reader.swarm->banned(honest.node));
+        CHECK(reader.swarm->connected_to(honest.node));
     }
 }
 

@@ -190,6 +190,36 @@ TEST_CASE("a peer that offers a content and never answers is replaced") {
     CHECK(eventually([&] { return *read == 1; }));
 }
 
+TEST_CASE("a peer that falls silent in the middle of a chunk is replaced by one that answers") {
+    const Film film;
+    MemoryMember member(3);
+    MemoryMember honest(4);
+    ScriptedPeer silent(2);
+    join(silent, member);
+    const auto read = start_read(member, film.id, film.bytes.size());
+    const auto open = silent.hear_a<protocol::Open>();
+    REQUIRE(open);
+    silent.say(protocol::Holding{open->handle, HoldingKind::all, {}, {}});
+    const auto request = silent.hear_a<protocol::Request>();
+    REQUIRE(request);
+    const ChunkIndex chunk = request->range.chunk;
+    const auto hashes = film.proof(chunk.value, request->known_level);
+    const std::uint8_t first = request->range.first;
+    silent.say(
+        protocol::Proof{open->handle, chunk, request->known_level, content::bytes_of(hashes)},
+        protocol::Leaf{open->handle, chunk, first, film.leaf(first_leaf(chunk).value + first)});
+    CHECK(eventually([&] { return member.contents.get(film.id)->leaves_stored == 1; }));
+    honest.contents.publish(film.bytes);
+    honest.dial(member);
+    CHECK(eventually([&] { return *read == 1; }));
+    CHECK(member.contents.get(film.id)->holds(0, film.bytes));
+    // It kept no promise, but it told no lie: it may stay.
+    NodeId node;
+    node.bytes.fill(2);
+    CHECK(member.swarm->connected_to(node));
+    CHECK_FALSE(member.swarm->banned(node));
+}
+
 TEST_CASE("urgent leaves overtake a queue of others at the sender") {
     MemoryMember member(1);
     const Bytes bytes = random_bytes(6, 64 * kChunkBytes);
