@@ -160,7 +160,8 @@ Result<> FetchSide::on_leaf(const protocol::Leaf& leaf) {
         if (!old) {
             return peer_error("a leaf before its proof");
         }
-        return done();  // what is asked for anew comes after its proof
+        stored(*content, leaf.chunk, 0, 0);  // nothing of it, but the peer answers
+        return done();                       // what is asked for anew comes after its proof
     }
     if (expected && old) {
         take_back(leaf.handle, leaf.chunk, bit);
@@ -237,7 +238,9 @@ void FetchSide::stored(Content& content, ChunkIndex chunk, LeafMask leaves, std:
 
 // A chunk of which nothing is under way is forgotten; one that is only cancelled keeps no hashes.
 void FetchSide::tidy(Content& content, ChunkIndex number) {
-    if (!run_.leaves.empty() && run_.range.chunk == number) {
+    const bool in_run = !run_.leaves.empty() && run_.range.chunk == number &&
+                        contents_.at(run_.handle).number == content.number;
+    if (in_run) {
         return;
     }
     const auto found = content.chunks.find(number.value);

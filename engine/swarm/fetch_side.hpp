@@ -7,8 +7,9 @@
 //   2. A proof that does not lead to the hash we know, or a leaf that does not match its proof, is
 //      a lie (Code::corrupt): the session ends and the node is banned.
 //   3. What was cancelled or closed may still be on its way and is let pass; a leaf of it that is
-//      proven is kept. A pong follows all that was sent before its ping arrived: what was cancelled
-//      before the ping cannot come after it, and is forgotten then.
+//      proven is kept, and any tells that the peer answers. A pong follows all that was sent before
+//      its ping arrived: what was cancelled before the ping cannot come after it, and is forgotten
+//      then.
 //   4. A leaf that was cancelled and asked for anew counts when it is proven, whichever of the two
 //      it is; the request it may not belong to is taken back for that leaf, so that rule 3 holds
 //      for what still comes.

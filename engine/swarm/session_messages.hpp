@@ -55,7 +55,7 @@ struct HaveHeard {
     ContentNumber content{};
     std::vector<ChunkIndex> chunks;
 };
-struct LeavesStored {
+struct LeavesStored {  // none: one came too late to be proven, but the peer answers
     ContentNumber content{};
     ChunkIndex chunk;
     LeafMask leaves = 0;

@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/sim/simulated_swarm.hpp"
+#include "tests/sim/core_bench.hpp"
 
 using namespace swarmfs;
 using namespace swarmfs::sim;
@@ -15,88 +15,6 @@ using protocol::RefuseReason;
 using protocol::Urgency;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-namespace {
-
-constexpr std::uint64_t kMiB = 1 << 20;
-
-NodeId node(std::uint8_t n) {
-    NodeId id;
-    id.bytes.fill(n);
-    return id;
-}
-
-ContentId named(std::uint8_t n, std::uint64_t size) {
-    ContentId id;
-    id.root.bytes.fill(n);
-    id.size = size;
-    return id;
-}
-
-// A core, what it said last, and peers by number that are also their node's rank.
-struct Bench {
-    Member disks;
-    SwarmOptions options;
-    SwarmCore core{disks, options, 1};
-    TimePoint now{std::chrono::hours(1)};
-    std::vector<Action> said;
-
-    void decide() { said = core.decide(now); }
-    void join(std::uint8_t n) {
-        core.peer_joined(PeerNumber{n}, node(n), now);
-        decide();
-    }
-    ReadId next_read = 1;
-    ReadId read(const ContentId& id, std::uint64_t offset, std::uint64_t length,
-                std::optional<NodeId> likely = std::nullopt) {
-        core.read(next_read, {id, offset, length, now + seconds(30), likely}, now);
-        decide();
-        return next_read++;
-    }
-    void holds_all(std::uint8_t n, const ContentId& id) {
-        core.holding(PeerNumber{n}, *core.number_of(id), HoldingKind::all, ChunkIndex(0), {}, now);
-        decide();
-    }
-    // The peer's leaves come and are stored.
-    void deliver(std::uint8_t n, const ContentId& id, std::uint64_t chunk, LeafMask leaves) {
-        disks.disks.at(id)->put(ChunkIndex(chunk), leaves);
-        core.leaves_stored(PeerNumber{n}, *core.number_of(id), ChunkIndex(chunk), leaves,
-                           static_cast<std::uint64_t>(std::popcount(leaves)) * kLeafBytes, now);
-        decide();
-    }
-    template <class Kind>
-    std::vector<Kind> all() const {
-        std::vector<Kind> found;
-        for (const Action& action : said) {
-            if (const auto* one = std::get_if<Kind>(&action)) {
-                found.push_back(*one);
-            }
-        }
-        return found;
-    }
-    // Leaves asked of a peer in the last actions.
-    std::size_t asked(std::uint8_t n) const {
-        std::size_t leaves = 0;
-        for (const AskLeaves& ask : all<AskLeaves>()) {
-            leaves += ask.peer == PeerNumber{n} ? ask.range.count : 0;
-        }
-        return leaves;
-    }
-    bool answered(ReadId id, Code code) const {
-        const auto ended = all<ReadEnded>();
-        return std::any_of(ended.begin(), ended.end(), [&](const ReadEnded& end) {
-            return end.read == id && !end.outcome.ok() && end.outcome.error().code == code;
-        });
-    }
-    bool answered(ReadId id) const {
-        const auto ended = all<ReadEnded>();
-        return std::any_of(ended.begin(), ended.end(), [&](const ReadEnded& end) {
-            return end.read == id && end.outcome.ok();
-        });
-    }
-};
-
-}  // namespace
 
 TEST_CASE("a first read opens the content widely and asks the likely holder in the same breath") {
     Bench bench;
@@ -474,6 +392,32 @@ TEST_CASE("a silent peer gets no read while another holder is busy, and a copy n
         CHECK(bench.asked(2) <= 1);
         bench.deliver(1, film, 0, static_cast<LeafMask>(1U << i));
         CHECK(bench.asked(2) <= 1);
+    }
+}
+
+TEST_CASE("a leaf that came too late to be stored ends the silence of its peer") {
+    for (const bool heard : {false, true}) {
+        CAPTURE(heard);
+        Bench bench;
+        const ContentId film = named(1, 100 * kMiB);
+        bench.join(1);
+        bench.join(2);
+        bench.read(film, 0, kLeafBytes, node(2));
+        bench.holds_all(1, film);
+        bench.holds_all(2, film);
+        bench.now += seconds(5);
+        bench.decide();  // 2 is silent
+        bench.deliver(1, film, 0, 1);
+        const ContentId big = named(2, 100 * kMiB);
+        bench.core.fill(100, {big, FillOrder::sequential, std::nullopt}, bench.now);
+        bench.decide();
+        bench.holds_all(1, big);  // whose budget the download fills
+        if (heard) {
+            bench.deliver(2, film, 0, 0);
+        }
+        bench.read(film, 50 * kMiB, kLeafBytes);
+        CHECK(bench.asked(heard ? 2 : 1) == 1);
+        CHECK(bench.asked(heard ? 1 : 2) == 0);
     }
 }
 

@@ -129,6 +129,8 @@ struct TwoSides {
             }
         }
         fetch.flush();
+        const Bytes taken_back = fetch.take_frames();
+        to_server.insert(to_server.end(), taken_back.begin(), taken_back.end());
         for (SessionEvent& event : fetch.take_events()) {
             events.push_back(std::move(event));
         }
@@ -231,6 +233,66 @@ TEST_CASE("what is cancelled after a ping is not forgotten when that ping is ans
     CHECK(sides.fetch.loose() == 1);
 }
 
+TEST_CASE("a leaf asked for anew and answered by the old request does not come after a pong") {
+    for (const bool refused : {false, true}) {
+        CAPTURE(refused);
+        TwoSides sides;
+        if (refused) {
+            sides.stored.unreadable = {0};
+        }
+        sides.ask(0, 0, 2);
+        sides.serve_hears();
+        sides.serve_answers();  // on its way while both of these are:
+        sides.cancel(0, 0, 2);
+        sides.ask(0, 0, 2);
+        REQUIRE(sides.client_hears().ok());
+        CHECK(sides.got(0) == (refused ? 0b10 : 0b11));
+        CHECK(sides.refused(0) == (refused ? 0b01 : 0));
+        // The server answers a ping at once, whatever it has to send.
+        sides.fetch.ping_sent();
+        sides.serve_hears();
+        sides.fetch.ping_answered();
+        CHECK(sides.fetch.loose() == 0);
+        sides.stored.unreadable.clear();
+        sides.serve_answers();
+        CHECK(sides.client_hears().ok());
+    }
+}
+
+TEST_CASE(
+    "what is refused of one content is forgotten, though leaves of another wait for the disk") {
+    TwoSides sides;
+    sides.ask(0, 0, 1);
+    sides.serve_hears();
+    sides.serve_answers();
+    const ContentId other = id_of(random_bytes(4, kChunkBytes));
+    constexpr ContentNumber kOther{8};
+    Bytes unheard;
+    sides.fetch.open({PeerNumber{1}, kOther, other, *sides.ours.open(other, Purpose::fetch)},
+                     unheard);
+    sides.fetch.ask({PeerNumber{1}, kOther, TwoSides::range(0, 0, 1), Urgency::fill}, unheard);
+    const protocol::Refuse refuse{2, TwoSides::range(0, 0, 1), protocol::RefuseReason::busy};
+    protocol::encode(refuse, sides.to_client);
+    protocol::encode(refuse, sides.to_client);
+    CHECK_FALSE(sides.client_hears().ok());  // the second is about nothing
+    CHECK(sides.got(0) == 1);
+}
+
+TEST_CASE("a cancelled leaf that comes without its proof tells that the peer answers") {
+    TwoSides sides;
+    sides.ask(0, 0, 1);
+    sides.serve_hears();
+    sides.serve_answers();
+    sides.cancel(0, 0, 1);
+    REQUIRE(sides.client_hears().ok());
+    CHECK(sides.got(0) == 0);
+    REQUIRE_FALSE(sides.events.empty());
+    const auto* stored = std::get_if<LeavesStored>(&sides.events.back());
+    REQUIRE(stored != nullptr);
+    CHECK(stored->leaves == 0);
+    CHECK(stored->bytes == 0);
+}
+
 TEST_CASE(
     "leaves cancelled and asked for anew, again and again, arrive whichever request they answer") {
     TwoSides sides;
@@ -248,6 +310,12 @@ TEST_CASE(
         }
         if (dice.below(3) == 0) {
             REQUIRE(sides.client_hears().ok());
+        }
+        if (dice.below(8) == 0) {  // a ping and its pong
+            sides.fetch.ping_sent();
+            sides.serve_hears();
+            REQUIRE(sides.client_hears().ok());
+            sides.fetch.ping_answered();
         }
     }
 }
