@@ -7,9 +7,9 @@
 //   1. The core decides once for all that came in since the last time, then what it wants goes to
 //      each session as one batch.
 //   2. Two sessions with one node: the one dialled by the smaller node id stays, and of two dialled
-//      by the same end, the one with the lower handshake hash, unless nothing was heard of it for a
-//      while.   Why: both ends know all of this alike, whichever hello they see first. What was
-//      asked over the other is asked anew.
+//      by the same end, the one with the lower handshake hash.   Why: both ends know this alike,
+//      whichever hello they see first. One over which nothing was heard for 12 s gives way to any:
+//      its other end may have been started anew. What was asked over the other is asked anew.
 //   3. At most 1 MiB of catalog waits for a peer; the port that fills it hears when it has drained.
 //   4. Whole chunks are announced together, 20 ms after the first of them.
 //   5. Sessions that are not joined (no hello yet, or turned away) are bounded too: each of them

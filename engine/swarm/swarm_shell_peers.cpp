@@ -30,8 +30,13 @@ void SwarmShell::on_events(PeerNumber number, std::vector<SessionEvent>& events,
         found->second.leaf_bytes_sent = sent;
         core_.sent_to(number, more);
     }
-    core_.heard_from(number, now);
-    found->second.heard_at = now;
+    const bool it_spoke = std::any_of(events.begin(), events.end(), [](const SessionEvent& event) {
+        return !std::holds_alternative<CatalogSent>(event);  // which is what we said
+    });
+    if (it_spoke) {
+        core_.heard_from(number, now);
+        found->second.heard_at = now;
+    }
     found->second.looked_at += weight;
     for (SessionEvent& event : events) {
         on_event(number, event);
@@ -144,11 +149,14 @@ void SwarmShell::admit(PeerNumber number, const HelloHeard& hello) {
     }
 }
 
-// Rule 2. Both ends decide alike, whichever session either of them sees first.
+// Rule 2. Both ends decide alike, whichever session either of them sees first. Who dials anew
+// because the present one is dead at his end need not wait until it is known to be dead here.
 bool SwarmShell::outranks(const Peer& newcomer, const Peer& present, TimePoint now) const {
+    if (now - present.heard_at >= kStaleAfter) {
+        return true;
+    }
     if (newcomer.dialled_by_us == present.dialled_by_us) {
-        return newcomer.handshake_hash < present.handshake_hash ||
-               now - present.heard_at >= kStaleAfter;
+        return newcomer.handshake_hash < present.handshake_hash;
     }
     const bool we_are_smaller = parts_.member.self() < newcomer.node;
     return newcomer.dialled_by_us == we_are_smaller;

@@ -131,6 +131,18 @@ private:
     std::vector<std::pair<std::string, Result<NodeId>>> dialled_;
 };
 
+// The machine's time, and what a test adds to it.
+class MovedClock final : public Clock {
+public:
+    TimePoint now() const override { return system_.now() + ahead_.load(); }
+    std::uint64_t wall_ms() const override { return system_.wall_ms(); }
+    void advance(Duration by) { ahead_ = ahead_.load() + by; }
+
+private:
+    SystemClock system_;
+    std::atomic<Duration> ahead_{Duration{}};
+};
+
 // The swarm that all members of these tests share.
 channel::ChannelSecrets test_secrets();
 
@@ -153,7 +165,7 @@ public:
                                       const MemoryMember& other) const;
 
     NodeId node;
-    SystemClock clock;
+    MovedClock clock;
     crypto::SystemDice dice;
     MemoryContents contents;
     QuietCatalog catalog;

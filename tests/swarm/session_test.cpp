@@ -314,6 +314,48 @@ TEST_CASE("of two sessions that one node dials, the lower handshake hash stays a
     }
 }
 
+TEST_CASE("a session over which nothing was heard for a while gives way to any other") {
+    for (const bool dialled_by_us : {false, true}) {
+        CAPTURE(dialled_by_us);
+        for (const bool quiet : {false, true}) {
+            CAPTURE(quiet);
+            MemoryMember member(1);
+            MemoryMember other(9);  // the larger: what it dials itself gives way
+            ScriptedPeer first(9);
+            if (dialled_by_us) {
+                member.dial(other);
+                member.wait_for_peers(1);
+                // Its first words and its answer to a ping; it says no more for 10 s.
+                REQUIRE(eventually([&] {
+                    return member.catalog.vectors_heard == 1 &&
+                           member.swarm->peers()[0].round_trip > Duration{};
+                }));
+            } else {
+                join(first, member);
+            }
+            if (quiet) {
+                member.clock.advance(std::chrono::seconds(13));
+            }
+            ScriptedPeer second(9);
+            do {  // until it is the one that would give way
+                second.hang_up();
+                REQUIRE(second.dial(member));
+            } while (!dialled_by_us && second.handshake_hash() < first.handshake_hash());
+            second.hello();
+            if (!quiet) {
+                CHECK(second.hear_a<protocol::Goodbye>());
+            } else if (dialled_by_us) {
+                CHECK(eventually([&] { return other.listener_port.left == 1; }));
+            } else {
+                CHECK(first.hear_a<protocol::Goodbye>());
+            }
+            const auto peers = member.swarm->peers();
+            REQUIRE(peers.size() == 1);
+            CHECK(peers[0].dialled_by_us == (dialled_by_us && !quiet));
+        }
+    }
+}
+
 TEST_CASE("a peer that was sent away and goes on talking is cut off, and hears the goodbye first") {
     swarm::SwarmOptions options;
     options.linger = std::chrono::milliseconds(200);
