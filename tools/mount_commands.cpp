@@ -33,13 +33,18 @@ json mount_options(const std::vector<std::string>& given) {
     return options;
 }
 
-// Until the directory is unmounted by anyone, or we are told to end, and then unmount it.
-Result<> stay_until_unmounted(NodeClient& node, const std::string& directory) {
+sigset_t signals_that_end() {
     sigset_t ends;
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
-    ::sigprocmask(SIG_BLOCK, &ends, nullptr);
+    return ends;
+}
+
+// Until the directory is unmounted by anyone, or we are told to end, and then unmount it.
+// Requires: signals_that_end() are blocked.
+Result<> stay_until_unmounted(NodeClient& node, const std::string& directory) {
+    const sigset_t ends = signals_that_end();
     const Descriptor signals(::signalfd(-1, &ends, SFD_CLOEXEC));
     const Descriptor mounts(::open("/proc/self/mounts", O_RDONLY | O_CLOEXEC));
     while (find_swarm_mount(directory)) {
@@ -64,6 +69,10 @@ Result<> run_mount(NodeClient& node, const Context& context, MountOptions option
     SWARM_TRY(const std::string name, take_swarm_name(node, options.words, 1, 1));
     if (options.words.size() != 1) {
         return usage_error("mount takes NAME and DIR");
+    }
+    if (options.foreground) {  // one that comes while it is being mounted must not leave it behind
+        const sigset_t ends = signals_that_end();
+        ::sigprocmask(SIG_BLOCK, &ends, nullptr);
     }
     SWARM_TRY(const json mounted,
               node.call("mount", {{"name", name},

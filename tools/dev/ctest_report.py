@@ -24,7 +24,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 def outputs_of(log):
     """{test name: what it printed} from ctest's LastTest.log."""
     outputs = {}
-    for part in re.split(r"^-{58}\n(?=\d+/\d+ Testing: )", COLOUR.sub("", log), flags=re.M)[1:]:
+    for part in re.split(r"^(?=\d+/\d+ Testing: )", COLOUR.sub("", log), flags=re.M)[1:]:
         name = re.match(r"\d+/\d+ Testing: (.*)", part).group(1)
         outputs[name] = part
     return outputs
