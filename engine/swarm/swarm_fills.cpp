@@ -32,7 +32,7 @@ void SwarmCore::begin_fill(WantedContent& content, const WaitingFill& waiting, T
     const std::uint64_t chunks = chunk_count(content.id.size);
     changed_.insert(content.number);
     if (!content.fill) {
-        content.fill.emplace();
+        content.fill = WantedContent::Fill();
         // What is stored already, a gigabyte of chunks at a time.
         std::array<std::uint8_t, 512> bitmap{};
         ChunkIndex from;
