@@ -188,7 +188,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--size-mib", type=int, default=1024)
     parser.add_argument("--files", type=int, default=20_000)
-    parser.add_argument("--json", type=pathlib.Path, default=None, help="write the figures here")
+    parser.add_argument("--json", type=pathlib.Path, default=swarm.ROOT / "build/bench.json",
+                        help="write the figures here")
     parser.add_argument("--only", choices=["reads", "find"], default=None)
     options = parser.parse_args()
     have_libtorrent = subprocess.run(["/usr/bin/python3", "-c", "import libtorrent"],
@@ -213,8 +214,9 @@ def main():
         if figures.median(above) and figures.median(below):
             ratios[name] = figures.median(above) / figures.median(below)
             print(f"{name:<44} {ratios[name]:>10.2f} {target if target else '':>10}")
-    if options.json:
-        options.json.write_text(json.dumps({"figures": figures.samples, "ratios": ratios}, indent=1))
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps({"figures": figures.samples, "ratios": ratios}, indent=1))
+    print(f"\nAll samples: {options.json}")
 
 
 if __name__ == "__main__":
