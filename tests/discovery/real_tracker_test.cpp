@@ -30,6 +30,7 @@ public:
     void write(const std::string& path, std::uint64_t number) {
         replica.write(testing::file_entry(path, number));
         replica.seal();
+        picture_.reset();
         client->catalog_changed();
     }
 
@@ -57,6 +58,7 @@ public:
         return messages;
     }
     Result<> catalog_from(TrackerNumber, const std::vector<Bytes>& messages) override {
+        picture_.reset();
         for (const Bytes& message : messages) {
             const auto kind =
                 message.front() == 1 ? catalog::MessageKind::header : catalog::MessageKind::entries;
@@ -64,10 +66,19 @@ public:
         }
         return done();
     }
-    std::vector<std::string> picture() { return testing::picture_of(replica.replica()); }
+    // Made anew only after a change: it is asked for at every turn.
+    const std::vector<std::string>& picture() {
+        if (!picture_) {
+            picture_ = testing::picture_of(replica.replica());
+        }
+        return *picture_;
+    }
 
     testing::Member replica;
     catalog::Sender sender;
+
+private:
+    std::optional<std::vector<std::string>> picture_;
 };
 
 // Returns: null when somebody else has the port.
