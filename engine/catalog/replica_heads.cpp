@@ -138,15 +138,16 @@ void Replica::settle_losers(const std::string& path, const View& view,
         return key.number(clock).author(dot.author).number(dot.sequence);
     };
     Bytes list;
-    std::vector<std::string> groups;
+    std::set<std::string> groups;
     std::vector<Key> fresh;
     for (const ConflictCopy& copy : view.beside) {
         const Version& version = copy.version;
-        groups.push_back(
-            conflict_name(name_of_path(path), version.entry.clock, version.dot.author));
-        fresh.push_back(row_key(groups.back(), version.entry.clock, version.dot));
+        const std::string group =
+            conflict_name(name_of_path(path), version.entry.clock, version.dot.author);
+        groups.insert(group);
+        fresh.push_back(row_key(group, version.entry.clock, version.dot));
         WireWriter out(list);
-        out.text16(groups.back());
+        out.text16(group);
         out.u64(version.entry.clock);
         write_dot(out, version.dot);
     }
@@ -156,9 +157,10 @@ void Replica::settle_losers(const std::string& path, const View& view,
     std::vector<Key> stale;
     WireReader old(old_list ? ByteSpan(*old_list) : ByteSpan());
     while (old.remaining() > 0) {
-        groups.push_back(old.text16());
+        const std::string group = old.text16();
+        groups.insert(group);
         const HybridTime clock = old.u64();
-        stale.push_back(row_key(groups.back(), clock, read_dot(old)));
+        stale.push_back(row_key(group, clock, read_dot(old)));
     }
     const auto touch_all = [&] {
         for (const std::string& group : groups) {

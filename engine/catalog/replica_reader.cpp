@@ -1,6 +1,7 @@
 #include "engine/catalog/replica_reader.hpp"
 
 #include <algorithm>
+#include <map>
 
 #include "engine/catalog/replica_rows.hpp"
 
@@ -163,9 +164,9 @@ View ReplicaReader::view_of(const Hash256& hash, std::string_view path) const {
     const Decision decision = decide(heads.versions, has_children(path));
     view.shows = decision.shows;
     for (const std::size_t loser : decision.beside) {
-        Version& version = heads.versions[loser];
-        view.beside.push_back({copy_name(path, version), version});
+        view.beside.push_back({{}, std::move(heads.versions[loser])});
     }
+    name_copies(path, view.beside);
     if (decision.shows == Shows::version) {
         view.main = std::move(heads.versions[decision.winner]);
     }
@@ -188,16 +189,25 @@ void ReplicaReader::for_each_copy(
     });
 }
 
-std::string ReplicaReader::copy_name(std::string_view path, const Version& version) const {
-    std::string plain = conflict_name(name_of_path(path), version.entry.clock, version.dot.author);
-    std::string found;
-    for_each_copy(path_hash(parent_path(path)), plain, [&](const Dot& loser, std::string name) {
-        if (loser == version.dot) {
-            found = std::move(name);
-        }
-        return found.empty();
-    });
-    return found.empty() ? plain : found;
+// Each group is walked once, however many of its losers are asked for: a path with many versions
+// has them all in one.
+void ReplicaReader::name_copies(std::string_view path, std::vector<ConflictCopy>& copies) const {
+    std::map<std::string, std::map<Dot, ConflictCopy*>> groups;
+    for (ConflictCopy& copy : copies) {
+        const Version& version = copy.version;
+        copy.name = conflict_name(name_of_path(path), version.entry.clock, version.dot.author);
+        groups[copy.name].emplace(version.dot, &copy);
+    }
+    const Hash256 directory = path_hash(parent_path(path));
+    for (auto& [group, unnamed] : groups) {
+        for_each_copy(directory, group, [&](const Dot& loser, std::string name) {
+            if (const auto at = unnamed.find(loser); at != unnamed.end()) {
+                at->second->name = std::move(name);
+                unnamed.erase(at);
+            }
+            return !unnamed.empty();
+        });
+    }
 }
 
 std::vector<std::string> ReplicaReader::copies_in_group(const Hash256& directory,

@@ -112,7 +112,7 @@ private:
                        const std::function<bool(const Dot& loser, std::string name)>& visit) const;
     Heads heads_of(const Hash256& path) const;
     View view_of(const Hash256& hash, std::string_view path) const;
-    std::string copy_name(std::string_view path, const Version& version) const;
+    void name_copies(std::string_view path, std::vector<ConflictCopy>& copies) const;
 
     const KeyValueReader& rows_;
 };

@@ -213,4 +213,37 @@ TEST_CASE(
     CHECK(bob.replica().find("by carol").has_value());
 }
 
+TEST_CASE(
+    "a version that stands again for want of names is asked for where only its stub is here") {
+    const Swarm swarm;
+    const crypto::SigningKey mallory = test_key(70);
+    const Bytes grant = grant_of(swarm.owner, mallory);
+    Member bob(swarm, 2);
+    const Dot withheld{{mallory.public_key(), kSeenPerHeaderMax + 6}, 1};
+    Bytes honest;
+    for (std::uint64_t i = 1; i <= withheld.author.incarnation; ++i) {
+        const First first = first_of(swarm.id, mallory, grant, i, "m");
+        honest = first.entries;
+        EntriesMessage entries = *decode_entries(first.entries);
+        const Bytes stub = encode_stub(*stub_of_item(entries.items[0]));
+        if (i == withheld.author.incarnation) {
+            entries.items[0] = {ItemForm::stub, stub};
+        }
+        REQUIRE(bob.take({MessageKind::header, first.header}).ok());
+        REQUIRE(bob.take({MessageKind::entries, encode_entries(entries)}).ok());
+    }
+    for (const char* name : {"x", "y"}) {  // two headers name everybody
+        bob.write(file_entry(name, 1));
+        bob.seal();
+    }
+    bob.write(file_entry("m", 7));
+    CHECK(bob.replica().bodiless_heads(10).empty());
+    REQUIRE(bob.replica().start_incarnation(bob.key.public_key(), 4711).ok());
+    CHECK(bob.replica().bodiless_heads(10) == std::vector<Dot>{withheld});
+    bob.seal();
+    REQUIRE(bob.take({MessageKind::entries, honest}).ok());
+    CHECK(bob.replica().bodiless_heads(10).empty());
+    CHECK(bob.replica().view("m").settled);
+}
+
 }  // namespace swarmfs::catalog
