@@ -278,8 +278,8 @@ async::Task<> Member::dial(discovery::Address address) {
         co_return;
     }
     if (link && link->ok()) {
-        transport::SecureLink* const unwanted = (*link)->release();
-        boost::asio::post(common_.links.context(thread), [unwanted] { delete unwanted; });
+        // On its own thread; or with that thread's queue, when the node stops before its turn.
+        boost::asio::post(common_.links.context(thread), [unwanted = std::move(**link)] {});
     } else if (link) {
         log_debug("node", "dialling " + transport::to_text(address) + ": " + link->error().message);
     }
