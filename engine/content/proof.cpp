@@ -4,6 +4,7 @@
 
 #include "engine/core/assert.hpp"
 #include "engine/crypto/hash.hpp"
+#include "engine/crypto/hash_lanes.hpp"
 #include "engine/crypto/merkle.hpp"
 
 namespace swarmfs::content {
@@ -142,8 +143,24 @@ Hash256 chunk_node(const TreeShape& shape, const ChunkHashes& chunk) {
 }
 
 bool leaf_matches(const ChunkHashes& chunk, unsigned leaf, ByteSpan bytes) {
-    return leaf < chunk.count && bytes.size() == leaf_bytes(chunk.bytes, LeafIndex(leaf)) &&
-           crypto::sha256(bytes) == chunk.leaf[leaf];
+    return matching_leaves(chunk, leaf, {&bytes, 1}) != 0;
+}
+
+std::uint16_t matching_leaves(const ChunkHashes& chunk, unsigned first,
+                              std::span<const ByteSpan> leaves) {
+    const unsigned known = chunk.count - std::min(chunk.count, first);
+    leaves = leaves.first(std::min<std::size_t>(leaves.size(), known));
+    std::array<Hash256, kLeavesPerChunk> hashes;
+    crypto::sha256_each(leaves, std::span(hashes).first(leaves.size()));
+    unsigned matching = 0;
+    for (unsigned i = 0; i < leaves.size(); ++i) {
+        const unsigned leaf = first + i;
+        if (leaves[i].size() == leaf_bytes(chunk.bytes, LeafIndex(leaf)) &&
+            hashes[i] == chunk.leaf[leaf]) {
+            matching |= 1U << leaf;
+        }
+    }
+    return static_cast<std::uint16_t>(matching);
 }
 
 std::optional<std::size_t> leaf_proof_length(std::uint64_t size, LeafIndex leaf,

@@ -70,6 +70,9 @@ Hash256 chunk_node(const TreeShape& shape, const ChunkHashes& chunk);
 
 // Whether these are the bytes of leaf `leaf` of the chunk: the exact length and the hash.
 bool leaf_matches(const ChunkHashes& chunk, unsigned leaf, ByteSpan bytes);
+// The same for leaves in a row from `first` on, hashed together: bit n of the result is leaf n.
+std::uint16_t matching_leaves(const ChunkHashes& chunk, unsigned first,
+                              std::span<const ByteSpan> leaves);
 
 // The same for one leaf: its siblings from level 0 up to, not including, the known level; again
 // without padding. known_level runs from 0 (the leaf's own hash is known) to depth().

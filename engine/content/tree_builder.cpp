@@ -1,18 +1,25 @@
 #include "engine/content/tree_builder.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "engine/core/assert.hpp"
+#include "engine/crypto/hash_lanes.hpp"
 
 namespace swarmfs::content {
 
 void hash_leaves(ByteSpan bytes, std::span<Hash256> out) {
     SWARM_ASSERT(out.size() == leaf_count(bytes.size()));
-    for (Hash256& hash : out) {
-        const ByteSpan leaf = bytes.first(std::min<std::size_t>(bytes.size(), kLeafBytes));
-        hash = crypto::sha256(leaf);
-        bytes = bytes.subspan(leaf.size());
+    std::array<ByteSpan, kLeavesPerChunk> leaves;
+    while (!out.empty()) {
+        const std::size_t count = std::min(out.size(), leaves.size());
+        for (std::size_t i = 0; i < count; ++i) {
+            leaves[i] = bytes.first(std::min<std::size_t>(bytes.size(), kLeafBytes));
+            bytes = bytes.subspan(leaves[i].size());
+        }
+        crypto::sha256_each(std::span(leaves).first(count), out.first(count));
+        out = out.subspan(count);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "engine/store/stored_content.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/store/store_shared.hpp"
 
@@ -287,17 +288,15 @@ Result<> StoredContent::read_checked(File& file, std::uint64_t at, MutableByteSp
 // The leaves from `first` on whose bytes are not there or not right.
 std::uint16_t StoredContent::mismatches(ChunkIndex chunk, unsigned first, unsigned count,
                                         ByteSpan bytes, const content::ChunkHashes& hashes) const {
-    std::uint16_t wrong = 0;
-    for (unsigned leaf = first; leaf < first + count; ++leaf) {
-        const auto begin = static_cast<std::size_t>((leaf - first) * kLeafBytes);
+    std::array<ByteSpan, kLeavesPerChunk> leaves;
+    for (unsigned i = 0; i < count; ++i) {
         const auto length =
-            static_cast<std::size_t>(leaf_bytes(id_.size, first_leaf(chunk) + leaf));
-        if (begin + length > bytes.size() ||
-            !content::leaf_matches(hashes, leaf, bytes.subspan(begin, length))) {
-            wrong = static_cast<std::uint16_t>(wrong | 1U << leaf);
-        }
+            static_cast<std::size_t>(leaf_bytes(id_.size, first_leaf(chunk) + (first + i)));
+        leaves[i] = bytes.first(std::min(bytes.size(), length));
+        bytes = bytes.subspan(leaves[i].size());
     }
-    return wrong;
+    const auto right = content::matching_leaves(hashes, first, std::span(leaves).first(count));
+    return static_cast<std::uint16_t>(bits_of(first, count) & ~right);
 }
 
 Result<std::size_t> StoredContent::read_leaves(ChunkIndex chunk, unsigned first, unsigned count,

@@ -1,6 +1,7 @@
 #include "engine/swarm/fetch_side.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "engine/content/proof.hpp"
 #include "engine/core/assert.hpp"
@@ -23,7 +24,7 @@ void FetchSide::close(const CloseContent& close, Bytes& out) {
     if (found == handles_.end()) {
         return;
     }
-    flush();
+    SWARM_ASSERT(run_.leaves.empty());
     protocol::encode(protocol::Close{found->second}, out);
     contents_.erase(found->second);
     handles_.erase(found);
@@ -141,7 +142,7 @@ Result<> FetchSide::on_leaf(const protocol::Leaf& leaf) {
                          run_.range.chunk == leaf.chunk &&
                          run_.range.first + run_.range.count == leaf.leaf;
     if (!goes_on) {
-        flush();  // while this leaf is still owed: it keeps the chunk, and its hashes, alive
+        SWARM_CHECK(flush());  // while this leaf is owed: it keeps the chunk and its hashes alive
     }
     const auto found = content->chunks.find(leaf.chunk.value);
     const auto bit = static_cast<LeafMask>(leaf.leaf < kLeavesPerChunk ? 1U << leaf.leaf : 0U);
@@ -169,16 +170,12 @@ Result<> FetchSide::on_leaf(const protocol::Leaf& leaf) {
         settle(chunk, bit, Gone::arrived);
         note_loose(leaf.handle, leaf.chunk);
     }
-    if (!content::leaf_matches(*chunk.proven, leaf.leaf, leaf.bytes)) {
-        return peer_error("a leaf that does not match its proof", Code::corrupt);
-    }
     if (!goes_on) {
         run_.handle = leaf.handle;
         run_.range = {leaf.chunk, leaf.leaf, 0};
     }
     ++run_.range.count;
     run_.leaves.push_back(leaf.bytes);
-    run_.bytes += leaf.bytes.size();
     return done();
 }
 
@@ -206,22 +203,36 @@ Result<> FetchSide::on_refuse(const protocol::Refuse& refuse) {
 
 // ---- storing ----
 
-void FetchSide::flush() {
+Result<> FetchSide::flush() {
     if (run_.leaves.empty()) {
-        return;
+        return done();
     }
     Content& content = contents_.at(run_.handle);
     const ChunkIndex number = run_.range.chunk;
-    const Chunk& chunk = content.chunks.at(number.value);
-    const auto kept = content.port->store(run_.range, run_.leaves, *chunk.proven);
-    if (kept.ok()) {
-        stored(content, number, mask_of(run_.range), run_.bytes);
-    } else {
-        events_.push_back(StoreFailed{content.number, kept.error()});
+    const content::ChunkHashes& proven = *content.chunks.at(number.value).proven;
+    const unsigned matching = content::matching_leaves(proven, run_.range.first, run_.leaves);
+    const auto right = static_cast<unsigned>(std::countr_one(matching >> run_.range.first));
+    const bool lied = right < run_.leaves.size();
+    run_.leaves.resize(right);
+    run_.range.count = static_cast<std::uint8_t>(right);
+    if (!run_.leaves.empty()) {
+        const auto kept = content.port->store(run_.range, run_.leaves, proven);
+        if (kept.ok()) {
+            std::uint64_t bytes = 0;
+            for (const ByteSpan leaf : run_.leaves) {
+                bytes += leaf.size();
+            }
+            stored(content, number, mask_of(run_.range), bytes);
+        } else {
+            events_.push_back(StoreFailed{content.number, kept.error()});
+        }
     }
     run_.leaves.clear();
-    run_.bytes = 0;
     tidy(content, number);
+    if (lied) {
+        return peer_error("a leaf that does not match its proof", Code::corrupt);
+    }
+    return done();
 }
 
 void FetchSide::stored(Content& content, ChunkIndex chunk, LeafMask leaves, std::uint64_t bytes) {
@@ -361,8 +372,8 @@ void FetchSide::ping_sent() {
     fresh_.clear();
 }
 
-void FetchSide::ping_answered() {
-    flush();
+Result<> FetchSide::ping_answered() {
+    SWARM_CHECK(flush());
     for (const auto& [handle, number] : fenced_) {
         if (Chunk* const chunk = chunk_of(handle, ChunkIndex(number))) {
             chunk->fenced = {};
@@ -370,6 +381,7 @@ void FetchSide::ping_answered() {
         }
     }
     fenced_.clear();
+    return done();
 }
 
 }  // namespace swarmfs::swarm

@@ -17,8 +17,8 @@
 //      one whose leaves come has had its proof; what it seemed to lack is owed to another.
 //   6. A refusal takes back the leaves it names and no others; the proof of a request that is
 //      refused to the last leaf does not come.
-//   7. Leaves are verified where they lie in the record and handed to the store in runs, straight
-//      from there.
+//   7. Leaves are verified where they lie in the records and handed to the store from there, in
+//      runs of one chunk: leaves that are hashed together cost half.
 // Thread: the link's. No I/O but the ports'. Feed it frames of any session, or of a fuzzer.
 
 #include <map>
@@ -32,7 +32,7 @@ namespace swarmfs::swarm {
 
 class FetchSide {
 public:
-    // ---- our wishes; frames are appended to `out` ----
+    // ---- our wishes; frames are appended to `out`. Requires: flush() followed the last leaf. ----
     void open(const OpenContent& open, Bytes& out);
     void close(const CloseContent& close, Bytes& out);
     void ask(const AskLeaves& ask, Bytes& out);
@@ -48,12 +48,14 @@ public:
 
     // ---- rule 3. Between a ping and its answer no other is sent. ----
     void ping_sent();
-    void ping_answered();
+    // Errors: as flush().
+    Result<> ping_answered();
     // Chunks of which something cancelled may still come.
     std::size_t loose() const { return fresh_.size() + fenced_.size(); }
 
-    // Stores what was proven since the last time. Call before the records' buffer is used again.
-    void flush();
+    // Verifies and stores what came since the last time. Call before the records' buffer is used
+    // again. Errors: a peer error (rule 2); the leaves before the wrong one are stored.
+    Result<> flush();
     // What it has to say about what arrived (rule 3): to be sent before anything said later.
     Bytes take_frames() { return std::exchange(frames_, {}); }
     // What happened since the last time.
@@ -87,11 +89,10 @@ private:
         std::shared_ptr<ContentPort> port;
         std::unordered_map<std::uint64_t, Chunk> chunks;
     };
-    struct Run {  // proven leaves in a row, not stored yet
+    struct Run {  // leaves in a row, not verified yet
         protocol::Handle handle = 0;
         protocol::LeafRange range;
         std::vector<ByteSpan> leaves;
-        std::uint64_t bytes = 0;
     };
 
     // Returns: null for a handle that is closed. Errors: one that never was.

@@ -82,7 +82,9 @@ async::Task<> Session::converse(std::shared_ptr<Session> self) {
     tasks.push_back(write());
     tasks.push_back(watch());
     co_await async::run_together(std::move(tasks));
-    fetch_.flush();
+    if (auto flushed = fetch_.flush(); !flushed.ok()) {
+        why_ = std::move(flushed).error();  // a lie, whatever else was said after it
+    }
     state_ = State::ended;
     link_.reset();
     if (!why_) {
@@ -123,7 +125,6 @@ async::Task<> Session::read() {
         for (const ByteSpan record : *records) {
             auto taken = take_record(record);
             if (!taken.ok()) {
-                fetch_.flush();
                 end(std::move(taken).error());
                 co_return;
             }
@@ -131,7 +132,10 @@ async::Task<> Session::read() {
                 co_return;  // it said goodbye
             }
         }
-        fetch_.flush();
+        if (auto flushed = fetch_.flush(); !flushed.ok()) {
+            end(std::move(flushed).error());
+            co_return;
+        }
         const Bytes taken_back = fetch_.take_frames();
         small_.insert(small_.end(), taken_back.begin(), taken_back.end());
         tell_all();
@@ -184,10 +188,7 @@ Result<> Session::take(const protocol::Frame& frame) {
             protocol::encode(protocol::Pong{ping.nonce}, session.small_);
             return done();
         }
-        Result<> operator()(const protocol::Pong& pong) {
-            session.take_pong(pong);
-            return done();
-        }
+        Result<> operator()(const protocol::Pong& pong) { return session.take_pong(pong); }
         Result<> operator()(const protocol::Goodbye& goodbye) {
             session.end(network_error(Code::unavailable,
                                       "the peer said goodbye: " + printable(goodbye.reason)));
@@ -261,12 +262,13 @@ void Session::ping(TimePoint now) {
     to_write_.notify();
 }
 
-void Session::take_pong(const protocol::Pong& pong) {
+Result<> Session::take_pong(const protocol::Pong& pong) {
     if (ping_open_ && pong.nonce == ping_nonce_) {
         ping_open_ = false;
-        fetch_.ping_answered();
+        SWARM_CHECK(fetch_.ping_answered());
         events_.push_back(RoundTrip{heard_at_ - ping_at_});
     }
+    return done();
 }
 
 void Session::tell_all() {

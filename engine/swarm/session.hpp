@@ -81,7 +81,7 @@ private:
     Result<> take_vector(const protocol::Vector& vector);
     void take_hints(std::vector<protocol::PeerHint> hints);
     void ping(TimePoint now);
-    void take_pong(const protocol::Pong& pong);
+    Result<> take_pong(const protocol::Pong& pong);
     void obey(SessionCommand& command);
     void send_vector(const SendVector& vector);
     void build();

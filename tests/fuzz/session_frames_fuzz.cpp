@@ -126,7 +126,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t leng
             serve.produce(records, 64 * 1024, out);
         }
     }
-    fetch.flush();
+    [[maybe_unused]] const auto flushed = fetch.flush();
     for (const SessionEvent& event : fetch.take_events()) {
         if (const auto* stored = std::get_if<LeavesStored>(&event)) {
             must((stored->leaves & ~7) == 0 && stored->bytes <= 33 * 1024);

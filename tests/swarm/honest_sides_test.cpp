@@ -169,10 +169,10 @@ private:
                 note(fetch_.on_holding(*holding));
             } else if (std::holds_alternative<protocol::Pong>(*frame)) {
                 ping_open_ = false;
-                fetch_.ping_answered();
+                note(fetch_.ping_answered());
             }
         }
-        fetch_.flush();
+        note(fetch_.flush());
         to_server_.append(fetch_.take_frames());
         for (const SessionEvent& event : fetch_.take_events()) {
             if (const auto* stored = std::get_if<LeavesStored>(&event)) {

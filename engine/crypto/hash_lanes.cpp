@@ -1,0 +1,191 @@
+#include "engine/crypto/hash_lanes.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "engine/core/assert.hpp"
+#include "engine/crypto/hash.hpp"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
+
+namespace swarmfs::crypto {
+
+#if defined(__x86_64__)
+
+namespace {
+
+constexpr std::size_t kBlockBytes = 64;
+
+// FIPS 180-4, 4.2.2: the constants of the 64 rounds.
+alignas(16) constexpr std::array<std::uint32_t, 64> kRound = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
+    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
+    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
+    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
+    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
+
+// The state as the instructions want it: (a, b, e, f) and (c, d, g, h), highest word first.
+template <std::size_t Lanes>
+struct States {
+    __m128i abef[Lanes];
+    __m128i cdgh[Lanes];
+};
+
+// Every lane's next block, one instruction of each in turn.
+template <std::size_t Lanes>
+__attribute__((target("sha,sse4.1"), always_inline)) inline void take_blocks(
+    States<Lanes>& states, const std::array<const std::uint8_t*, Lanes>& blocks) {
+    const __m128i big_endian = _mm_set_epi64x(0x0c0d0e0f08090a0bULL, 0x0405060700010203ULL);
+    States<Lanes> now = states;
+    __m128i words[4][Lanes];  // the last sixteen words of the schedule
+#pragma GCC unroll 16
+    for (std::size_t group = 0; group < 16; ++group) {
+        const __m128i constants =
+            _mm_load_si128(reinterpret_cast<const __m128i*>(kRound.data() + 4 * group));
+        __m128i(&word)[Lanes] = words[group % 4];
+#pragma GCC unroll 4
+        for (std::size_t lane = 0; lane < Lanes; ++lane) {
+            if (group < 4) {
+                word[lane] = _mm_shuffle_epi8(
+                    _mm_loadu_si128(reinterpret_cast<const __m128i*>(blocks[lane]) + group),
+                    big_endian);
+            } else {
+                const __m128i last = words[(group + 3) % 4][lane];
+                const __m128i sum =
+                    _mm_add_epi32(_mm_sha256msg1_epu32(word[lane], words[(group + 1) % 4][lane]),
+                                  _mm_alignr_epi8(last, words[(group + 2) % 4][lane], 4));
+                word[lane] = _mm_sha256msg2_epu32(sum, last);
+            }
+        }
+        __m128i input[Lanes];
+#pragma GCC unroll 4
+        for (std::size_t lane = 0; lane < Lanes; ++lane) {
+            input[lane] = _mm_add_epi32(word[lane], constants);
+            now.cdgh[lane] = _mm_sha256rnds2_epu32(now.cdgh[lane], now.abef[lane], input[lane]);
+        }
+#pragma GCC unroll 4
+        for (std::size_t lane = 0; lane < Lanes; ++lane) {
+            now.abef[lane] = _mm_sha256rnds2_epu32(now.abef[lane], now.cdgh[lane],
+                                                   _mm_shuffle_epi32(input[lane], 0x0E));
+        }
+    }
+#pragma GCC unroll 4
+    for (std::size_t lane = 0; lane < Lanes; ++lane) {
+        states.abef[lane] = _mm_add_epi32(states.abef[lane], now.abef[lane]);
+        states.cdgh[lane] = _mm_add_epi32(states.cdgh[lane], now.cdgh[lane]);
+    }
+}
+
+template <std::size_t Lanes>
+__attribute__((target("sha,sse4.1"))) void hash_together(std::span<const ByteSpan> messages,
+                                                         std::span<Hash256> out) {
+    // FIPS 180-4, 5.3.3, in the order of States.
+    States<Lanes> states;
+    std::array<const std::uint8_t*, Lanes> at;
+    for (std::size_t lane = 0; lane < Lanes; ++lane) {
+        states.abef[lane] = _mm_set_epi32(0x6a09e667, static_cast<int>(0xbb67ae85), 0x510e527f,
+                                          static_cast<int>(0x9b05688c));
+        states.cdgh[lane] =
+            _mm_set_epi32(0x3c6ef372, static_cast<int>(0xa54ff53a), 0x1f83d9ab, 0x5be0cd19);
+        at[lane] = messages[lane].data();
+    }
+    const std::size_t size = messages[0].size();
+    for (std::size_t block = 0; block < size / kBlockBytes; ++block) {
+        take_blocks<Lanes>(states, at);
+        for (const std::uint8_t*& place : at) {
+            place += kBlockBytes;
+        }
+    }
+    // The rest, a one bit, zeros, and the length in bits: one block or two.
+    const std::size_t rest = size % kBlockBytes;
+    const std::size_t tail_bytes = rest < kBlockBytes - 8 ? kBlockBytes : 2 * kBlockBytes;
+    std::array<std::array<std::uint8_t, 2 * kBlockBytes>, Lanes> tails{};
+    for (std::size_t lane = 0; lane < Lanes; ++lane) {
+        if (rest != 0) {
+            std::memcpy(tails[lane].data(), at[lane], rest);
+        }
+        tails[lane][rest] = 0x80;
+        const std::uint64_t bits = __builtin_bswap64(8 * std::uint64_t{size});
+        std::memcpy(tails[lane].data() + tail_bytes - 8, &bits, 8);
+    }
+    for (std::size_t done = 0; done < tail_bytes; done += kBlockBytes) {
+        for (std::size_t lane = 0; lane < Lanes; ++lane) {
+            at[lane] = tails[lane].data() + done;
+        }
+        take_blocks<Lanes>(states, at);
+    }
+    for (std::size_t lane = 0; lane < Lanes; ++lane) {
+        alignas(16) std::array<std::uint32_t, 4> abef;
+        alignas(16) std::array<std::uint32_t, 4> cdgh;
+        _mm_store_si128(reinterpret_cast<__m128i*>(abef.data()), states.abef[lane]);
+        _mm_store_si128(reinterpret_cast<__m128i*>(cdgh.data()), states.cdgh[lane]);
+        const std::array<std::uint32_t, 8> words{abef[3], abef[2], cdgh[3], cdgh[2],
+                                                 abef[1], abef[0], cdgh[1], cdgh[0]};
+        for (std::size_t i = 0; i < words.size(); ++i) {
+            const std::uint32_t word = __builtin_bswap32(words[i]);
+            std::memcpy(out[lane].bytes.data() + 4 * i, &word, 4);
+        }
+    }
+}
+
+bool cpu_has_sha() {
+    unsigned a = 0;
+    unsigned b = 0;
+    unsigned c = 0;
+    unsigned d = 0;
+    const bool sse41 = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_SSE4_1) != 0;
+    return sse41 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_SHA) != 0;
+}
+
+}  // namespace
+
+bool hashes_in_lanes() {
+    static const bool has = cpu_has_sha();
+    return has;
+}
+
+void sha256_each(std::span<const ByteSpan> messages, std::span<Hash256> out) {
+    SWARM_ASSERT(out.size() == messages.size());
+    while (!messages.empty()) {
+        std::size_t alike = 1;
+        while (hashes_in_lanes() && alike < std::min<std::size_t>(messages.size(), 5) &&
+               messages[alike].size() == messages[0].size()) {
+            ++alike;
+        }
+        // Of four, two and two: none is left to go alone.
+        const std::size_t together = alike == 4 ? 2 : std::min<std::size_t>(alike, 3);
+        if (together == 3) {
+            hash_together<3>(messages, out);
+        } else if (together == 2) {
+            hash_together<2>(messages, out);
+        } else {
+            out[0] = sha256(messages[0]);
+        }
+        messages = messages.subspan(together);
+        out = out.subspan(together);
+    }
+}
+
+#else
+
+bool hashes_in_lanes() {
+    return false;
+}
+
+void sha256_each(std::span<const ByteSpan> messages, std::span<Hash256> out) {
+    SWARM_ASSERT(out.size() == messages.size());
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        out[i] = sha256(messages[i]);
+    }
+}
+
+#endif
+
+}  // namespace swarmfs::crypto
