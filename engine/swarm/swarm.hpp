@@ -140,8 +140,8 @@ public:
     // Fetches the whole content. `progressed` may be empty.
     virtual FillId fill(FillRequest request, FillProgressed progressed) = 0;
     virtual void cancel_fill(FillId fill) = 0;
-    // Chunks of it were stored by other means than this swarm (published, shared): peers that
-    // opened it are told.
+    // Chunks of it were stored by other means than this swarm (published, shared): reads and fills
+    // that wait for them go on, and peers that opened it are told.
     virtual void content_arrived(const ContentId& content) = 0;
 
     // ---- catalog ----

@@ -320,6 +320,28 @@ void SwarmCore::cancel_fill(FillId id, TimePoint now) {
     changed_.insert(content.number);
 }
 
+void SwarmCore::stored_here(const ContentId& id, TimePoint now) {
+    std::erase_if(parked_fills_, [&](const WaitingFill& parked) {
+        const bool of_it = parked.request.content == id;
+        if (of_it) {
+            waiting_fills_[1].push_back(parked);
+        }
+        return of_it;
+    });
+    WantedContent* const content = find(id);
+    if (content == nullptr) {
+        return;
+    }
+    std::vector<ChunkIndex> waited_for;
+    for (const auto& [chunk, need] : content->needs) {
+        waited_for.emplace_back(chunk);
+    }
+    for (const ChunkIndex chunk : waited_for) {
+        chunk_changed(*content, chunk, now);
+    }
+    changed_.insert(content->number);
+}
+
 void SwarmCore::cancel_all(TimePoint now) {
     const Error error = caller_error(Code::cancelled, "the swarm is closing");
     for (auto* line : {&waiting_fills_[0], &waiting_fills_[1], &parked_fills_}) {

@@ -69,6 +69,9 @@ public:
     void end_reading(const ContentId& content, TimePoint now);
     void fill(FillId id, const FillRequest& request, TimePoint now);
     void cancel_fill(FillId id, TimePoint now);
+    // Leaves of it were stored by other means: published or shared here. Whoever waits for them
+    // need not wait for peers.
+    void stored_here(const ContentId& content, TimePoint now);
     void dialling(int difference) { dialling_ += difference; }
     // Answers every read and fill with Code::cancelled.
     void cancel_all(TimePoint now);

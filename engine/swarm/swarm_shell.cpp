@@ -304,6 +304,7 @@ void SwarmShell::cancel_fill(FillId id) {
 
 void SwarmShell::content_arrived(const ContentId& content) {
     soon([content](SwarmShell& shell) {
+        shell.core_.stored_here(content, shell.parts_.clock.now());
         for (const auto& [number, peer] : shell.peers_) {
             if (peer.joined) {
                 shell.outbox_[number].push_back(TellHolding{content});
