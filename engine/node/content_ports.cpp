@@ -18,8 +18,9 @@ public:
     std::optional<ChunkIndex> next_stored(ChunkIndex from) const override {
         return content_->next_stored(from);
     }
-    Result<std::size_t> read_leaves(protocol::LeafRange range, MutableByteSpan out) override {
-        return content_->read_leaves(range.chunk, range.first, range.count, out);
+    Result<> read_leaves(protocol::LeafRange range,
+                         std::span<const MutableByteSpan> leaves) override {
+        return content_->read_leaves(range.chunk, range.first, leaves);
     }
     Result<std::vector<Hash256>> proof(ChunkIndex chunk, std::uint8_t known_level) override {
         return content_->chunk_proof(chunk, known_level);

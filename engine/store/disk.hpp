@@ -43,6 +43,9 @@ public:
     virtual ~File() = default;
     // Returns: how many bytes were read; fewer than asked only at the end of the file.
     virtual Result<std::size_t> read_at(std::uint64_t offset, MutableByteSpan out) const = 0;
+    // The same for bytes that lie side by side in the file and go apart in memory.
+    virtual Result<std::size_t> read_at(std::uint64_t offset,
+                                        std::span<const MutableByteSpan> parts) const = 0;
     virtual Result<> write_at(std::uint64_t offset, ByteSpan bytes) = 0;
     // The same for bytes that lie apart in memory and go side by side into the file.
     virtual Result<> write_at(std::uint64_t offset, std::span<const ByteSpan> parts) = 0;

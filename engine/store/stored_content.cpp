@@ -99,6 +99,16 @@ Result<std::shared_ptr<File>> StoredContent::tree_file(Open how) {
     });
 }
 
+// Of what was there in `generation`.
+Result<std::shared_ptr<File>> StoredContent::file_to_read(std::uint64_t generation) {
+    const bool elsewhere = in_place();
+    auto file = elsewhere ? place_file() : data_file(Open::read);
+    if (!file && !elsewhere && file.error().code == Code::not_found) {
+        return drop_all(generation, "its file is missing");
+    }
+    return file;
+}
+
 // The first place that still looks as it did when it was hashed; others are forgotten.
 Result<std::shared_ptr<File>> StoredContent::place_file() {
     for (;;) {
@@ -208,23 +218,18 @@ Result<std::size_t> StoredContent::read(std::uint64_t offset, MutableByteSpan ou
 Result<std::size_t> StoredContent::read_file(std::uint64_t offset, MutableByteSpan out,
                                              std::uint64_t generation) {
     const bool elsewhere = in_place();
-    auto file = elsewhere ? place_file() : data_file(Open::read);
-    if (!file) {
-        return file.error().code == Code::not_found && !elsewhere
-                   ? drop_all(generation, "its file is missing")
-                   : std::move(file).error();
-    }
+    SWARM_TRY(const auto file, file_to_read(generation));
     for (std::size_t filled = 0; filled < out.size();) {
         const std::uint64_t at = offset + filled;
         const Run run = next_run(at, offset + out.size(), elsewhere);
         const MutableByteSpan part = out.subspan(filled, run.length);
         if (run.checked) {
-            SWARM_TRY(const std::size_t got, (*file)->read_at(at, part));
+            SWARM_TRY(const std::size_t got, file->read_at(at, part));
             if (got < part.size()) {
                 return drop_all(generation, "its file is too short");
             }
         } else {
-            SWARM_CHECK(read_checked(**file, at, part, generation));
+            SWARM_CHECK(read_checked(*file, at, part, generation));
         }
         filled += run.length;
     }
@@ -259,25 +264,13 @@ Result<> StoredContent::read_checked(File& file, std::uint64_t at, MutableByteSp
     Bytes buffer(whole ? 0 : bytes);
     const MutableByteSpan target = whole ? out : MutableByteSpan(buffer);
     SWARM_TRY(const std::size_t got, file.read_at(begin, target));
-    auto hashes = leaf_hashes(chunk);
-    std::uint16_t wrong =
-        hashes ? mismatches(chunk, first, count, target.first(got), *hashes) : std::uint16_t{1};
-    if (wrong != 0 && mend_tree(chunk)) {
-        hashes = leaf_hashes(chunk);
-        wrong = hashes ? mismatches(chunk, first, count, target.first(got), *hashes) : wrong;
+    std::array<ByteSpan, kLeavesPerChunk> leaves;
+    ByteSpan rest = target.first(got);
+    for (unsigned i = 0; i < count; ++i) {
+        leaves[i] = rest.first(std::min<std::size_t>(rest.size(), kLeafBytes));
+        rest = rest.subspan(leaves[i].size());
     }
-    if (!hashes) {
-        return std::move(hashes).error();
-    }
-    if (wrong != 0) {
-        return drop(chunk, wrong, generation, "a leaf no longer matches its hash");
-    }
-    {
-        const std::lock_guard lock(mutex_);
-        if (generation == generation_) {
-            checked_.add(chunk, bits_of(first, count));
-        }
-    }
+    SWARM_CHECK(check_leaves(chunk, first, std::span(leaves).first(count), generation));
     if (!whole) {
         const auto from = target.begin() + static_cast<std::ptrdiff_t>(at - begin);
         std::copy(from, from + static_cast<std::ptrdiff_t>(out.size()), out.begin());
@@ -285,29 +278,65 @@ Result<> StoredContent::read_checked(File& file, std::uint64_t at, MutableByteSp
     return done();
 }
 
-// The leaves from `first` on whose bytes are not there or not right.
-std::uint16_t StoredContent::mismatches(ChunkIndex chunk, unsigned first, unsigned count,
-                                        ByteSpan bytes, const content::ChunkHashes& hashes) const {
-    std::array<ByteSpan, kLeavesPerChunk> leaves;
-    for (unsigned i = 0; i < count; ++i) {
-        const auto length =
-            static_cast<std::size_t>(leaf_bytes(id_.size, first_leaf(chunk) + (first + i)));
-        leaves[i] = bytes.first(std::min(bytes.size(), length));
-        bytes = bytes.subspan(leaves[i].size());
+// Hashes what was read of the leaves from `first` on. Those that are wrong are dropped.
+Result<> StoredContent::check_leaves(ChunkIndex chunk, unsigned first,
+                                     std::span<const ByteSpan> leaves, std::uint64_t generation) {
+    const std::uint16_t all = bits_of(first, leaves.size());
+    const auto wrong_by = [&](const content::ChunkHashes& hashes) {
+        return static_cast<std::uint16_t>(all & ~content::matching_leaves(hashes, first, leaves));
+    };
+    auto hashes = leaf_hashes(chunk);
+    std::uint16_t wrong = hashes ? wrong_by(*hashes) : all;
+    if (wrong != 0 && mend_tree(chunk)) {
+        hashes = leaf_hashes(chunk);
+        wrong = hashes ? wrong_by(*hashes) : wrong;
     }
-    const auto right = content::matching_leaves(hashes, first, std::span(leaves).first(count));
-    return static_cast<std::uint16_t>(bits_of(first, count) & ~right);
+    if (!hashes) {
+        return std::move(hashes).error();
+    }
+    if (wrong != 0) {
+        return drop(chunk, wrong, generation, "a leaf no longer matches its hash");
+    }
+    const std::lock_guard lock(mutex_);
+    if (generation == generation_) {
+        checked_.add(chunk, all);
+    }
+    return done();
 }
 
-Result<std::size_t> StoredContent::read_leaves(ChunkIndex chunk, unsigned first, unsigned count,
-                                               MutableByteSpan out) {
-    std::uint64_t bytes = 0;
-    for (unsigned leaf = first; leaf < first + count; ++leaf) {
-        bytes += leaf_bytes(id_.size, first_leaf(chunk) + leaf);
+Result<> StoredContent::read_leaves(ChunkIndex chunk, unsigned first,
+                                    std::span<const MutableByteSpan> leaves) {
+    const std::uint64_t begin = (first_leaf(chunk) + first).value * kLeafBytes;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+        SWARM_ASSERT(leaves[i].size() == leaf_bytes(id_.size, first_leaf(chunk) + (first + i)));
+        bytes += leaves[i].size();
     }
-    SWARM_ASSERT(bytes <= out.size());
-    return read((first_leaf(chunk) + first).value * kLeafBytes,
-                out.first(static_cast<std::size_t>(bytes)));
+    std::uint64_t generation = 0;
+    bool checked = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!masks_.has(begin, bytes)) {
+            return not_here();
+        }
+        if (id_.size <= kSmallBytesMax && places_.empty()) {
+            std::copy(small_.begin(), small_.end(), leaves[0].begin());
+            return done();
+        }
+        generation = generation_;
+        checked = places_.empty() && checked_.has(begin, bytes);
+    }
+    SWARM_TRY(const auto file, file_to_read(generation));
+    SWARM_TRY(std::size_t got, file->read_at(begin, leaves));
+    if (checked) {
+        return got == bytes ? done() : Result<>(drop_all(generation, "its file is too short"));
+    }
+    std::array<ByteSpan, kLeavesPerChunk> read;
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+        read[i] = leaves[i].first(std::min(got, leaves[i].size()));
+        got -= read[i].size();
+    }
+    return check_leaves(chunk, first, std::span(read).first(leaves.size()), generation);
 }
 
 Result<std::shared_ptr<File>> StoredContent::whole_file() {

@@ -61,9 +61,9 @@ public:
     // Errors: not_found (a leaf of the range is not stored: fetch it), corrupt (it was, and no
     // longer matches its hash: it is dropped now, fetch it), io.
     Result<std::size_t> read(std::uint64_t offset, MutableByteSpan out);
-    // Whole leaves, for a peer. Requires: the leaves exist; out has room for them.
-    Result<std::size_t> read_leaves(ChunkIndex chunk, unsigned first, unsigned count,
-                                    MutableByteSpan out);
+    // Whole leaves from `first` on, each to its own place, for a peer. Errors: as read.
+    // Requires: the leaves exist; leaves[i] has the size of leaf first + i.
+    Result<> read_leaves(ChunkIndex chunk, unsigned first, std::span<const MutableByteSpan> leaves);
 
     // Takes in leaves that `proven` proved, one span each. Storing what is stored is no error.
     // Errors: no_space, io: nothing was stored; cancelled: the content was removed meanwhile.
@@ -132,6 +132,7 @@ private:
     Result<std::shared_ptr<File>> data_file(Open how);
     Result<std::shared_ptr<File>> tree_file(Open how);
     Result<std::shared_ptr<File>> place_file();
+    Result<std::shared_ptr<File>> file_to_read(std::uint64_t generation);
     Result<std::shared_ptr<File>> bytes_file() {
         return in_place() ? place_file() : data_file(Open::read);
     }
@@ -149,8 +150,8 @@ private:
     Run next_run(std::uint64_t at, std::uint64_t end, bool elsewhere) const;
     Result<> read_checked(File& file, std::uint64_t at, MutableByteSpan out,
                           std::uint64_t generation);
-    std::uint16_t mismatches(ChunkIndex chunk, unsigned first, unsigned count, ByteSpan bytes,
-                             const content::ChunkHashes& hashes) const;
+    Result<> check_leaves(ChunkIndex chunk, unsigned first, std::span<const ByteSpan> leaves,
+                          std::uint64_t generation);
     // Of what was there in `generation`; what took its place since is left alone.
     Error drop(ChunkIndex chunk, std::uint16_t bits, std::uint64_t generation, const char* why);
     Error drop_all(std::uint64_t generation, const char* why);

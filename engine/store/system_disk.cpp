@@ -60,6 +60,37 @@ public:
         return filled;
     }
 
+    Result<std::size_t> read_at(std::uint64_t offset,
+                                std::span<const MutableByteSpan> parts) const override {
+        std::array<iovec, kPartsAtOnce> vector{};
+        std::size_t filled = 0;
+        for (; !parts.empty(); parts = parts.subspan(std::min(parts.size(), kPartsAtOnce))) {
+            const auto some = parts.first(std::min(parts.size(), kPartsAtOnce));
+            std::size_t bytes = 0;
+            for (std::size_t i = 0; i < some.size(); ++i) {
+                vector[i] = {some[i].data(), some[i].size()};
+                bytes += some[i].size();
+            }
+            const ssize_t got = ::preadv(descriptor_, vector.data(), static_cast<int>(some.size()),
+                                         static_cast<off_t>(offset + filled));
+            if (got < 0 && errno != EINTR) {
+                return failed("reading", path_);
+            }
+            if (got >= 0 && static_cast<std::size_t>(got) == bytes) {
+                filled += bytes;
+                continue;
+            }
+            for (const MutableByteSpan part : some) {  // rare: all of it, one by one
+                SWARM_TRY(const std::size_t alone, read_at(offset + filled, part));
+                filled += alone;
+                if (alone < part.size()) {
+                    return filled;
+                }
+            }
+        }
+        return filled;
+    }
+
     Result<> write_at(std::uint64_t offset, ByteSpan bytes) override {
         std::size_t written = 0;
         while (written < bytes.size()) {

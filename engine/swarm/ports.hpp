@@ -47,11 +47,12 @@ public:
     // For whoever looks at what is stored of a content too large to look at all of it. From memory.
     virtual std::optional<ChunkIndex> next_stored(ChunkIndex from) const { return from; }
 
-    // Reads whole leaves from disk into `out`.
-    // Requires: the leaves exist; out.size() is at least their size.
-    // Returns: the bytes read, which is the size of the range.
-    // Errors: not_found (not stored any more), corrupt (they no longer match their hashes), io.
-    virtual Result<std::size_t> read_leaves(protocol::LeafRange range, MutableByteSpan out) = 0;
+    // Reads whole leaves from disk, each to its own place.
+    // Requires: the leaves exist; leaves[i] has the size of leaf range.first + i.
+    // Errors: not_found (not stored any more), corrupt (they no longer match their hashes), io; the
+    // fault of one of them is the fault of all.
+    virtual Result<> read_leaves(protocol::LeafRange range,
+                                 std::span<const MutableByteSpan> leaves) = 0;
     // The proof that a request with `known_level` is answered with (content/proof.hpp).
     // Errors: not_found when the hashes are not here; invalid for an impossible level.
     virtual Result<std::vector<Hash256>> proof(ChunkIndex chunk, std::uint8_t known_level) = 0;

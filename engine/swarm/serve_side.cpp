@@ -160,44 +160,78 @@ void ServeSide::tell_holding(const ContentId& id, Bytes& out) {
 void ServeSide::produce(transport::RecordBuilder& records, std::size_t bytes, Bytes& out) {
     std::size_t built = 0;
     while (built < bytes && !records.full()) {
-        const auto next = uploads_.next();
+        const auto next = uploads_.next(std::min(bytes - built, records.room()));
         if (!next) {
             return;
         }
-        built += produce_one(*next, records, out);
+        built += produce_next(*next, records, out);
     }
 }
 
-std::size_t ServeSide::produce_one(const UploadQueue::Next& next, transport::RecordBuilder& records,
-                                   Bytes& out) {
+std::size_t ServeSide::produce_next(const UploadQueue::Next& next,
+                                    transport::RecordBuilder& records, Bytes& out) {
     const Opened& opened = opened_.at(next.handle);
-    const auto bit = static_cast<LeafMask>(1U << next.leaf);
-    head_.clear();
+    const protocol::LeafRange& leaves = next.leaves;
+    std::size_t built = 0;
     if (next.proof_first) {
-        const auto hashes = opened.port->proof(next.chunk, next.known_level);
+        const auto hashes = opened.port->proof(leaves.chunk, next.known_level);
         if (!hashes.ok()) {
-            const protocol::LeafRange all{next.chunk, 0, kLeavesPerChunk};
-            const auto waited = static_cast<LeafMask>(uploads_.cancel(next.handle, all) | bit);
-            return give_up(next.handle, next.chunk, waited, hashes.error(), out);
+            const protocol::LeafRange all{leaves.chunk, 0, kLeavesPerChunk};
+            const auto waited =
+                static_cast<LeafMask>(uploads_.cancel(next.handle, all) | mask_of(leaves));
+            return give_up(next.handle, leaves.chunk, waited, hashes.error(), out);
         }
-        protocol::encode(
-            protocol::Proof{next.handle, next.chunk, next.known_level, content::bytes_of(*hashes)},
-            head_);
+        head_.clear();
+        protocol::encode(protocol::Proof{next.handle, leaves.chunk, next.known_level,
+                                         content::bytes_of(*hashes)},
+                         head_);
+        built += head_.size();
+        std::memcpy(records.extend(head_.size()).data(), head_.data(), head_.size());
     }
-    const std::size_t before_leaf = head_.size();
-    const std::uint64_t size = leaf_bytes(opened.id.size, first_leaf(next.chunk) + next.leaf);
-    protocol::encode_leaf_header(next.handle, next.chunk, next.leaf, size, head_);
-    const MutableByteSpan room = records.extend(head_.size() + size);
-    std::memcpy(room.data(), head_.data(), head_.size());
-    const auto read =
-        opened.port->read_leaves({next.chunk, next.leaf, 1}, room.subspan(head_.size()));
-    if (!read.ok() || *read != size) {
-        records.retract(room.size() - before_leaf);  // the proof stays: other leaves follow it
-        const Error why = read.ok() ? disk_error(Code::io, "a short leaf") : read.error();
-        return before_leaf + give_up(next.handle, next.chunk, bit, why, out);
+    const auto together = produce_leaves(next, opened, records);
+    if (together.ok()) {
+        return built + *together;
     }
-    produced_ += size;
-    return room.size();
+    // One of them is bad: those that are not go all the same.
+    for (std::uint8_t i = 0; i < leaves.count; ++i) {
+        UploadQueue::Next alone = next;
+        alone.leaves = {leaves.chunk, static_cast<std::uint8_t>(leaves.first + i), 1};
+        const auto one = leaves.count == 1 ? together : produce_leaves(alone, opened, records);
+        built += one.ok()
+                     ? *one
+                     : give_up(next.handle, leaves.chunk, mask_of(alone.leaves), one.error(), out);
+    }
+    return built;
+}
+
+// All of them or nothing. Returns: the bytes that were built.
+Result<std::size_t> ServeSide::produce_leaves(const UploadQueue::Next& next, const Opened& opened,
+                                              transport::RecordBuilder& records) {
+    const protocol::LeafRange& leaves = next.leaves;
+    std::array<MutableByteSpan, kLeavesPerChunk> rooms;
+    std::array<MutableByteSpan, kLeavesPerChunk> places;
+    std::size_t built = 0;
+    std::uint64_t bytes = 0;
+    for (std::uint8_t i = 0; i < leaves.count; ++i) {
+        const auto leaf = static_cast<std::uint8_t>(leaves.first + i);
+        const std::uint64_t size = leaf_bytes(opened.id.size, first_leaf(leaves.chunk) + leaf);
+        head_.clear();
+        protocol::encode_leaf_header(next.handle, leaves.chunk, leaf, size, head_);
+        rooms[i] = records.extend(head_.size() + size);
+        std::memcpy(rooms[i].data(), head_.data(), head_.size());
+        places[i] = rooms[i].subspan(head_.size());
+        built += rooms[i].size();
+        bytes += size;
+    }
+    const auto read = opened.port->read_leaves(leaves, std::span(places).first(leaves.count));
+    if (!read.ok()) {
+        for (std::uint8_t i = leaves.count; i-- > 0;) {
+            records.retract(rooms[i].size());
+        }
+        return read.error();
+    }
+    produced_ += bytes;
+    return built;
 }
 
 // Rule 3.

@@ -8,8 +8,8 @@
 //   3. What is not stored is refused at once; a leaf that can no longer be read when its turn comes
 //      is refused then. Where a proof cannot be made, all that waits of its chunk is refused, and
 //      nothing that has not come yet: a refusal names only what was asked.
-//   4. Leaves are read from disk straight into the record they are sent in, one at a time, most
-//      urgent first (upload_queue.hpp).
+//   4. Leaves are read from disk straight into the records they are sent in, a few of one request
+//      at a time, most urgent first (upload_queue.hpp).
 // Thread: the link's. The disk is read here: it is the page cache that answers, nearly always.
 
 #include <unordered_map>
@@ -54,8 +54,10 @@ private:
     };
     void say_holding(protocol::Handle handle, Opened& opened, Bytes& out);
     void say_some(protocol::Handle handle, const Opened& opened, Bytes& out);
-    std::size_t produce_one(const UploadQueue::Next& next, transport::RecordBuilder& records,
-                            Bytes& out);
+    std::size_t produce_next(const UploadQueue::Next& next, transport::RecordBuilder& records,
+                             Bytes& out);
+    Result<std::size_t> produce_leaves(const UploadQueue::Next& next, const Opened& opened,
+                                       transport::RecordBuilder& records);
     static std::size_t give_up(protocol::Handle handle, ChunkIndex chunk, LeafMask leaves,
                                const Error& why, Bytes& out);
 
@@ -63,7 +65,7 @@ private:
     std::unordered_map<protocol::Handle, Opened> opened_;
     std::unordered_map<ContentId, std::unordered_set<protocol::Handle>> handles_;
     UploadQueue uploads_;
-    Bytes head_;  // of the leaf being built; kept for its memory
+    Bytes head_;  // of the frame being built; kept for its memory
     std::uint64_t produced_ = 0;
 };
 

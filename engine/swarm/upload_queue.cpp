@@ -46,37 +46,44 @@ bool UploadQueue::push(const protocol::Request& request, std::uint64_t content_s
     return true;
 }
 
-std::optional<UploadQueue::Next> UploadQueue::next() {
+std::optional<UploadQueue::Next> UploadQueue::next(std::uint64_t bytes_max) {
     for (std::size_t i = 0; i < classes_.size(); ++i) {
         if (!classes_[i].turns.empty()) {
-            return take_from(classes_[i], static_cast<protocol::Urgency>(i));
+            return take_from(classes_[i], static_cast<protocol::Urgency>(i), bytes_max);
         }
     }
     return std::nullopt;
 }
 
-UploadQueue::Next UploadQueue::take_from(Class& in, protocol::Urgency urgency) {
+UploadQueue::Next UploadQueue::take_from(Class& in, protocol::Urgency urgency,
+                                         std::uint64_t bytes_max) {
     while (true) {
         const protocol::Handle handle = in.turns.front();
         Line& line = in.lines.at(handle);
         Waiting& request = line.requests.front();
-        const auto leaf = static_cast<unsigned>(std::countr_zero(request.leaves));
-        const auto bit = static_cast<std::uint16_t>(1U << leaf);
-        const std::uint64_t bytes = bytes_of(line.content_size, request.chunk, bit);
+        Next next{handle, urgency, {request.chunk, 0, 1}, request.proof_due, request.known_level};
+        next.leaves.first = static_cast<std::uint8_t>(std::countr_zero(request.leaves));
+        std::uint64_t bytes = bytes_of(line.content_size, request.chunk, mask_of(next.leaves));
         if (line.deficit < bytes) {
             line.deficit += kTurnBytes;
             in.turns.splice(in.turns.end(), in.turns, line.turn);
             continue;
         }
+        const auto run = static_cast<unsigned>(
+            std::countr_one(static_cast<unsigned>(request.leaves) >> next.leaves.first));
+        while (next.leaves.count < run) {
+            protocol::LeafRange longer = next.leaves;
+            ++longer.count;
+            const std::uint64_t more = bytes_of(line.content_size, request.chunk, mask_of(longer));
+            if (more > bytes_max || more > line.deficit) {
+                break;
+            }
+            next.leaves = longer;
+            bytes = more;
+        }
         line.deficit -= bytes;
-        const Next next{handle,
-                        urgency,
-                        request.chunk,
-                        static_cast<std::uint8_t>(leaf),
-                        request.proof_due,
-                        request.known_level};
         request.proof_due = false;
-        request.leaves = static_cast<std::uint16_t>(request.leaves & ~bit);
+        request.leaves = static_cast<std::uint16_t>(request.leaves & ~mask_of(next.leaves));
         waiting_ -= bytes;
         if (request.leaves == 0) {
             waiting_ -= kRequestOverhead;

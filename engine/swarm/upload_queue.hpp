@@ -2,7 +2,7 @@
 // What one session sends next of what its peer asked for.
 // Rules:
 //   1. Urgent before ahead before fill.   Why: a blocked read() at the other end is a frozen
-//      program. Leaves are given out one at a time, so that an urgent request waits for one leaf,
+//      program. Leaves are given out a few at a time, so that an urgent request waits for those,
 //      not for a queue.
 //   2. Within a class, handles take turns by bytes (deficit round robin, Shreedhar and Varghese
 //      1996).   Why: a huge file must not starve a thousand small ones.
@@ -45,13 +45,13 @@ public:
     struct Next {
         protocol::Handle handle = 0;
         protocol::Urgency urgency{};
-        ChunkIndex chunk;
-        std::uint8_t leaf = 0;
-        bool proof_first = false;  // send the proof for `known_level` before this leaf
+        protocol::LeafRange leaves;
+        bool proof_first = false;  // send the proof for `known_level` before the first of them
         std::uint8_t known_level = 0;
     };
-    // Returns: the leaf to send now, which waits no more.
-    std::optional<Next> next();
+    // Returns: what to send now, and waits no more: one leaf, and those that follow it in the same
+    // request while they are at most `bytes_max` together.
+    std::optional<Next> next(std::uint64_t bytes_max = 0);
 
     std::uint64_t waiting_bytes() const { return waiting_; }
     bool empty() const { return waiting_ == 0; }
@@ -75,7 +75,7 @@ private:
         std::list<protocol::Handle> turns;  // handles with something waiting; the front is served
     };
 
-    Next take_from(Class& in, protocol::Urgency urgency);
+    Next take_from(Class& in, protocol::Urgency urgency, std::uint64_t bytes_max);
     static void remove(Line& line, std::list<Waiting>::iterator request);
     void remove_line(Class& in, protocol::Handle handle);
 

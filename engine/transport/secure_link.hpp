@@ -9,6 +9,7 @@
 //   3. An end of the stream without a close record is a cut, not a goodbye.
 // Thread: the link's, as for Link. One reader and one writer.
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <vector>
@@ -33,11 +34,13 @@ public:
     // Requires: 0 < bytes <= channel::kRecordPlaintextMax; !full().
     // Valid until: clear() or release().
     MutableByteSpan extend(std::size_t bytes);
-    // Takes back the last `bytes` of what the latest extend() gave.
+    // Takes back the last `bytes` of what the latest extend() gave; then of the one before.
     void retract(std::size_t bytes);
 
     bool empty() const { return records_.empty(); }
     bool full() const { return used_ >= kFullBytes; }
+    // Until it is full.
+    std::size_t room() const { return kFullBytes - std::min(kFullBytes, used_); }
     // Seals every record. Returns: what is to be sent. Valid until: clear() or release().
     ByteSpan seal(channel::SendCipher& cipher);
     void clear();

@@ -36,11 +36,14 @@ public:
         std::fill(bitmap.begin(), bitmap.end(), std::uint8_t{0});
         bitmap[0] = held_ && first.value == 0 ? 0x80 : 0;
     }
-    Result<std::size_t> read_leaves(protocol::LeafRange range, MutableByteSpan out) override {
-        const std::uint64_t size = leaf_bytes(kSize, LeafIndex(range.first));
-        must(range.chunk.value == 0 && range.count == 1 && out.size() >= size);
-        std::fill_n(out.begin(), size, std::uint8_t{0});
-        return static_cast<std::size_t>(size);
+    Result<> read_leaves(protocol::LeafRange range,
+                         std::span<const MutableByteSpan> leaves) override {
+        must(range.chunk.value == 0 && range.count == leaves.size() && !leaves.empty());
+        for (const MutableByteSpan leaf : leaves) {
+            must(leaf.size() == leaf_bytes(kSize, LeafIndex(range.first++)));
+            std::fill(leaf.begin(), leaf.end(), std::uint8_t{0});
+        }
+        return done();
     }
     Result<std::vector<Hash256>> proof(ChunkIndex chunk, std::uint8_t level) override {
         return content::make_chunk_proof(tree_, kSize, chunk, level);

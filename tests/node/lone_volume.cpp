@@ -20,6 +20,11 @@ public:
         disk_.reading(path_);
         return under_->read_at(offset, out);
     }
+    Result<std::size_t> read_at(std::uint64_t offset,
+                                std::span<const MutableByteSpan> parts) const override {
+        disk_.reading(path_);
+        return under_->read_at(offset, parts);
+    }
     Result<> write_at(std::uint64_t offset, ByteSpan bytes) override {
         return under_->write_at(offset, bytes);
     }

@@ -22,7 +22,7 @@ void Disk::whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const {
         }
     }
 }
-Result<std::size_t> Disk::read_leaves(protocol::LeafRange, MutableByteSpan) {
+Result<> Disk::read_leaves(protocol::LeafRange, std::span<const MutableByteSpan>) {
     return disk_error(Code::io, "bytes are not simulated");
 }
 Result<std::vector<Hash256>> Disk::proof(ChunkIndex, std::uint8_t) {
@@ -321,7 +321,8 @@ void SimulatedSwarm::serve(Member& member) {
         const auto opened = half.opened.find(leaf->handle);
         SWARM_ASSERT(opened != half.opened.end());
         const std::uint64_t bytes =
-            kFrameBytes + leaf_bytes(opened->second.size, first_leaf(leaf->chunk) + leaf->leaf);
+            kFrameBytes +
+            leaf_bytes(opened->second.size, first_leaf(leaf->leaves.chunk) + leaf->leaves.first);
         const auto takes = std::chrono::duration_cast<Duration>(
             std::chrono::duration<double>(static_cast<double>(bytes) / member.upload_rate));
         member.sending = true;
@@ -352,12 +353,13 @@ void SimulatedSwarm::deliver(Member& there, HalfSession& back, const swarm::Uplo
         return;
     }
     ++there.leaves_received;
-    const auto bit = static_cast<LeafMask>(1U << leaf.leaf);
+    const auto bit = static_cast<LeafMask>(1U << leaf.leaves.first);
     Disk& disk = *back.disks.at(leaf.handle);
-    disk.put(leaf.chunk, bit);
-    const std::uint64_t bytes = leaf_bytes(disk.id().size, first_leaf(leaf.chunk) + leaf.leaf);
+    disk.put(leaf.leaves.chunk, bit);
+    const std::uint64_t bytes =
+        leaf_bytes(disk.id().size, first_leaf(leaf.leaves.chunk) + leaf.leaves.first);
     act(there, [&](swarm::SwarmCore& core) {
-        core.leaves_stored(peer, number, leaf.chunk, bit, bytes, now_);
+        core.leaves_stored(peer, number, leaf.leaves.chunk, bit, bytes, now_);
     });
 }
 

@@ -33,7 +33,7 @@ public:
     std::uint16_t leaf_mask(ChunkIndex chunk) const override { return masks_.at(chunk.value); }
     bool complete() const override { return missing() == 0; }
     void whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const override;
-    Result<std::size_t> read_leaves(protocol::LeafRange, MutableByteSpan) override;
+    Result<> read_leaves(protocol::LeafRange, std::span<const MutableByteSpan>) override;
     Result<std::vector<Hash256>> proof(ChunkIndex, std::uint8_t) override;
     swarm::KnownTree known(ChunkIndex) const override { return {}; }
     Result<> store(protocol::LeafRange, std::span<const ByteSpan>,

@@ -130,6 +130,10 @@ public:
     Result<std::size_t> read_at(std::uint64_t offset, MutableByteSpan out) const override {
         return under_->read_at(offset, out);
     }
+    Result<std::size_t> read_at(std::uint64_t offset,
+                                std::span<const MutableByteSpan> parts) const override {
+        return under_->read_at(offset, parts);
+    }
     Result<> write_at(std::uint64_t offset, ByteSpan bytes) override {
         SWARM_CHECK(disk_.alive());
         return under_->write_at(offset, bytes);

@@ -103,6 +103,15 @@ public:
         }
         return under_->read_at(offset, out);
     }
+    Result<std::size_t> read_at(std::uint64_t offset,
+                                std::span<const MutableByteSpan> parts) const override {
+        std::size_t got = 0;
+        for (const MutableByteSpan part : parts) {
+            SWARM_TRY(const std::size_t of_it, read_at(offset + got, part));
+            got += of_it;
+        }
+        return got;
+    }
     Result<> write_at(std::uint64_t offset, ByteSpan bytes) override {
         if (!disk_.strikes()) {
             return under_->write_at(offset, bytes);

@@ -70,15 +70,18 @@ void MemoryContent::whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const
     }
 }
 
-Result<std::size_t> MemoryContent::read_leaves(protocol::LeafRange range, MutableByteSpan out) {
+Result<> MemoryContent::read_leaves(protocol::LeafRange range,
+                                    std::span<const MutableByteSpan> leaves) {
     const std::lock_guard lock(mutex_);
-    const std::uint64_t begin = (first_leaf(range.chunk).value + range.first) * kLeafBytes;
-    const std::uint64_t end = std::min(begin + range.count * kLeafBytes, id_.size);
-    std::memcpy(out.data(), bytes_.data() + begin, end - begin);
-    if (lie.load() == Lie::leaf) {
-        out[0] ^= 1;
+    std::uint64_t at = (first_leaf(range.chunk).value + range.first) * kLeafBytes;
+    for (const MutableByteSpan leaf : leaves) {
+        std::memcpy(leaf.data(), bytes_.data() + at, leaf.size());
+        at += leaf.size();
+        if (lie.load() == Lie::leaf) {
+            leaf[0] ^= 1;
+        }
     }
-    return static_cast<std::size_t>(end - begin);
+    return done();
 }
 
 Result<std::vector<Hash256>> MemoryContent::proof(ChunkIndex chunk, std::uint8_t known_level) {

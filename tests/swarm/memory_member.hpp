@@ -34,7 +34,8 @@ public:
     std::uint16_t leaf_mask(ChunkIndex chunk) const override;
     bool complete() const override;
     void whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const override;
-    Result<std::size_t> read_leaves(protocol::LeafRange range, MutableByteSpan out) override;
+    Result<> read_leaves(protocol::LeafRange range,
+                         std::span<const MutableByteSpan> leaves) override;
     Result<std::vector<Hash256>> proof(ChunkIndex chunk, std::uint8_t known_level) override;
     swarm::KnownTree known(ChunkIndex chunk) const override;
     Result<> store(protocol::LeafRange range, std::span<const ByteSpan> leaves,

@@ -55,14 +55,41 @@ TEST_CASE("a proof goes before the first leaf of a request, and only there") {
     for (std::uint8_t leaf = 2; leaf < 5; ++leaf) {
         const auto next = queue.next();
         REQUIRE(next);
-        CHECK(next->chunk == ChunkIndex(7));
-        CHECK(next->leaf == leaf);
+        CHECK(next->leaves.chunk == ChunkIndex(7));
+        CHECK(next->leaves.first == leaf);
         CHECK(next->proof_first == (leaf == 2));
         CHECK(next->known_level == 12);
     }
     CHECK(queue.empty());
     REQUIRE(queue.push(request(1, 7, kFill, 0, 1, 0), kSize));
     CHECK_FALSE(queue.next()->proof_first);
+}
+
+TEST_CASE("leaves in a row go together, as many as one may send, and never past a gap") {
+    UploadQueue queue;
+    REQUIRE(queue.push(request(1, 7, kFill), kSize));
+    queue.cancel(1, {ChunkIndex(7), 6, 1});
+    const auto run = [&](std::uint64_t bytes_max) {
+        const auto next = queue.next(bytes_max);
+        REQUIRE(next);
+        CHECK(next->proof_first == (next->leaves.first == 0));
+        return std::pair<int, int>{next->leaves.first, next->leaves.count};
+    };
+    CHECK(run(4 * kLeafBytes) == std::pair{0, 4});
+    CHECK(run(4 * kLeafBytes) == std::pair{4, 2});
+    CHECK(run(2 * kLeafBytes - 1) == std::pair{7, 1});
+    CHECK(run(0) == std::pair{8, 1});
+    int sent = 9;
+    while (!queue.empty()) {
+        sent += run(1 << 20).second;
+    }
+    CHECK(sent == 16);
+    // The short leaf at the end of a content goes with the others.
+    REQUIRE(queue.push(request(2, 0, kFill, 0, 2), kLeafBytes + 5));
+    CHECK(queue.next(kLeafBytes + 4)->leaves.count == 1);
+    REQUIRE(queue.push(request(3, 0, kFill, 0, 2), kLeafBytes + 5));
+    CHECK(queue.next(kLeafBytes + 5)->leaves.first == 1);
+    CHECK(queue.next(kLeafBytes + 5)->leaves.count == 2);
 }
 
 TEST_CASE("handles of one class take turns by bytes") {
@@ -92,8 +119,8 @@ TEST_CASE("what is cancelled is not sent, and weighs nothing any more") {
     queue.cancel(1, {ChunkIndex(1), 1, 15});
     const auto next = queue.next();
     REQUIRE(next);
-    CHECK(next->chunk == ChunkIndex(1));
-    CHECK(next->leaf == 0);
+    CHECK(next->leaves.chunk == ChunkIndex(1));
+    CHECK(next->leaves.first == 0);
     CHECK(next->proof_first);
     CHECK(queue.empty());
     CHECK_FALSE(queue.next());
@@ -127,11 +154,16 @@ TEST_CASE("every leaf that was asked for and not cancelled is sent exactly once"
         constexpr std::uint64_t kOdd = 2 * kChunkBytes + 3 * kLeafBytes + 5;
         std::map<std::tuple<protocol::Handle, std::uint64_t, unsigned>, int> due;
         const auto take = [&] {
-            const auto next = queue.next();
+            const std::uint64_t most = dice.below(6) * kLeafBytes;
+            const auto next = queue.next(most);
             if (!next) {
                 return false;
             }
-            REQUIRE(due[{next->handle, next->chunk.value, next->leaf}]-- > 0);
+            REQUIRE(next->leaves.count <= std::max<std::uint64_t>(1, most / kLeafBytes));
+            for (unsigned i = 0; i < next->leaves.count; ++i) {
+                REQUIRE(due[{next->handle, next->leaves.chunk.value, next->leaves.first + i}]-- >
+                        0);
+            }
             return true;
         };
         for (int step = 0; step < 300; ++step) {
