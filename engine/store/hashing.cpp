@@ -1,14 +1,81 @@
 #include "engine/store/hashing.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <thread>
 #include <vector>
 
 namespace swarmfs::store {
 namespace {
 
 // Large enough to forget the cost of a call, small enough to stay in the cache while it is hashed.
-constexpr std::uint64_t kReadBytes = 1 << 20;
-static_assert(kReadBytes % kLeafBytes == 0);
+constexpr std::uint64_t kPartBytes = 1 << 20;
+static_assert(kPartBytes % kLeafBytes == 0);
+// What is hashed side by side before its leaves join the tree in order: a fraction of a second, so
+// that starting threads for it costs nothing, and 128 KiB of hashes.
+constexpr std::uint64_t kStretchBytes = 64 * kPartBytes;
+// Beyond these the disk is slower.
+constexpr unsigned kThreadsMax = 8;
+
+// Hashes the leaves of one stretch, part by part, on as many threads as there is work for.
+class Stretch {
+public:
+    Stretch(std::uint64_t begin, std::uint64_t end, const ReadBytes& read)
+        : begin_(begin),
+          end_(end),
+          parts_((end - begin + kPartBytes - 1) / kPartBytes),
+          read_(read),
+          leaves_(leaf_count(end - begin)) {}
+
+    Result<std::span<const Hash256>> hash() {
+        const std::uint64_t cores =
+            std::clamp(std::thread::hardware_concurrency(), 1U, kThreadsMax);
+        {
+            std::vector<std::jthread> others;
+            for (std::uint64_t i = 1; i < std::min(cores, parts_); ++i) {
+                others.emplace_back([this] { work(); });
+            }
+            work();
+        }
+        if (failed_) {
+            return *std::move(failed_);
+        }
+        return std::span<const Hash256>(leaves_);
+    }
+
+private:
+    void work() {
+        Bytes buffer(static_cast<std::size_t>(std::min(end_ - begin_, kPartBytes)));
+        for (;;) {
+            const std::uint64_t number = next_.fetch_add(1);
+            if (number >= parts_) {
+                return;
+            }
+            const std::uint64_t at = begin_ + number * kPartBytes;
+            const auto part = MutableByteSpan(buffer).first(
+                static_cast<std::size_t>(std::min(end_ - at, kPartBytes)));
+            if (auto got = read_(at, part); !got.ok()) {
+                const std::lock_guard lock(mutex_);
+                failed_ = std::move(got).error();
+                next_ = parts_;  // nobody begins another
+                return;
+            }
+            content::hash_leaves(part, std::span(leaves_).subspan((at - begin_) / kLeafBytes,
+                                                                  leaf_count(part.size())));
+        }
+    }
+
+    const std::uint64_t begin_;
+    const std::uint64_t end_;
+    const std::uint64_t parts_;
+    const ReadBytes& read_;
+    std::vector<Hash256> leaves_;
+    std::atomic<std::uint64_t> next_ = 0;
+    std::mutex mutex_;
+    std::optional<Error> failed_;  // guarded by mutex_ while threads run
+};
 
 }  // namespace
 
@@ -17,18 +84,12 @@ Result<ContentId> hash_bytes(std::uint64_t size, const ReadBytes& read, content:
         return content::kEmptyContent;
     }
     content::TreeFold fold(size, sink);
-    Bytes buffer(static_cast<std::size_t>(std::min(size, kReadBytes)));
-    std::vector<Hash256> leaves;
-    for (std::uint64_t offset = 0; offset < size;) {
-        const auto part = MutableByteSpan(buffer).first(
-            static_cast<std::size_t>(std::min<std::uint64_t>(buffer.size(), size - offset)));
-        SWARM_CHECK(read(offset, part));
-        leaves.resize(leaf_count(part.size()));
-        content::hash_leaves(part, leaves);
+    for (std::uint64_t begin = 0; begin < size; begin += kStretchBytes) {
+        Stretch stretch(begin, std::min(size, begin + kStretchBytes), read);
+        SWARM_TRY(const auto leaves, stretch.hash());
         for (const Hash256& leaf : leaves) {
             SWARM_CHECK(fold.add(leaf));
         }
-        offset += part.size();
     }
     return fold.finish();
 }

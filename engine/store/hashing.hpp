@@ -32,10 +32,10 @@ public:
     }
 };
 
-// Fills `out` with bytes of the content from `offset` on.
+// Fills `out` with bytes of the content from `offset` on. Thread: several at once.
 using ReadBytes = std::function<Result<>(std::uint64_t offset, MutableByteSpan out)>;
 
-// The tree of `size` bytes, read in order, a megabyte at a time.
+// The tree of `size` bytes, a megabyte at a time, on every core when there are many of them.
 // Errors: those of `read` and `sink`.
 Result<ContentId> hash_bytes(std::uint64_t size, const ReadBytes& read, content::NodeSink& sink);
 
