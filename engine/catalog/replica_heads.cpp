@@ -139,13 +139,13 @@ void Replica::settle_losers(const std::string& path, const View& view,
     };
     Bytes list;
     std::set<std::string> groups;
-    std::vector<Key> fresh;
+    std::set<Bytes> fresh;
     for (const ConflictCopy& copy : view.beside) {
         const Version& version = copy.version;
         const std::string group =
             conflict_name(name_of_path(path), version.entry.clock, version.dot.author);
         groups.insert(group);
-        fresh.push_back(row_key(group, version.entry.clock, version.dot));
+        fresh.insert(row_key(group, version.entry.clock, version.dot).bytes());
         WireWriter out(list);
         out.text16(group);
         out.u64(version.entry.clock);
@@ -154,13 +154,16 @@ void Replica::settle_losers(const std::string& path, const View& view,
     if (old_list == list) {
         return;
     }
-    std::vector<Key> stale;
+    std::vector<Bytes> stale;
     WireReader old(old_list ? ByteSpan(*old_list) : ByteSpan());
     while (old.remaining() > 0) {
         const std::string group = old.text16();
         groups.insert(group);
         const HybridTime clock = old.u64();
-        stale.push_back(row_key(group, clock, read_dot(old)));
+        const Bytes key = row_key(group, clock, read_dot(old)).bytes();
+        if (fresh.erase(key) == 0) {  // most stay
+            stale.push_back(key);
+        }
     }
     const auto touch_all = [&] {
         for (const std::string& group : groups) {
@@ -168,10 +171,10 @@ void Replica::settle_losers(const std::string& path, const View& view,
         }
     };
     touch_all();
-    for (const Key& key : stale) {
+    for (const Bytes& key : stale) {
         rows_.erase(key);
     }
-    for (const Key& key : fresh) {
+    for (const Bytes& key : fresh) {
         rows_.put(key, as_bytes(name_of_path(path)));
     }
     if (list.empty()) {
