@@ -141,6 +141,7 @@ private:
     Result<> read_tree(unsigned level, std::uint64_t first, std::span<Hash256> out);
     Result<> write_tree(const content::ChunkHashes& proven);
     Result<Hash256> trusted_node(unsigned level, std::uint64_t index);
+    Result<std::vector<Hash256>> trusted_proof(ChunkIndex chunk, unsigned known_level);
     Result<std::vector<Hash256>> proof_to_root(ChunkIndex chunk);
     bool mend_tree(ChunkIndex chunk);
     bool mend_chunk(ChunkIndex chunk);

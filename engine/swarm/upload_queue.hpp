@@ -30,7 +30,7 @@ public:
     static constexpr std::uint64_t kWaitingMax = 80ULL << 20;
     // A request that weighs nothing would be free to repeat.
     static constexpr std::uint64_t kRequestOverhead = 256;
-    static constexpr std::uint64_t kTurnBytes = 64 * 1024;
+    static constexpr std::uint64_t kTurnBytes = 128 * 1024;
 
     static constexpr std::size_t kRequestsPerChunkMax = 64;
 
