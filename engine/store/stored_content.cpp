@@ -172,7 +172,7 @@ Result<> StoredContent::write_verified(ChunkIndex chunk, unsigned first,
         SWARM_TRY(const auto data, data_file(Open::create));
         SWARM_CHECK(data->write_at(chunk.value * kChunkBytes + first * kLeafBytes, leaves));
         if (!tree_known) {
-            SWARM_CHECK(write_tree(proven));
+            SWARM_CHECK(write_tree(proven, Anew::what_is_new));
         }
     }
     std::uint64_t stored = 0;
@@ -414,6 +414,7 @@ void StoredContent::forget_everything() {
     places_.clear();
     small_.clear();
     recent_.reset();
+    trusted_ = {};  // write_tree takes it for what the tree file has
 }
 
 }  // namespace swarmfs::store

@@ -139,7 +139,8 @@ private:
 
     // stored_content_tree.cpp
     Result<> read_tree(unsigned level, std::uint64_t first, std::span<Hash256> out);
-    Result<> write_tree(const content::ChunkHashes& proven);
+    enum class Anew : std::uint8_t { what_is_new, all };
+    Result<> write_tree(const content::ChunkHashes& proven, Anew anew);
     Result<Hash256> trusted_node(unsigned level, std::uint64_t index);
     Result<std::vector<Hash256>> trusted_proof(ChunkIndex chunk, unsigned known_level);
     Result<std::vector<Hash256>> proof_to_root(ChunkIndex chunk);

@@ -59,7 +59,7 @@ Result<> StoredContent::read_tree(unsigned level, std::uint64_t first, std::span
 }
 
 // The chunk's leaves, the nodes between them and the chunk's own, and what its proof showed above.
-Result<> StoredContent::write_tree(const content::ChunkHashes& proven) {
+Result<> StoredContent::write_tree(const content::ChunkHashes& proven, Anew anew) {
     if (shape_.leaves() == 1) {
         return done();
     }
@@ -81,9 +81,15 @@ Result<> StoredContent::write_tree(const content::ChunkHashes& proven) {
     }
     // Above, a node and its sibling, which stand side by side, are written together.
     std::vector<content::TreeNode> above;
-    for (const content::TreeNode& node : proven.nodes) {
-        if (node.level >= top && shape_.is_real(node.level, node.index)) {
-            above.push_back(node);
+    {
+        const std::lock_guard lock(mutex_);
+        const bool all = anew == Anew::all || doubtful_.contains(proven.chunk.value);
+        for (const content::TreeNode& node : proven.nodes) {
+            // What is trusted was written before, or read from where it stands.
+            const bool written = !all && trusted_.find(node.level, node.index) == node.hash;
+            if (node.level >= top && shape_.is_real(node.level, node.index) && !written) {
+                above.push_back(node);
+            }
         }
     }
     std::sort(above.begin(), above.end());
@@ -342,7 +348,7 @@ bool StoredContent::mend_chunk(ChunkIndex chunk) {
     content::hash_leaves(bytes, std::span(*hashes).first(leaf_count(bytes.size())));
     const content::KnownNode root{shape_.depth(), id_.root};
     const auto proven = content::verify_chunk_proof(id_.size, chunk, root, *hashes);
-    return proven && write_tree(*proven);
+    return proven && write_tree(*proven, Anew::all);
 }
 
 }  // namespace swarmfs::store

@@ -80,6 +80,32 @@ TEST_CASE("a tree that rotted here is never held against the peer that is asked 
     }
 }
 
+TEST_CASE("a content whose files went and that came again has its whole tree again") {
+    SystemDisk disk;
+    const Source source(random_bytes(7 * kChunkBytes + 5000, 1));
+    Home home(disk);
+    home.open();
+    const auto content = home.get(source.id());
+    source.give_all(*content);
+    REQUIRE(content->chunk_proof(ChunkIndex(3), content::TreeShape(source.size()).depth()).ok());
+    std::filesystem::remove(home.tree_path(source.id()));
+    std::filesystem::resize_file(home.data_path(source.id()), 0);
+    CHECK_FALSE(holds(*content, source.bytes()));
+    source.give_all(*content);
+    home.open();
+    const auto again = home.get(source.id());
+    for (std::uint64_t chunk = 0; chunk < chunk_count(source.size()); ++chunk) {
+        CAPTURE(chunk);
+        const content::TreeShape shape(source.size());
+        const auto proof = again->chunk_proof(ChunkIndex(chunk), shape.depth());
+        REQUIRE(proof.ok());
+        CHECK(content::verify_chunk_proof(source.size(), ChunkIndex(chunk),
+                                          {shape.depth(), source.id().root}, *proof)
+                  .ok());
+    }
+    CHECK(home.contents->repairs().empty());
+}
+
 TEST_CASE("a whole content whose tree rotted loses nothing: its bytes make the tree again") {
     SystemDisk disk;
     const Bytes bytes = random_bytes(7 * kChunkBytes + 5000, 2);
