@@ -199,8 +199,9 @@ void ReplicaReader::name_copies(std::string_view path, std::vector<ConflictCopy>
         groups[copy.name].emplace(version.dot, &copy);
     }
     const Hash256 directory = path_hash(parent_path(path));
-    for (auto& [group, unnamed] : groups) {
-        for_each_copy(directory, group, [&](const Dot& loser, std::string name) {
+    for (auto& group : groups) {
+        std::map<Dot, ConflictCopy*>& unnamed = group.second;
+        for_each_copy(directory, group.first, [&](const Dot& loser, std::string name) {
             if (const auto at = unnamed.find(loser); at != unnamed.end()) {
                 at->second->name = std::move(name);
                 unnamed.erase(at);

@@ -414,7 +414,7 @@ void StoredContent::forget_everything() {
     places_.clear();
     small_.clear();
     recent_.reset();
-    trusted_ = {};  // write_tree takes it for what the tree file has
+    standing_ = {};
 }
 
 }  // namespace swarmfs::store

@@ -57,9 +57,8 @@ public:
     bool owned() const;
     bool in_place() const;
 
-    // Returns: bytes read; fewer than asked only at the end of the content.
-    // Errors: not_found (a leaf of the range is not stored: fetch it), corrupt (it was, and no
-    // longer matches its hash: it is dropped now, fetch it), io.
+    // Returns: bytes read; fewer than asked only at the end of the content. Errors: not_found (a
+    // leaf is not stored), corrupt (it no longer matches its hash, and is dropped now), io.
     Result<std::size_t> read(std::uint64_t offset, MutableByteSpan out);
     // Whole leaves from `first` on, each to its own place, for a peer. Errors: as read.
     // Requires: the leaves exist; leaves[i] has the size of leaf first + i.
@@ -142,6 +141,7 @@ private:
     enum class Anew : std::uint8_t { what_is_new, all };
     Result<> write_tree(const content::ChunkHashes& proven, Anew anew);
     Result<Hash256> trusted_node(unsigned level, std::uint64_t index);
+    void trust(const std::vector<content::TreeNode>& nodes, std::uint64_t generation);
     Result<std::vector<Hash256>> trusted_proof(ChunkIndex chunk, unsigned known_level);
     Result<std::vector<Hash256>> proof_to_root(ChunkIndex chunk);
     bool mend_tree(ChunkIndex chunk);
@@ -192,6 +192,7 @@ private:
     bool changed_ = false;          // queued to be saved
     std::set<std::uint64_t> saved_pages_;
     TrustedNodes trusted_;
+    TrustedNodes standing_;                       // those of them that the tree file has
     std::set<std::uint64_t> doubtful_;            // chunks whose nodes are to be written again
     std::optional<content::ChunkHashes> recent_;  // of the chunk that was read last
 };

@@ -81,13 +81,14 @@ Result<> StoredContent::write_tree(const content::ChunkHashes& proven, Anew anew
     }
     // Above, a node and its sibling, which stand side by side, are written together.
     std::vector<content::TreeNode> above;
+    std::uint64_t generation = 0;
     {
         const std::lock_guard lock(mutex_);
+        generation = generation_;
         const bool all = anew == Anew::all || doubtful_.contains(proven.chunk.value);
         for (const content::TreeNode& node : proven.nodes) {
-            // What is trusted was written before, or read from where it stands.
-            const bool written = !all && trusted_.find(node.level, node.index) == node.hash;
-            if (node.level >= top && shape_.is_real(node.level, node.index) && !written) {
+            const bool stands = !all && standing_.find(node.level, node.index) == node.hash;
+            if (node.level >= top && shape_.is_real(node.level, node.index) && !stands) {
                 above.push_back(node);
             }
         }
@@ -103,9 +104,7 @@ Result<> StoredContent::write_tree(const content::ChunkHashes& proven, Anew anew
     const std::lock_guard lock(mutex_);
     doubtful_.erase(proven.chunk.value);
     recent_.reset();
-    for (const content::TreeNode& node : above) {
-        trusted_.add(node);
-    }
+    trust(above, generation);
     return done();
 }
 
@@ -131,6 +130,11 @@ bool StoredContent::knows_node(unsigned level, std::uint64_t index) const {
 // the root at the end. Requires: knows_node(level, index).
 Result<Hash256> StoredContent::trusted_node(unsigned level, std::uint64_t index) {
     std::vector<content::TreeNode> met;
+    std::uint64_t generation = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        generation = generation_;
+    }
     content::TreeNode at{level, index, {}};
     for (;; at.index /= 2, ++at.level) {
         std::optional<Hash256> trusted = id_.root;
@@ -168,11 +172,21 @@ Result<Hash256> StoredContent::trusted_node(unsigned level, std::uint64_t index)
             content::parent_of(at.level, pair[0], both ? std::optional(pair[1]) : std::nullopt);
     }
     const std::lock_guard lock(mutex_);
-    for (auto node = met.rbegin(); node != met.rend(); ++node) {
-        trusted_.add(*node);
-    }
     // The pair it belongs to is the first that was met.
-    return met[std::min<std::size_t>(index & 1, met.size() - 1)].hash;
+    const Hash256 found = met[std::min<std::size_t>(index & 1, met.size() - 1)].hash;
+    std::reverse(met.begin(), met.end());
+    trust(met, generation);
+    return found;
+}
+
+// Nodes that lead to the root, and stood in the tree file of `generation`. Requires: mutex_ is held.
+void StoredContent::trust(const std::vector<content::TreeNode>& nodes, std::uint64_t generation) {
+    for (const content::TreeNode& node : nodes) {
+        trusted_.add(node);
+        if (generation == generation_) {
+            standing_.add(node);
+        }
+    }
 }
 
 Result<content::ChunkHashes> StoredContent::leaf_hashes(ChunkIndex chunk) {

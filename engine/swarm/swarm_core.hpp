@@ -53,13 +53,12 @@ public:
                  ChunkIndex first, ByteSpan bitmap, TimePoint now);
     void have(PeerNumber peer, ContentNumber content, std::span<const ChunkIndex> chunks,
               TimePoint now);
-    // Leaves of the peer were proven and stored. `bytes` is their size.
+    // Leaves of the peer were proven and stored: `bytes` of them.
     void leaves_stored(PeerNumber peer, ContentNumber content, ChunkIndex chunk, LeafMask leaves,
                        std::uint64_t bytes, TimePoint now);
     void refused(PeerNumber peer, ContentNumber content, const protocol::LeafRange& range,
                  protocol::RefuseReason reason, TimePoint now);
-    // The disk would not take a leaf of it. The peer is not to blame.
-    void store_failed(ContentNumber content, const Error& error, TimePoint now);
+    void store_failed(ContentNumber content, const Error& error, TimePoint now);  // by the disk
 
     // ---- what this node wants ----
     void read(ReadId id, const ReadRequest& request, TimePoint now);
@@ -69,12 +68,10 @@ public:
     void end_reading(const ContentId& content, TimePoint now);
     void fill(FillId id, const FillRequest& request, TimePoint now);
     void cancel_fill(FillId id, TimePoint now);
-    // Leaves of it were stored by other means: published or shared here. Whoever waits for them
-    // need not wait for peers.
+    // It was published or shared here: nobody need wait for peers any more.
     void stored_here(const ContentId& content, TimePoint now);
     void dialling(int difference) { dialling_ += difference; }
-    // Answers every read and fill with Code::cancelled.
-    void cancel_all(TimePoint now);
+    void cancel_all(TimePoint now);  // answers every read and fill with Code::cancelled
 
     // ---- what follows ----
     // Returns: what to do, in order. Call after any number of the above, and at next_wake().

@@ -134,10 +134,10 @@ class Killed(SceneTest):
     def test_kill_9_of_the_tracker_forgets_nothing_it_acknowledged(self):
         alice, bob = self.swarm("alice", "bob")
         (alice.mounted / "file").write_bytes(b"x" * 50_000)
-        wait_until(lambda: "file" in str(self.tracker.get("/api/files")), 60, "the tracker knows the file")
+        wait_until(lambda: "'file'" in str(self.tracker.get("/api/files")), 60, "the tracker knows the file")
         self.tracker.kill()
         self.tracker.start()
-        self.assertIn("file", str(self.tracker.get("/api/files")))
+        self.assertIn("'file'", str(self.tracker.get("/api/files")))
         (bob.mounted / "later").write_bytes(b"y")
         wait_until(lambda: "later" in str(self.tracker.get("/api/files")), 90, "the tracker hears of new files again")
 

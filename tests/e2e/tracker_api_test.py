@@ -82,9 +82,7 @@ class TrackerApi(SceneTest):
         path = self.scene.root / "file"
         path.write_bytes(os.urandom(3 * CHUNK_BYTES + 1))
         alice.cli("share", "team", path)
-        files = wait_until(lambda: "file" in str(self.tracker.get("/api/files")) and self.tracker.get("/api/files")[1],
-                           60, "the tracker lists the file")
-        rows = files["files"] if isinstance(files, dict) else files
+        rows = wait_until(lambda: self.tracker.get("/api/files")[1]["files"], 60, "the tracker lists the file")
         row = next(row for row in rows if row["name"].endswith("file"))
         status, described = self.tracker.get(f"/api/files/{row['file_hash']}")
         self.assertEqual(status, 200)
@@ -107,7 +105,7 @@ class TrackerApi(SceneTest):
         path = self.scene.root / "file"
         path.write_bytes(os.urandom(1000))
         alice.cli("share", "team", path)
-        wait_until(lambda: "file" in str(self.tracker.get("/api/files")), 60, "the tracker lists the file")
+        wait_until(lambda: "'file'" in str(self.tracker.get("/api/files")), 60, "the tracker lists the file")
         files = self.tracker.get("/api/files")[1]
         file_hash = (files["files"] if isinstance(files, dict) else files)[0]["file_hash"]
 
