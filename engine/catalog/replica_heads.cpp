@@ -103,7 +103,7 @@ void Replica::settle(const std::string& path, std::set<std::string>& touched) {
         if (lives == rows_.get(name).has_value()) {
             return;
         }
-        const bool parent_had = has_children(parent);
+        const std::uint64_t had = count_children(parent);
         const auto plain = as_conflict_name(name_of_path(at));
         if (plain) {  // derived names make room for it, or take its place
             touch_group(parent, *plain, touched);
@@ -113,10 +113,12 @@ void Replica::settle(const std::string& path, std::set<std::string>& touched) {
         } else {
             rows_.erase(name);
         }
+        const std::uint64_t has = lives ? had + 1 : std::max<std::uint64_t>(had, 1) - 1;
+        rows_.put(rows::child_count_key(path_hash(parent)), rows::encode_number(has));
         if (plain) {
             touch_group(parent, *plain, touched);
         }
-        if (parent.empty() || parent_had == has_children(parent)) {
+        if (parent.empty() || (had > 0) == (has > 0)) {
             return;
         }
         at = parent;

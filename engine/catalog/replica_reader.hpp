@@ -102,6 +102,7 @@ public:
 
 protected:
     std::uint64_t number(std::string_view word) const;
+    std::uint64_t count_children(std::string_view directory) const;
     std::vector<std::string> names_in_group(const Hash256& directory,
                                             const std::string& conflict_name) const;
     std::vector<std::string> copies_in_group(const Hash256& directory,

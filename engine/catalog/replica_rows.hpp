@@ -11,6 +11,7 @@
 //   f author sequence               a head of which only the stub is here
 //   x clock author sequence         superseded at that time, still whole
 //   c dir_hash name                 something lives at this name
+//   k dir_hash                      how many rows c has of it; absent: nobody has counted yet
 //   l path_hash                     the path's losers: the rows it has in g
 //   g dir_hash conflict_name 0 clock author sequence    a loser: the name it lost
 //   p author last                   a parked publication: received:u64 bytes:u64 header
@@ -39,6 +40,7 @@ enum Table : std::uint8_t {
     kBodiless = 'f',
     kSuperseded = 'x',
     kChildren = 'c',
+    kChildCounts = 'k',
     kLosers = 'l',
     kConflicts = 'g',
     kParked = 'p',
@@ -95,6 +97,9 @@ inline Key head_key(const Hash256& path, const Dot& dot) {
 }
 inline Key name_key(const Hash256& directory, std::string_view name) {
     return Key(kChildren).hash(directory).text(name);
+}
+inline Key child_count_key(const Hash256& directory) {
+    return Key(kChildCounts).hash(directory);
 }
 
 // The last kDotBytes of a key.

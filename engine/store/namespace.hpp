@@ -18,6 +18,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -125,8 +126,10 @@ private:
     Result<catalog::Entry> entry_of(const InodeRecord& record, const std::string& path) const;
     Result<InodeRecord> append_and_show(const catalog::Entry& entry);
     using Dots = std::vector<catalog::Dot>;
-    std::optional<Dots> base_over(const std::string& path, const Dots& over) const;
-    Result<> append_removal(const InodeRecord& record, const std::string& path, const Dots& moving);
+    using DotSet = std::set<catalog::Dot>;
+    std::optional<Dots> base_over(const std::string& path, const DotSet& over) const;
+    Result<> append_removal(const InodeRecord& record, const std::string& path,
+                            const DotSet& moving);
     Result<> settle_conflict(const InodeRecord& record, const std::string& path);
     Result<std::string> path_to_publish(const InodeRecord& record) const;
     Result<> append(const catalog::Entry& entry);

@@ -134,7 +134,7 @@ Result<std::string> Namespace::path_to_publish(const InodeRecord& record) const 
 // What an entry at `path` must name as replaced so that it replaces `over` and nothing else that
 // is shown. Returns: nothing when that is all there is, the usual case.
 std::optional<Namespace::Dots> Namespace::base_over(const std::string& path,
-                                                    const Dots& over) const {
+                                                    const DotSet& over) const {
     const catalog::View view = replica_.view(path);
     Dots kept;
     for (const catalog::ConflictCopy& copy : view.beside) {
@@ -143,9 +143,7 @@ std::optional<Namespace::Dots> Namespace::base_over(const std::string& path,
     if (view.main) {
         kept.push_back(view.main->dot);
     }
-    std::erase_if(kept, [&](const catalog::Dot& dot) {
-        return std::find(over.begin(), over.end(), dot) != over.end();
-    });
+    std::erase_if(kept, [&](const catalog::Dot& dot) { return over.contains(dot); });
     if (kept.empty()) {
         return std::nullopt;
     }
@@ -174,10 +172,10 @@ Result<InodeRecord> Namespace::publish_file(const InodeRecord& opened, const Con
         entry.file = new_file_id();
     }
     // A version of somebody else that came meanwhile must not vanish.
-    Dots over;
+    DotSet over;
     for (const auto& dot : {opened.dot, record.dot}) {
         if (dot) {
-            over.push_back(*dot);
+            over.insert(*dot);
         }
     }
     entry.base = base_over(path, over);
@@ -210,7 +208,7 @@ Result<> Namespace::settle_conflict(const InodeRecord& record, const std::string
 
 // `moving` are versions that find another place by themselves.
 Result<> Namespace::append_removal(const InodeRecord& record, const std::string& path,
-                                   const Dots& moving) {
+                                   const DotSet& moving) {
     const auto version = record.dot ? replica_.version(*record.dot) : std::nullopt;
     if (version && version->entry.path != path) {
         return settle_conflict(record, path);
@@ -218,7 +216,7 @@ Result<> Namespace::append_removal(const InodeRecord& record, const std::string&
     // Copies that stand beside it in a conflict stay, as files of their own.
     const catalog::View view = replica_.view(path);
     for (const catalog::ConflictCopy& copy : view.beside) {
-        if (std::find(moving.begin(), moving.end(), copy.version.dot) != moving.end()) {
+        if (moving.contains(copy.version.dot)) {
             continue;
         }
         Entry kept = copy.version.entry;
@@ -302,7 +300,7 @@ Result<InodeRecord> Namespace::set_attributes(Inode inode, std::optional<std::ui
         if (entry.file.is_zero()) {
             entry.file = new_file_id();
         }
-        entry.base = base_over(path, before.dot ? Dots{*before.dot} : Dots{});
+        entry.base = base_over(path, before.dot ? DotSet{*before.dot} : DotSet{});
         SWARM_TRY(record.dot, replica_.append_local(entry, now_.wall_ms));
         SWARM_CHECK(settle_conflict(before, path));
     }

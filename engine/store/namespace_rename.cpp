@@ -141,18 +141,18 @@ Result<> Namespace::rename(Inode parent, std::string_view name, Inode new_parent
         SWARM_CHECK(gather(*target, to, from, moved));
     }
     std::set<std::string> arriving;
-    Dots moving;
+    DotSet moving;
     for (const Moved& one : moved) {
         arriving.insert(one.to);
         if (one.record.dot) {
-            moving.push_back(*one.record.dot);
+            moving.insert(*one.record.dot);
         }
     }
     // A replaced file that nothing is written over is told of; one that is written over need not.
     if (target && rule == Renaming::replace && target->dot) {
         SWARM_CHECK(arriving.contains(to) ? settle_conflict(*target, to)
                                           : append_removal(*target, to, {}));
-        moving.push_back(*target->dot);
+        moving.insert(*target->dot);
     }
 
     if (rule == Renaming::exchange) {
@@ -172,7 +172,7 @@ Result<> Namespace::rename(Inode parent, std::string_view name, Inode new_parent
         SWARM_TRY(InodeRecord now, find(one.record.inode));
         entry.base = base_over(one.to, moving);
         SWARM_TRY(now.dot, replica_.append_local(entry, now_.wall_ms));
-        moving.push_back(*now.dot);
+        moving.insert(*now.dot);
         write(now);
         if (one.record.dot) {
             SWARM_CHECK(arriving.contains(one.from) ? settle_conflict(one.record, one.from)

@@ -149,10 +149,14 @@ void Namespace::hide(const std::string& path) {
 
 // A directory that was there only for what lived in it goes with the last of it.
 void Namespace::prune(Inode directory) {
-    while (directory != kRootInode && !has_children(directory)) {
+    while (directory != kRootInode) {
         const auto record = find(directory);
-        const auto path = record.ok() ? path_of(*record) : Result<std::string>(record.error());
-        if (!path.ok() || record->dot || replica_.has_children(*path)) {
+        if (!record.ok() || record->dot) {
+            return;
+        }
+        // Whether names are left is asked last: that walks whatever was just erased.
+        const auto path = path_of(*record);
+        if (!path.ok() || replica_.has_children(*path) || has_children(directory)) {
             return;
         }
         drop(*record);
