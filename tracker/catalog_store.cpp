@@ -200,27 +200,30 @@ Result<> take_one(catalog::Replica& replica, KeyValueWriter& rows, const SwarmId
 
 }  // namespace
 
-Result<std::vector<Refused>> take_messages(KeyValueWriter& rows, const SwarmId& swarm,
-                                           const std::vector<Bytes>& messages, std::uint64_t now_ms,
-                                           std::size_t swarms_max) {
+Result<Taken> take_messages(KeyValueWriter& rows, const SwarmId& swarm,
+                            std::span<const Bytes> messages, std::uint64_t now_ms,
+                            std::size_t swarms_max) {
     if (!rows.get(swarm_key(kSwarms, swarm)) && !has_room(rows, swarm, now_ms, swarms_max)) {
         return caller_error(Code::no_space, "this tracker keeps as many swarms as it can");
     }
     PrefixedWriter replica_rows(rows, swarm_key(kReplicas, swarm));
     catalog::Replica replica(replica_rows, swarm);
-    std::vector<Refused> refused;
-    for (std::size_t i = 0; i < messages.size(); ++i) {
-        const Result<> taken = take_one(replica, rows, swarm, messages[i], now_ms);
-        if (!taken.ok() && taken.error().whose == Whose::disk) {
+    Taken all;
+    for (; all.count < messages.size(); ++all.count) {
+        const Result<> taken = take_one(replica, rows, swarm, messages[all.count], now_ms);
+        if (taken.ok()) {
+            note_used(rows, swarm, now_ms);
+            continue;
+        }
+        if (taken.error().whose == Whose::disk) {
             return taken.error();
         }
-        if (!taken.ok()) {
-            refused.push_back({i, taken.error().message});
-        } else {
-            note_used(rows, swarm, now_ms);
+        if (taken.error().code == Code::busy && replica.something_is_ready()) {
+            break;
         }
+        all.refused.push_back({all.count, taken.error().message});
     }
-    return refused;
+    return all;
 }
 
 Result<Advanced> advance(KeyValueWriter& rows, const SwarmId& swarm) {

@@ -12,6 +12,7 @@
 // Thread: any; the calls that write run inside one Storage::write each.
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,12 +36,18 @@ inline constexpr std::uint64_t kEntriesPerChange = 20'000;
 
 using Refused = protocol::ChangesAnswer::Refused;
 
+struct Taken {
+    std::size_t count = 0;         // of the messages; less than all: advance, then go on with these
+    std::vector<Refused> refused;  // among them
+};
 // Takes in messages a member sent. What does not verify is refused, one by one; the rest counts.
+// Stops before one that finds no room while others that wait could take their turn: a member counts
+// what it sent as known here, so what is refused for want of room comes again minutes later.
 // Errors: disk errors; a caller's, no_space, when there are as many swarms as may be: nothing was
 // written then.
-Result<std::vector<Refused>> take_messages(KeyValueWriter& rows, const SwarmId& swarm,
-                                           const std::vector<Bytes>& messages, std::uint64_t now_ms,
-                                           std::size_t swarms_max = kSwarmsMax);
+Result<Taken> take_messages(KeyValueWriter& rows, const SwarmId& swarm,
+                            std::span<const Bytes> messages, std::uint64_t now_ms,
+                            std::size_t swarms_max = kSwarmsMax);
 
 struct Advanced {
     bool anything = false;  // a publication took its turn

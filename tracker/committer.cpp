@@ -71,25 +71,20 @@ void Committer::run() {
 }
 
 void Committer::commit(std::vector<Job> batch) {
-    const Result<> together = write(batch);
-    for (Job& job : batch) {
-        if (!together.ok()) {
-            const Result<> alone = batch.size() > 1 ? write({&job, 1}) : together;
-            if (!alone.ok()) {
-                job.outcome = alone.error();
+    for (;;) {
+        std::vector<Job*> rest;
+        for (Job& job : batch) {
+            if (job.unfinished()) {
+                rest.push_back(&job);
             }
         }
-    }
-    std::map<SwarmId, Result<>> advanced;
-    for (const Job& job : batch) {
-        if (job.outcome.ok() && !advanced.contains(job.swarm)) {
-            advanced.emplace(job.swarm, advance_all(job.swarm, batch));
+        if (rest.empty()) {
+            break;
         }
+        write_apart(rest);
+        advance_swarms(rest, batch);
     }
     for (Job& job : batch) {
-        if (job.outcome.ok() && !advanced.at(job.swarm).ok()) {
-            job.outcome = advanced.at(job.swarm).error();
-        }
         if (!job.outcome.ok() && job.outcome.error().whose == Whose::disk) {
             log_error("tracker", "changes could not be kept: " + job.outcome.error().message);
         }
@@ -97,18 +92,64 @@ void Committer::commit(std::vector<Job> batch) {
     }
 }
 
+// Together if that can be, else each alone.
+void Committer::write_apart(std::span<Job* const> jobs) {
+    const Result<> together = write(jobs);
+    if (together.ok()) {
+        return;
+    }
+    for (Job* const& job : jobs) {
+        const Result<> alone = jobs.size() > 1 ? write({&job, 1}) : together;
+        if (!alone.ok()) {
+            job->outcome = alone.error();
+        }
+    }
+}
+
 // One change of the storage.
-Result<> Committer::write(std::span<Job> jobs) {
-    return storage_.write([&](KeyValueWriter& rows) -> Result<> {
-        for (Job& job : jobs) {
-            job.outcome =
-                take_messages(rows, job.swarm, job.messages, clock_.wall_ms(), swarms_max_);
-            if (!job.outcome.ok() && job.outcome.error().whose == Whose::disk) {
-                return job.outcome.error();
+Result<> Committer::write(std::span<Job* const> jobs) {
+    std::vector<Result<Taken>> pieces;
+    SWARM_CHECK(storage_.write([&](KeyValueWriter& rows) -> Result<> {
+        for (const Job* job : jobs) {
+            const auto messages = std::span(job->messages).subspan(job->taken);
+            pieces.push_back(
+                take_messages(rows, job->swarm, messages, clock_.wall_ms(), swarms_max_));
+            if (!pieces.back().ok() && pieces.back().error().whose == Whose::disk) {
+                return pieces.back().error();
             }
         }
         return done();
-    });
+    }));
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        jobs[i]->note(std::move(pieces[i]));
+    }
+    return done();
+}
+
+void Committer::Job::note(Result<Taken> piece) {
+    if (!piece.ok()) {
+        outcome = std::move(piece).error();
+        return;
+    }
+    for (Refused& refused : piece->refused) {
+        refused.index += taken;
+        outcome->push_back(std::move(refused));
+    }
+    taken += piece->count;
+}
+
+void Committer::advance_swarms(std::span<Job* const> jobs, std::span<Job> batch) {
+    std::map<SwarmId, Result<>> advanced;
+    for (Job* job : jobs) {
+        if (job->outcome.ok() && !advanced.contains(job->swarm)) {
+            advanced.emplace(job->swarm, advance_all(job->swarm, batch));
+        }
+    }
+    for (Job* job : jobs) {
+        if (job->outcome.ok() && !advanced.at(job->swarm).ok()) {
+            job->outcome = advanced.at(job->swarm).error();
+        }
+    }
 }
 
 Result<> Committer::advance_all(const SwarmId& swarm, std::span<Job> batch) {

@@ -2,7 +2,9 @@
 // Makes changes durable, many at a time: one thread takes all exchanges that wait, applies their
 // messages in one change of the storage, and reports to each once that is committed. So a commit's
 // cost is shared, and nothing is acknowledged before it is safe. A change that fails is taken apart
-// and tried again, an exchange at a time: what one breaks, the others do not suffer.
+// and tried again, an exchange at a time: what one breaks, the others do not suffer. Where no more
+// may wait for its turn (catalog::kParkedPerNodeMax), what is whole takes it before the rest of an
+// exchange is taken in: an empty tracker is filled by one member in one go.
 //
 // Between batches it shrinks old entries, a swarm at a time. Thread: any.
 
@@ -59,12 +61,18 @@ private:
         std::string host;
         Done done;
         Result<std::vector<Refused>> outcome;
+        std::size_t taken = 0;  // of the messages
+
+        bool unfinished() const { return outcome.ok() && taken < messages.size(); }
+        void note(Result<Taken> piece);
     };
 
     void run();
     std::vector<Job> take_batch();
     void commit(std::vector<Job> batch);
-    Result<> write(std::span<Job> jobs);
+    void write_apart(std::span<Job* const> jobs);
+    Result<> write(std::span<Job* const> jobs);
+    void advance_swarms(std::span<Job* const> jobs, std::span<Job> batch);
     Result<> advance_all(const SwarmId& swarm, std::span<Job> batch);
     static void report(const SwarmId& swarm, const catalog::Applied& refused, std::span<Job> batch);
     void compact();

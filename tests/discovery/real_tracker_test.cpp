@@ -184,4 +184,34 @@ TEST_CASE("a tracker that lost its memory is refilled with names and with who ho
     }
 }
 
+TEST_CASE("an empty tracker is refilled by one member, and a newcomer finds all there alone") {
+    constexpr std::uint64_t kPublications = 600;  // more than one exchange carries
+    auto tracker = new_tracker();
+    const testing::Swarm swarm;
+    RealMember bob(url_of(*tracker), swarm, 2);
+    {
+        testing::Member alice(swarm, 1);  // who is gone when the tracker comes back
+        for (std::uint64_t i = 0; i < kPublications; ++i) {
+            alice.write(testing::file_entry("file " + std::to_string(i), i));
+            alice.seal();
+        }
+        REQUIRE(bob.replica.pull_from(alice).ok());
+    }
+    const auto tracker_vector = [&] {
+        std::string url = url_of(*tracker) + "/api/swarms/" + swarm.id.hex() + "/changes";
+        bob.context.restart();
+        const auto answer = async::run_here(
+            bob.context, bob.http.request(http::Method::get, url, {}, "", seconds(5)));
+        const auto changes = answer.ok() ? protocol::decode_changes_answer(answer->body)
+                                         : Result<protocol::ChangesAnswer>(Error{});
+        return changes.ok() ? changes->vector : Bytes();
+    };
+    bob.client->start();
+    REQUIRE(bob.until([&] { return tracker_vector() == bob.catalog_vector(); }));
+    bob.stop();
+    RealMember carol(url_of(*tracker), swarm, 3);
+    carol.client->start();
+    REQUIRE(carol.until([&] { return carol.picture().size() == kPublications; }));
+}
+
 }  // namespace swarmfs::discovery::test

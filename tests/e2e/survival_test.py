@@ -81,11 +81,16 @@ class TrackerGone(SceneTest):
         shutil.rmtree(self.tracker.data)
         self.tracker.start()
         wait_until(lambda: "before" in str(self.tracker.get("/api/files")), 90, "the tracker lists the file again")
-        # A newcomer who knows only the tracker finds everything through it.
+        # A newcomer finds everything through it while nobody else is there, and the bytes once somebody is.
+        invite = alice.json("invite", "team")["invite"]
+        self.assertEqual([alice.stop(), bob.stop()], [0, 0])
         carol = self.scene.node("carol")
-        carol.join(alice.json("invite", "team")["invite"])
+        carol.join(invite)
         carol.mount()
-        self.assertEqual(carol.sees("before", 60).read_bytes(), b"b" * 100_000)
+        before = carol.sees("before", 60)
+        alice.start()
+        self.connected(carol)
+        self.assertEqual(before.read_bytes(), b"b" * 100_000)
 
 
 class Killed(SceneTest):

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "engine/core/wire.hpp"
 #include "tests/catalog/members.hpp"
 
 using namespace swarmfs;
@@ -165,7 +166,7 @@ TEST_CASE("an empty swarm that was given nothing for a while yields to a new one
                           CHECK(result.error().code == Code::no_space);
                           return done();
                       }
-                      CHECK(result->empty());
+                      CHECK(result->refused.empty());
                       Advanced advanced;
                       SWARM_TRY(advanced, advance(rows, swarm_of(seed).id));
                       CHECK(advanced.anything == whole);
@@ -217,4 +218,41 @@ TEST_CASE("an empty swarm is forgotten after a day, with all its rows") {
     CHECK(rows_left() > 2);
     compact_at(now_ms + kEmptySwarmKeptMs);
     CHECK(rows_left() == 1);  // how many swarms there are
+}
+
+TEST_CASE("one member fills an empty tracker in one exchange, however many may wait") {
+    constexpr std::uint64_t kPublications = 3 * catalog::kParkedPerNodeMax;
+    const std::unique_ptr<Storage> storage = make_memory_storage();
+    const ManualClock clock(kStartMs);
+    const Swarm swarm = swarm_of(1);
+    Member member(swarm, 1);
+    for (std::uint64_t i = 0; i < kPublications; ++i) {
+        member.write(file_entry("file " + std::to_string(i), i));
+        member.seal();
+    }
+    std::vector<Bytes> messages;
+    for (auto& [kind, bytes] : member.messages_for({})) {
+        messages.push_back(std::move(bytes));
+    }
+    messages.push_back({9, 9, 9});
+    const std::size_t last = messages.size() - 1;
+    {
+        Committer committer(*storage, clock, [](const SwarmId&) {});
+        const auto taken = committer.submit(swarm.id, std::move(messages), "host",
+                                            [last](const Result<std::vector<Refused>>& result) {
+                                                REQUIRE(result.ok());
+                                                REQUIRE(result->size() == 1);
+                                                CHECK(result->front().index == last);
+                                            });
+        REQUIRE(taken.ok());
+    }
+    REQUIRE(storage
+                ->read([&](const KeyValueReader& rows) {
+                    Bytes vector;
+                    WireWriter out(vector);
+                    catalog::write_vector(out, member.replica().vector());
+                    CHECK(vector_of(rows, swarm.id) == vector);
+                    return Result<>(done());
+                })
+                .ok());
 }
