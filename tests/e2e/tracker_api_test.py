@@ -1,5 +1,6 @@
 """The tracker's HTTP interface, spoken to as any program would: with HTTP and JSON, without our code."""
 
+import hashlib
 import os
 import socket
 import threading
@@ -7,6 +8,11 @@ import threading
 from harness import SceneTest, wait_until
 
 CHUNK_BYTES = 262144
+
+
+def node_of(left, right):
+    """The node above two of a hash tree (BEP 52)."""
+    return hashlib.sha256(left + right).digest()
 
 
 class TrackerApi(SceneTest):
@@ -84,21 +90,29 @@ class TrackerApi(SceneTest):
         alice.cli("share", "team", path)
         rows = wait_until(lambda: self.tracker.get("/api/files")[1]["files"], 60, "the tracker lists the file")
         row = next(row for row in rows if row["name"].endswith("file"))
-        status, described = self.tracker.get(f"/api/files/{row['file_hash']}")
-        self.assertEqual(status, 200)
+        described = wait_until(lambda: self.with_chunk_hashes(row["file_hash"]), 60, "alice announces what she holds")
         self.assertEqual(described["size"], 3 * CHUNK_BYTES + 1)
         self.assertEqual(described["chunk_size"], CHUNK_BYTES)
         self.assertEqual(described["file_hash"], row["file_hash"])
         self.assertGreaterEqual(described["seeders"], 1)
         self.assertEqual(len(described["merkle_root"]), 64)
-        self.assertLessEqual(len(described["chunk_hashes"]), 4)
+        chunks = [bytes.fromhex(chunk) for chunk in described["chunk_hashes"]]
+        self.assertEqual(len(chunks), 4)
+        self.assertEqual(node_of(node_of(*chunks[:2]), node_of(*chunks[2:])).hex(), described["merkle_root"])
         root = {entry["name"]: entry for entry in bob.json("list", "team")["entries"]}.get("file", {}).get("root")
         self.assertIn(root, (None, described["merkle_root"]))
 
         status, peers = self.tracker.get(f"/api/files/{row['file_hash']}/peers")
         self.assertEqual(status, 200)
+        self.assertEqual([peer["status"] for peer in peers], ["online"])
         for peer in peers:
             self.assertLessEqual({"peer_id", "addr", "status", "last_seen"}, set(peer))
+
+    def with_chunk_hashes(self, file_hash):
+        """What the tracker says of the file once it knows its chunks; before that, nothing."""
+        status, described = self.tracker.get(f"/api/files/{file_hash}")
+        self.assertEqual(status, 200)
+        return described if described["chunk_hashes_known"] else None
 
     def test_a_member_that_leaves_is_no_longer_listed(self):
         alice, bob = self.swarm("alice", "bob", mount=False)
