@@ -80,12 +80,18 @@ class Node:
     def __init__(self, build, work, name):
         self.build, self.home = build, work / name
         self.home.mkdir(parents=True)
-        self.mounts = []
+        self.name, self.mounts = name, []
         self.log = open(work / f"{name}.log", "wb")
+        self.start()
+
+    def start(self):
+        """The first time, or again after `stop`."""
+        socket_file = self.home / "control.sock"
+        socket_file.unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            [build / "fs/swarmfsd", "--home", self.home, "--listen", "127.0.0.1:0"],
+            [self.build / "fs/swarmfsd", "--home", self.home, "--listen", "127.0.0.1:0"],
             stderr=self.log, stdout=self.log)
-        wait_until(lambda: (self.home / "control.sock").exists(), 20, f"{name} is up")
+        wait_until(socket_file.exists, 20, f"{self.name} is up")
 
     @property
     def pid(self):
@@ -105,6 +111,10 @@ class Node:
         directory.mkdir(parents=True, exist_ok=True)
         self.run("mount", name, str(directory))
         self.mounts.append(directory)
+
+    def unmount(self, directory):
+        self.run("unmount", str(directory))
+        self.mounts.remove(directory)
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -133,7 +143,7 @@ def random_file(path, size):
 
 
 def drop_caches():
-    """Page, inode and directory caches of the kernel; needs root, and says so when it is not."""
+    """Page, inode and directory caches of the kernel. Returns: whether they are gone, which needs root."""
     os.sync()
     try:
         pathlib.Path("/proc/sys/vm/drop_caches").write_text("3")
