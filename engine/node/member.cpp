@@ -204,7 +204,7 @@ void Member::publish_again_later() {
 
 // On a worker: a file may be busy with its bytes.
 void Member::publish_waiting() {
-    jobs_.post([this] {
+    jobs_.post(Lane::small, [this] {
         publisher_->retry_waiting();
         publisher_->publish_due();
     });

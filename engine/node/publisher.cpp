@@ -7,6 +7,23 @@
 #include "engine/core/units.hpp"
 
 namespace swarmfs::node {
+namespace {
+
+// From here on a file is hashed for more than a tenth of a second,
+constexpr std::uint64_t kLargeFrom = 64 << 20;
+// and from here on for longer than somebody waits for another one: seconds from memory, a minute
+// from a disk.
+constexpr std::uint64_t kHugeFrom = std::uint64_t{8} << 30;
+
+// By what the whole file has, since a change to a large one may copy all of it.
+Lane lane_of(const OpenFile& file) {
+    const auto written = file.written();
+    const std::uint64_t size = written ? written->size : 0;
+    return size < kLargeFrom ? Lane::small : size < kHugeFrom ? Lane::large : Lane::huge;
+}
+
+}  // namespace
+
 Publisher::Publisher(Parts parts, Published published)
     : parts_(std::move(parts)), published_(std::move(published)) {}
 
@@ -65,7 +82,18 @@ void Publisher::publish(std::shared_ptr<OpenFile> file) {
         }
         file->publishing = true;
     }
-    parts_.jobs.post([this, file = std::move(file)] { run(file); });
+    post(file);
+}
+
+void Publisher::post(const std::shared_ptr<OpenFile>& file) {
+    const Lane lane = lane_of(*file);
+    parts_.jobs.post(lane, [this, file, lane] {
+        if (lane_of(*file) > lane) {
+            post(file);  // it has grown while it waited for its turn
+        } else {
+            run(file);
+        }
+    });
 }
 
 void Publisher::publish_after_sync(const std::shared_ptr<OpenFile>& file) {
@@ -191,10 +219,10 @@ void Publisher::fetch_base(const std::shared_ptr<OpenFile>& file, const Missing&
     request.length = missing.range.length;
     parts_.swarm.read(std::move(request), [this, file](const Result<>& fetched) {
         if (fetched.ok()) {
-            parts_.jobs.post([this, file] { run(file); });
+            post(file);
             return;
         }
-        parts_.jobs.post([this, file] {
+        parts_.jobs.post(Lane::small, [this, file] {
             const std::lock_guard lock(file->mutex());
             put_off(file);
         });
@@ -300,7 +328,7 @@ void Publisher::remove_empty(const store::StagedFile& staged) {
 
 void Publisher::finished(const std::shared_ptr<OpenFile>& file) {
     if (published_) {
-        parts_.jobs.post([this, file] { published_(file); });
+        parts_.jobs.post(Lane::small, [this, file] { published_(file); });
     }
 }
 

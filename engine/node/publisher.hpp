@@ -14,6 +14,7 @@
 //      Database brings it back after a restart.
 //   4. A file that stays open is published some time after it was synced: a database would never
 //      reach anybody otherwise. One that is costly to publish waits in proportion.
+//   5. Large files are published one at a time, in lanes of their own (workers.hpp).
 // Thread: any.
 
 #include <map>
@@ -90,6 +91,7 @@ private:
         std::optional<store::NewContent> fresh;
     };
 
+    void post(const std::shared_ptr<OpenFile>& file);
     void run(const std::shared_ptr<OpenFile>& file);
     Result<> run_staged(const std::shared_ptr<OpenFile>& file, std::unique_lock<std::mutex>& lock,
                         std::optional<Missing>& missing);

@@ -11,7 +11,6 @@ namespace {
 
 // Serving and fetching share them; on few cores more threads only take turns.
 constexpr std::size_t kLinkThreads = 2;
-constexpr std::size_t kWorkers = 3;
 
 }  // namespace
 
@@ -29,7 +28,7 @@ Result<std::unique_ptr<RunningNode>> RunningNode::open(Settings settings, Clock&
     SWARM_TRY(node->home_, Home::open(node->settings_.home, dice));
     SWARM_CHECK(node->open_store());
     SWARM_TRY(std::vector<Membership> memberships, load_memberships(node->settings_.home));
-    node->workers_ = std::make_unique<Workers>(kWorkers);
+    node->workers_ = std::make_unique<Workers>();
     node->engine_ = std::make_unique<async::IoThreads>(1, "engine");
     node->links_ = std::make_unique<async::IoThreads>(kLinkThreads, "link");
     for (std::size_t i = 0; i < kLinkThreads; ++i) {

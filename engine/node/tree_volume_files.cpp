@@ -187,7 +187,7 @@ void TreeVolume::fetch(ReadTicket ticket, const Missing& missing) {
             answer(ticket, fetched.error());
             return;
         }
-        parts_.jobs.post([this, ticket] { try_again(ticket); });
+        parts_.jobs.post(Lane::reads, [this, ticket] { try_again(ticket); });
     });
     if (pending.cancelled) {
         parts_.swarm.cancel_read(pending.asked);

@@ -1,10 +1,19 @@
 #include "engine/node/workers.hpp"
 
 namespace swarmfs::node {
+namespace {
 
-Workers::Workers(std::size_t threads) {
-    for (std::size_t i = 0; i < threads; ++i) {
-        threads_.emplace_back(&Workers::run, this);
+// Of each lane. A large file is hashed on all cores by itself: a second one beside it would gain
+// nothing and let both come later.
+constexpr std::array<std::size_t, 4> kThreads = {2, 2, 1, 1};
+
+}  // namespace
+
+Workers::Workers() {
+    for (std::size_t lane = 0; lane < queues_.size(); ++lane) {
+        for (std::size_t i = 0; i < kThreads[lane]; ++i) {
+            threads_.emplace_back([this, lane] { run(queues_[lane]); });
+        }
     }
 }
 
@@ -13,29 +22,32 @@ Workers::~Workers() {
         const std::lock_guard lock(mutex_);
         over_ = true;
     }
-    changed_.notify_all();
+    for (Queue& queue : queues_) {
+        queue.changed.notify_all();
+    }
     for (std::thread& thread : threads_) {
         thread.join();
     }
 }
 
-void Workers::post(std::function<void()> job) {
+void Workers::post(Lane lane, std::function<void()> job) {
+    Queue& queue = queues_[static_cast<std::size_t>(lane)];
     {
         const std::lock_guard lock(mutex_);
-        jobs_.push_back(std::move(job));
+        queue.jobs.push_back(std::move(job));
     }
-    changed_.notify_one();
+    queue.changed.notify_one();
 }
 
-void Workers::run() {
+void Workers::run(Queue& queue) {
     std::unique_lock lock(mutex_);
     for (;;) {
-        changed_.wait(lock, [this] { return over_ || !jobs_.empty(); });
-        if (jobs_.empty()) {
+        queue.changed.wait(lock, [&] { return over_ || !queue.jobs.empty(); });
+        if (queue.jobs.empty()) {
             return;
         }
-        std::function<void()> job = std::move(jobs_.front());
-        jobs_.pop_front();
+        std::function<void()> job = std::move(queue.jobs.front());
+        queue.jobs.pop_front();
         lock.unlock();
         job();
         job = nullptr;  // what it held goes without the lock
@@ -45,12 +57,12 @@ void Workers::run() {
 
 // ---- groups ----
 
-void JobGroup::post(std::function<void()> job) {
+void JobGroup::post(Lane lane, std::function<void()> job) {
     {
         const std::lock_guard lock(mutex_);
         ++open_;
     }
-    workers_.post([this, job = std::move(job)]() mutable {
+    workers_.post(lane, [this, job = std::move(job)]() mutable {
         job();
         job = nullptr;  // what it held may be this group's owner's: it goes before the job counts
         finished();

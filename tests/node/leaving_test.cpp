@@ -98,17 +98,17 @@ TEST_CASE("a folder that is being shared does not hold up leaving, nor outlive i
 }
 
 TEST_CASE("a group of jobs waits for its own jobs only") {
-    Workers workers(2);
+    Workers workers;
     JobGroup patient(workers);
     JobGroup quick(workers);
     std::promise<void> go;
     std::shared_future<void> gone = go.get_future().share();
     std::atomic<int> done = 0;
-    patient.post([gone, &done] {
+    patient.post(Lane::small, [gone, &done] {
         gone.wait();
         ++done;
     });
-    quick.post([&done] { ++done; });
+    quick.post(Lane::small, [&done] { ++done; });
     quick.drain();
     CHECK(done == 1);
     go.set_value();

@@ -17,12 +17,12 @@ public:
         : disk_(disk), path_(std::move(path)), under_(std::move(under)) {}
 
     Result<std::size_t> read_at(std::uint64_t offset, MutableByteSpan out) const override {
-        disk_.reading(path_);
+        disk_.reading(path_, out.size());
         return under_->read_at(offset, out);
     }
     Result<std::size_t> read_at(std::uint64_t offset,
                                 std::span<const MutableByteSpan> parts) const override {
-        disk_.reading(path_);
+        disk_.reading(path_, 0);
         return under_->read_at(offset, parts);
     }
     Result<> write_at(std::uint64_t offset, ByteSpan bytes) override {
@@ -69,9 +69,14 @@ void HeldDisk::hold_next_read() {
     hold_ = Hold::next;
 }
 
+void HeldDisk::hold_large_reads() {
+    const std::lock_guard lock(mutex_);
+    hold_ = Hold::large;
+}
+
 void HeldDisk::wait_until_held() {
     std::unique_lock lock(mutex_);
-    REQUIRE(changed_.wait_for(lock, std::chrono::seconds(60), [&] { return hold_ == Hold::held; }));
+    REQUIRE(changed_.wait_for(lock, std::chrono::seconds(60), [&] { return held_ > 0; }));
 }
 
 void HeldDisk::let_go() {
@@ -80,12 +85,15 @@ void HeldDisk::let_go() {
     changed_.notify_all();
 }
 
-void HeldDisk::reading(const store::Path& path) {
+void HeldDisk::reading(const store::Path& path, std::size_t bytes) {
     std::unique_lock lock(mutex_);
-    if (hold_ == Hold::next && path.parent_path().filename() == "staging") {
-        hold_ = Hold::held;
+    const bool hold = hold_ == Hold::next || (hold_ == Hold::large && bytes >= (1 << 20));
+    if (hold && path.parent_path().filename() == "staging") {
+        hold_ = hold_ == Hold::next ? Hold::held : hold_;
+        ++held_;
         changed_.notify_all();
         changed_.wait(lock, [&] { return hold_ == Hold::no; });
+        --held_;
     }
 }
 
@@ -179,6 +187,21 @@ std::string LoneVolume::read(node::FileHandle handle) {
         answer.set_value(bytes.ok() ? std::string(as_text(*bytes)) : bytes.error().message);
     });
     return answer.get_future().get();
+}
+
+void LoneVolume::wait_until_published(std::uint64_t count) {
+    std::mutex mutex;
+    std::condition_variable changed;
+    const auto listener = volume->add_change_listener([&](const std::vector<node::Change>&) {
+        const std::lock_guard lock(mutex);
+        changed.notify_all();
+    });
+    {
+        std::unique_lock lock(mutex);
+        CHECK(changed.wait_for(lock, std::chrono::seconds(60),
+                               [&] { return publisher->published_count() >= count; }));
+    }
+    volume->remove_change_listener(listener);
 }
 
 std::vector<std::string> LoneVolume::names() {

@@ -10,10 +10,12 @@
 
 namespace swarmfs::test {
 
-// Holds one read of a staging file until it is let go, and notes which files are synced.
+// Holds reads of staging files until they are let go, and notes which files are synced.
 class HeldDisk final : public store::Disk {
 public:
     void hold_next_read();
+    // All of a megabyte or more: of those who hash large files.
+    void hold_large_reads();
     void wait_until_held();
     void let_go();
     std::size_t syncs_below(const std::string& folder) const;
@@ -42,20 +44,22 @@ public:
 
 private:
     friend class HeldFile;
-    enum class Hold : std::uint8_t { no, next, held };
-    void reading(const store::Path& path);
+    enum class Hold : std::uint8_t { no, next, large, held };
+    void reading(const store::Path& path, std::size_t bytes);
     void synced(const store::Path& path);
 
     store::SystemDisk under_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     Hold hold_ = Hold::no;             // guarded by mutex_
+    std::size_t held_ = 0;             // guarded by mutex_
     std::vector<store::Path> synced_;  // guarded by mutex_
 };
 
-// Nobody is there: what is asked is never answered.
+// Nobody is there: what is asked is never answered; or said to have arrived, though it has not.
 class NoSwarm final : public swarm::Swarm {
 public:
+    std::atomic<bool> arrives = false;
     void adopt(std::unique_ptr<transport::SecureLink>, bool, std::string) override {}
     void note_dialling(int) override {}
     bool connected_to(const NodeId&) const override { return false; }
@@ -63,7 +67,12 @@ public:
     void block(const NodeId&) override {}
     void unblock(const NodeId&) override {}
     void send_hints(const NodeId&, std::vector<protocol::PeerHint>) override {}
-    swarm::ReadId read(swarm::ReadRequest, swarm::ReadDone) override { return 1; }
+    swarm::ReadId read(swarm::ReadRequest, swarm::ReadDone answer) override {
+        if (arrives) {
+            answer(done());
+        }
+        return 1;
+    }
     void cancel_read(swarm::ReadId) override {}
     void note_read(const ContentId&, std::uint64_t, std::uint64_t) override {}
     void end_reading(const ContentId&) override {}
@@ -89,6 +98,8 @@ struct LoneVolume {
     void close(node::FileHandle handle);
     std::string read(const std::string& name);
     std::string read(node::FileHandle handle);
+    // So many publications, in all.
+    void wait_until_published(std::uint64_t count);
     std::vector<std::string> names();
     std::size_t staging_files();
 
@@ -100,7 +111,7 @@ struct LoneVolume {
     std::unique_ptr<store::ContentStore> contents;
     std::unique_ptr<node::Identity> identity;
     std::unique_ptr<node::Tree> tree;
-    node::Workers workers{2};
+    node::Workers workers;
     node::JobGroup jobs{workers};
     NoSwarm swarm;
     std::unique_ptr<node::Publisher> publisher;

@@ -1,6 +1,7 @@
 // Files of one member, written, published, removed and looked at in every order.
 #include <doctest/doctest.h>
 
+#include <future>
 #include <thread>
 
 #include "tests/node/lone_volume.hpp"
@@ -12,6 +13,18 @@ using test::LoneVolume;
 using Names = std::vector<std::string>;
 
 const std::string kText(100'000, 'a');  // more than a small content
+
+// Some bytes at its beginning, and zeros.
+Inode make_large(LoneVolume& at, const std::string& name) {
+    const auto created = at.volume->create(kRootInode, name, 0644);
+    REQUIRE(created.ok());
+    at.write(created->handle, 0, std::string(1 << 20, 'a'));
+    AttributeChanges longer;
+    longer.size = 64 << 20;
+    REQUIRE(at.volume->set_attributes(created->attributes.inode, longer).ok());
+    at.close(created->handle);
+    return created->attributes.inode;
+}
 
 }  // namespace
 
@@ -70,6 +83,39 @@ TEST_CASE("while a file is hashed everything goes on but a write to it, which wa
     at.jobs.drain();
     CHECK(at.read("f") == kText + "more");
     CHECK(at.staging_files() == 0);
+}
+
+TEST_CASE("while large files are hashed reads are answered and small files published") {
+    LoneVolume at;
+    catalog::Entry entry;
+    entry.kind = catalog::EntryKind::file;
+    entry.path = "elsewhere";
+    entry.content = {Hash256::from_hex(std::string(64, '7')).value(), kText.size()};
+    const auto put = [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
+        const auto made = names.put_path(entry);
+        return made.ok() ? done() : Result<>(made.error());
+    };
+    REQUIRE(at.tree->change(put, Tree::Origin::elsewhere).ok());
+    at.disk.hold_large_reads();
+    for (const char* name : {"large 1", "large 2", "large 3", "large 4"}) {
+        make_large(at, name);
+    }
+    at.disk.wait_until_held();
+
+    const auto created = at.volume->create(kRootInode, "small", 0644);
+    at.write(created->handle, 0, "small");
+    at.close(created->handle);
+    at.wait_until_published(1);
+    at.swarm.arrives = true;
+    const auto handle = at.volume->open(at.inode_of("elsewhere"), Access::read);
+    std::promise<bool> answered;
+    at.volume->read(*handle, 0, 10, Duration::zero(),
+                    [&](const Result<ByteSpan>& bytes) { answered.set_value(bytes.ok()); });
+    auto answer = answered.get_future();
+    CHECK(answer.wait_for(std::chrono::seconds(60)) == std::future_status::ready);
+    at.disk.let_go();
+    at.volume->release(*handle);
+    at.wait_until_published(5);
 }
 
 TEST_CASE("a time that is set while the file is hashed is published with it") {
