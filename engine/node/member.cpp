@@ -83,6 +83,7 @@ void Member::stop() {
         const std::lock_guard lock(accept_mutex_);
         accepting_ = false;
     }
+    begin_stop();
     jobs_.drain();
     tracker_line_->stop();
     std::promise<void> closed;

@@ -58,6 +58,8 @@ public:
     ~Member() override;
 
     void start();
+    // What takes long is given up, so that nobody waits for it any more. Thread: any.
+    void begin_stop() { publisher_->stop(); }
     // Says goodbye, publishes what is left to sign, and lets go of every thread's work.
     void stop();
 

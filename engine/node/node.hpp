@@ -5,7 +5,9 @@
 //   left,
 //          and loads the swarms joined;
 //   start  listens, dials, syncs, and opens the control socket; returns once all of them stand;
-//   stop   says goodbye to peers, publishes what is staged, flushes, and joins every thread.
+//   begin_stop   gives up what takes long: a writer may wait for it, and the mounts for him;
+//   stop   says goodbye to peers, publishes what is small, flushes, and joins every thread. What
+//          else is staged is published at the next start.
 //
 // Thread: open, start and stop from one thread; the rest from any.
 
@@ -33,6 +35,7 @@ public:
     // `extra` joins the node's own control methods.
     // Errors: those of opening the control socket.
     virtual Result<> start(ControlMethods extra) = 0;
+    virtual void begin_stop() = 0;
     virtual void stop() = 0;
 
     virtual const Settings& settings() const = 0;

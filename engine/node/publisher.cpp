@@ -132,6 +132,9 @@ void Publisher::run(const std::shared_ptr<OpenFile>& file) {
     Result<> published = done();
     if (file->named == Named::no) {
         // The last one to close it discards it.
+    } else if (left_for_later(*file)) {
+        put_off(file);
+        return;
     } else if (file->staged) {
         std::optional<Missing> missing;
         published = run_staged(file, lock, missing);
@@ -144,7 +147,7 @@ void Publisher::run(const std::shared_ptr<OpenFile>& file) {
         published = commit(*file, std::nullopt);
     }
     if (!published.ok() && file->named != Named::no) {
-        if (!std::exchange(file->delayed, true)) {
+        if (!stopping_ && !std::exchange(file->delayed, true)) {
             log_error("node", "\"" + printable(file->record.name) +
                                   "\" cannot be published yet: " + published.error().message);
         }
@@ -154,6 +157,16 @@ void Publisher::run(const std::shared_ptr<OpenFile>& file) {
     file->delayed = false;
     file->publishing = false;
     finished(file);
+}
+
+void Publisher::stop() {
+    if (!stopping_.exchange(true)) {
+        give_up_at_ = parts_.clock.now() + kStopPatience;
+    }
+}
+
+bool Publisher::left_for_later(const OpenFile& file) const {
+    return stopping_ && (lane_of(file) != Lane::small || parts_.clock.now() >= give_up_at_.load());
 }
 
 // Requires: `lock` holds the file's mutex, and does so again on return. Sets `missing` when a part
@@ -184,7 +197,8 @@ Result<Publisher::Prepared> Publisher::prepare(OpenFile& file) {
     Prepared prepared;
     SWARM_TRY(prepared.missing, missing_of_base(file));
     if (!prepared.missing && file.staged->size() > 0) {
-        SWARM_TRY(prepared.fresh, parts_.contents.prepare_staged(*file.staged));
+        const auto unwanted = [&] { return file.named == Named::no || left_for_later(file); };
+        SWARM_TRY(prepared.fresh, parts_.contents.prepare_staged(*file.staged, unwanted));
     }
     return prepared;
 }
@@ -345,7 +359,7 @@ std::vector<std::shared_ptr<OpenFile>> Publisher::recover() {
     std::set<store::Inode> seen;
     for (store::StagingRow& row : rows) {
         const std::uint64_t number = row.number;
-        const auto left_for_later = [&](const Error& why) {
+        const auto not_yet = [&](const Error& why) {
             log_error("node", "\"" + printable(row.opened.name) +
                                   "\" was written before the node ended and cannot be published "
                                   "until the next start: " +
@@ -353,7 +367,7 @@ std::vector<std::shared_ptr<OpenFile>> Publisher::recover() {
         };
         auto staged = store::StagedFile::recover(parts_.disk, parts_.folder, row);
         if (!staged.ok() && staged.error().code != Code::not_found) {
-            left_for_later(staged.error());
+            not_yet(staged.error());
             continue;
         }
         if (!staged.ok()) {
@@ -367,7 +381,7 @@ std::vector<std::shared_ptr<OpenFile>> Publisher::recover() {
         if (row.base.size > 0) {
             auto opened = parts_.contents.open(row.base);
             if (!opened.ok()) {
-                left_for_later(opened.error());
+                not_yet(opened.error());
                 continue;
             }
             base = *std::move(opened);

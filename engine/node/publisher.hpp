@@ -14,7 +14,10 @@
 //      Database brings it back after a restart.
 //   4. A file that stays open is published some time after it was synced: a database would never
 //      reach anybody otherwise. One that is costly to publish waits in proportion.
-//   5. Large files are published one at a time, in lanes of their own (workers.hpp).
+//   5. Hashing ends within a megabyte or so when the file loses its name, and when the node stops
+//      or leaves the swarm: then small files are published for kStopPatience, and what else is
+//      staged at the next start.
+//   6. Large files are published one at a time, in lanes of their own (workers.hpp).
 // Thread: any.
 
 #include <map>
@@ -38,6 +41,9 @@ public:
     // Of the time of this node's workers (and of the writers who wait for them), what publishing
     // one open file again and again may take: a twentieth.
     static constexpr int kRestAfterPublishing = 20;
+
+    // A part of what the service manager allows a node for stopping, a minute.
+    static constexpr Duration kStopPatience = std::chrono::seconds(10);
 
     struct Parts {
         Tree& tree;
@@ -75,6 +81,8 @@ public:
     void publish_due();
     // Tries those again that had to wait: for somebody who has their base, or for room on the disk.
     void retry_waiting();
+    // From here on nothing large is hashed, nor anything for long. What is staged stays.
+    void stop();
     // Files that wait for either.
     std::size_t waiting() const;
 
@@ -95,6 +103,7 @@ private:
     void run(const std::shared_ptr<OpenFile>& file);
     Result<> run_staged(const std::shared_ptr<OpenFile>& file, std::unique_lock<std::mutex>& lock,
                         std::optional<Missing>& missing);
+    bool left_for_later(const OpenFile& file) const;
     Result<Prepared> prepare(OpenFile& file);
     Result<std::optional<Missing>> missing_of_base(OpenFile& file);
     Result<> commit(OpenFile& file, std::optional<store::NewContent> fresh);
@@ -108,6 +117,8 @@ private:
     const Parts parts_;
     const Published published_;
     std::atomic<std::uint64_t> published_count_ = 0;
+    std::atomic<bool> stopping_ = false;
+    std::atomic<TimePoint> give_up_at_ = TimePoint::max();  // when stopping
     mutable std::mutex mutex_;
     std::set<std::shared_ptr<OpenFile>> waiting_;            // guarded by mutex_
     std::map<std::shared_ptr<OpenFile>, TimePoint> synced_;  // guarded by mutex_; when to publish

@@ -101,7 +101,14 @@ RunningNode::~RunningNode() {
     stop();
 }
 
+void RunningNode::begin_stop() {
+    for (const auto& member : members()) {
+        member->begin_stop();
+    }
+}
+
 void RunningNode::stop() {
+    begin_stop();
     control_.reset();
     if (listener_) {
         listener_->close();

@@ -21,6 +21,7 @@ public:
     ~RunningNode() override;
 
     Result<> start(ControlMethods extra) override;
+    void begin_stop() override;
     void stop() override;
     const Settings& settings() const override { return settings_; }
     Result<std::shared_ptr<Volume>> volume(const std::string& name) override;

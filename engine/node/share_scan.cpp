@@ -125,6 +125,9 @@ Result<> ShareScan::visit(const std::string& path, const std::string& target, st
         report_.unchanged += S_ISREG(status.st_mode) ? 1 : 0;
     } else {
         if (auto prepared = prepare(path, item.row, item); !prepared.ok()) {
+            if (prepared.error().code == Code::cancelled) {
+                return prepared;
+            }
             unsettled_ |= prepared.error().code == Code::try_again;
             skip(path, prepared.error().message);
             return done();
@@ -184,7 +187,8 @@ Result<> ShareScan::prepare(const std::string& path, const ManifestRow& row, Ite
         entry.kind = catalog::EntryKind::symlink;
         SWARM_TRY(entry.target, link_target(path));
     } else if (row.size > 0) {
-        SWARM_TRY(item.content, member_.contents().prepare_in_place(path));
+        const auto stopped = [&] { return progress_ && !progress_(report_, path); };
+        SWARM_TRY(item.content, member_.contents().prepare_in_place(path, stopped));
         entry.content = item.content->id();
         item.row.content = entry.content;
     }

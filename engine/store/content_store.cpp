@@ -100,7 +100,7 @@ ContentWriter ContentStore::begin_writer() {
     return ContentWriter(core_->shared());
 }
 
-Result<NewContent> ContentStore::prepare_in_place(const Path& path) {
+Result<NewContent> ContentStore::prepare_in_place(const Path& path, const GiveUp& give_up) {
     StoreShared& shared = core_->shared();
     const Path absolute = std::filesystem::absolute(path).lexically_normal();
     SWARM_TRY(const FileStatus named, shared.disk().status(absolute));
@@ -126,9 +126,10 @@ Result<NewContent> ContentStore::prepare_in_place(const Path& path) {
             return disk_error(Code::try_again, absolute.string() + " changed while it was hashed");
         }
     } else {
-        SWARM_TRY(fresh, hash_into_new(shared, before.size, [&](std::uint64_t offset, auto out) {
-                      return read_whole(*file, offset, out);
-                  }));
+        const ReadBytes read = [&](std::uint64_t offset, MutableByteSpan out) {
+            return read_whole(*file, offset, out);
+        };
+        SWARM_TRY(fresh, hash_into_new(shared, before.size, read, give_up));
         fresh.place_ = Place{absolute.string(), before.device, before.inode, before.mtime_ns};
     }
     fresh.masks_.add_all();
@@ -149,12 +150,12 @@ std::uint64_t ContentStore::next_staging_number() {
 
 Result<std::vector<Range>> ContentStore::missing_for(StagedFile& staged) {
     SWARM_TRY(auto base, core_->open(staged.row().base));
-    return Publication(core_->shared(), staged, std::move(base)).missing();
+    return Publication(core_->shared(), staged, std::move(base), {}).missing();
 }
 
-Result<NewContent> ContentStore::prepare_staged(StagedFile& staged) {
+Result<NewContent> ContentStore::prepare_staged(StagedFile& staged, const GiveUp& give_up) {
     SWARM_TRY(auto base, core_->open(staged.row().base));
-    return Publication(core_->shared(), staged, std::move(base)).prepare();
+    return Publication(core_->shared(), staged, std::move(base), give_up).prepare();
 }
 
 Result<> ContentStore::record(KeyValueWriter& batch, NewContent& fresh) {

@@ -66,8 +66,8 @@ public:
     ContentWriter begin_writer();
     // A regular file where it is. Small ones are copied into the Database.
     // Errors: not_found, invalid (no regular file), try_again (it changed while it was hashed),
-    // too_large, permission, io.
-    Result<NewContent> prepare_in_place(const Path& path);
+    // cancelled (by `give_up`), too_large, permission, io.
+    Result<NewContent> prepare_in_place(const Path& path, const GiveUp& give_up = {});
     // A number for a StagedFile that no other one of this home has, nor had since the start.
     std::uint64_t next_staging_number();
     // Leaves of the base, as ranges of bytes, that must be stored before prepare_staged can name
@@ -77,8 +77,9 @@ public:
     // The staged file over its base as a new content. Unchanged bytes of the base that are stored
     // are taken over; those that are not stay to be fetched under the new name.
     // Requires: nothing writes to `staged` until place(), after which its file is gone.
-    // Errors: unavailable (see missing_for), no_space, io.
-    Result<NewContent> prepare_staged(StagedFile& staged);
+    // Errors: unavailable (see missing_for), cancelled (by `give_up`; what is staged stays),
+    // no_space, io.
+    Result<NewContent> prepare_staged(StagedFile& staged, const GiveUp& give_up = {});
 
     // Adds what makes it stored, and owned, to the batch.
     Result<> record(KeyValueWriter& batch, NewContent& fresh);

@@ -22,11 +22,12 @@ constexpr unsigned kThreadsMax = 8;
 // Hashes the leaves of one stretch, part by part, on as many threads as there is work for.
 class Stretch {
 public:
-    Stretch(std::uint64_t begin, std::uint64_t end, const ReadBytes& read)
+    Stretch(std::uint64_t begin, std::uint64_t end, const ReadBytes& read, const GiveUp& give_up)
         : begin_(begin),
           end_(end),
           parts_((end - begin + kPartBytes - 1) / kPartBytes),
           read_(read),
+          give_up_(give_up),
           leaves_(leaf_count(end - begin)) {}
 
     Result<std::span<const Hash256>> hash() {
@@ -35,9 +36,9 @@ public:
         {
             std::vector<std::jthread> others;
             for (std::uint64_t i = 1; i < std::min(cores, parts_); ++i) {
-                others.emplace_back([this] { work(); });
+                others.emplace_back([this] { work({}); });
             }
-            work();
+            work(give_up_);
         }
         if (failed_) {
             return *std::move(failed_);
@@ -46,7 +47,7 @@ public:
     }
 
 private:
-    void work() {
+    void work(const GiveUp& give_up) {
         Bytes buffer(static_cast<std::size_t>(std::min(end_ - begin_, kPartBytes)));
         for (;;) {
             const std::uint64_t number = next_.fetch_add(1);
@@ -56,9 +57,10 @@ private:
             const std::uint64_t at = begin_ + number * kPartBytes;
             const auto part = MutableByteSpan(buffer).first(
                 static_cast<std::size_t>(std::min(end_ - at, kPartBytes)));
-            if (auto got = read_(at, part); !got.ok()) {
+            const Result<> got = give_up && give_up() ? given_up() : read_(at, part);
+            if (!got.ok()) {
                 const std::lock_guard lock(mutex_);
-                failed_ = std::move(got).error();
+                failed_ = got.error();
                 next_ = parts_;  // nobody begins another
                 return;
             }
@@ -71,6 +73,7 @@ private:
     const std::uint64_t end_;
     const std::uint64_t parts_;
     const ReadBytes& read_;
+    const GiveUp& give_up_;
     std::vector<Hash256> leaves_;
     std::atomic<std::uint64_t> next_ = 0;
     std::mutex mutex_;
@@ -79,13 +82,21 @@ private:
 
 }  // namespace
 
-Result<ContentId> hash_bytes(std::uint64_t size, const ReadBytes& read, content::NodeSink& sink) {
+Error given_up() {
+    return caller_error(Code::cancelled, "it is not wanted any more");
+}
+
+Result<ContentId> hash_bytes(std::uint64_t size, const ReadBytes& read, content::NodeSink& sink,
+                             const GiveUp& give_up) {
     if (size == 0) {
         return content::kEmptyContent;
     }
     content::TreeFold fold(size, sink);
     for (std::uint64_t begin = 0; begin < size; begin += kStretchBytes) {
-        Stretch stretch(begin, std::min(size, begin + kStretchBytes), read);
+        if (give_up && give_up()) {
+            return given_up();
+        }
+        Stretch stretch(begin, std::min(size, begin + kStretchBytes), read, give_up);
         SWARM_TRY(const auto leaves, stretch.hash());
         for (const Hash256& leaf : leaves) {
             SWARM_CHECK(fold.add(leaf));

@@ -35,9 +35,14 @@ public:
 // Fills `out` with bytes of the content from `offset` on. Thread: several at once.
 using ReadBytes = std::function<Result<>(std::uint64_t offset, MutableByteSpan out)>;
 
+// Asked about once a megabyte, by the thread that called: true ends the work. Empty: never.
+using GiveUp = std::function<bool()>;
+Error given_up();  // cancelled
+
 // The tree of `size` bytes, a megabyte at a time, on every core when there are many of them.
-// Errors: those of `read` and `sink`.
-Result<ContentId> hash_bytes(std::uint64_t size, const ReadBytes& read, content::NodeSink& sink);
+// Errors: those of `read` and `sink`; cancelled by `give_up`.
+Result<ContentId> hash_bytes(std::uint64_t size, const ReadBytes& read, content::NodeSink& sink,
+                             const GiveUp& give_up = {});
 
 // Fills `out`.   Errors: try_again when the file ends before.
 Result<> read_whole(const File& file, std::uint64_t offset, MutableByteSpan out);

@@ -5,7 +5,8 @@
 
 namespace swarmfs::store {
 
-Result<NewContent> hash_into_new(StoreShared& shared, std::uint64_t size, const ReadBytes& read) {
+Result<NewContent> hash_into_new(StoreShared& shared, std::uint64_t size, const ReadBytes& read,
+                                 const GiveUp& give_up) {
     if (leaf_count(size) == 1) {  // its root is all its tree
         NoSink none;
         SWARM_TRY(const ContentId id, hash_bytes(size, read, none));
@@ -14,7 +15,7 @@ Result<NewContent> hash_into_new(StoreShared& shared, std::uint64_t size, const 
     const Path path = shared.incoming_path(".tree");
     SWARM_TRY(const auto tree, shared.disk().open(path, Open::create_new));
     TreeFileSink sink(*tree, size);
-    auto id = hash_bytes(size, read, sink);
+    auto id = hash_bytes(size, read, sink, give_up);
     if (!id) {
         [[maybe_unused]] const auto removed = shared.disk().remove(path);
         return std::move(id).error();

@@ -38,7 +38,8 @@ private:
     friend class ContentStore;
     friend class ContentWriter;
     friend class Publication;
-    friend Result<NewContent> hash_into_new(StoreShared&, std::uint64_t, const ReadBytes&);
+    friend Result<NewContent> hash_into_new(StoreShared&, std::uint64_t, const ReadBytes&,
+                                            const GiveUp&);
 
     explicit NewContent(const ContentId& id) : id_(id), masks_(id.size), checked_(id.size) {}
 
@@ -55,8 +56,9 @@ private:
 };
 
 // Hashes `size` bytes into a tree file in `incoming`. What is to become of the bytes, the caller
-// says. Requires: size > kSmallBytesMax.   Errors: those of `read`, no_space, io.
-Result<NewContent> hash_into_new(StoreShared& shared, std::uint64_t size, const ReadBytes& read);
+// says. Requires: size > kSmallBytesMax.   Errors: those of `read`, cancelled, no_space, io.
+Result<NewContent> hash_into_new(StoreShared& shared, std::uint64_t size, const ReadBytes& read,
+                                 const GiveUp& give_up);
 
 // A content written here from bytes in order: hashed as it is written, never read again. A file is
 // made only when it outgrows a small content. Thread: one at a time.

@@ -8,12 +8,19 @@ namespace swarmfs::store {
 namespace {
 
 constexpr std::uint64_t kHashBytesAtOnce = 1 << 20;
+// Of one call that copies inside the kernel, which does not come back before it has: a fraction of
+// a second where it moves bytes, and few calls where it shares them.
+constexpr std::uint64_t kCopyBytesAtOnce = 256 << 20;
 
 }  // namespace
 
 Publication::Publication(StoreShared& shared, StagedFile& staged,
-                         std::shared_ptr<StoredContent> base)
-    : shared_(shared), staged_(staged), base_(std::move(base)), size_(staged.size()) {
+                         std::shared_ptr<StoredContent> base, GiveUp give_up)
+    : shared_(shared),
+      staged_(staged),
+      base_(std::move(base)),
+      give_up_(std::move(give_up)),
+      size_(staged.size()) {
     for (const Segment& segment : staged_.segments(0, size_)) {
         if (segment.from != SegmentFrom::base) {
             const std::uint64_t first = leaf_at(segment.range.offset).value;
@@ -185,9 +192,10 @@ Result<NewContent> Publication::prepare_small() {
 
 // Nothing of the base's tree can be used: everything is hashed once, in order.
 Result<NewContent> Publication::prepare_whole() {
-    SWARM_TRY(auto fresh, hash_into_new(shared_, size_, [this](std::uint64_t offset, auto out) {
-                  return read(offset, out);
-              }));
+    const ReadBytes read_bytes = [this](std::uint64_t offset, MutableByteSpan out) {
+        return read(offset, out);
+    };
+    SWARM_TRY(auto fresh, hash_into_new(shared_, size_, read_bytes, give_up_));
     return take_over(std::move(fresh));
 }
 
@@ -231,6 +239,7 @@ Result<ContentId> Publication::write_tree(File& tree) {
     for (const Range& run : changed_.all()) {
         const std::uint64_t end = std::min(run.end() * kLeafBytes, size_);
         for (std::uint64_t offset = run.offset * kLeafBytes; offset < end;) {
+            SWARM_CHECK(go_on());
             buffer.resize(static_cast<std::size_t>(std::min(kHashBytesAtOnce, end - offset)));
             SWARM_CHECK(read(offset, buffer));
             hashes.resize(leaf_count(buffer.size()));
@@ -319,11 +328,16 @@ Result<> Publication::copy_unchanged(NewContent& fresh) {
 
 Result<> Publication::copy_range(File& target, const File* source, std::uint64_t offset,
                                  std::uint64_t length) {
-    if (source != nullptr) {
-        return target.copy_from(*source, offset, offset, length);
+    while (source != nullptr && length > 0) {
+        SWARM_CHECK(go_on());
+        const std::uint64_t part = std::min(kCopyBytesAtOnce, length);
+        SWARM_CHECK(target.copy_from(*source, offset, offset, part));
+        offset += part;
+        length -= part;
     }
     Bytes buffer;
     while (length > 0) {
+        SWARM_CHECK(go_on());
         buffer.resize(static_cast<std::size_t>(std::min(kHashBytesAtOnce, length)));
         SWARM_CHECK(base_->read(offset, buffer));
         SWARM_CHECK(target.write_at(offset, buffer));

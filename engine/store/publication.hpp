@@ -20,7 +20,8 @@ namespace swarmfs::store {
 
 class Publication {
 public:
-    Publication(StoreShared& shared, StagedFile& staged, std::shared_ptr<StoredContent> base);
+    Publication(StoreShared& shared, StagedFile& staged, std::shared_ptr<StoredContent> base,
+                GiveUp give_up);
 
     std::vector<Range> missing();
     Result<NewContent> prepare();
@@ -45,10 +46,12 @@ private:
     Result<> copy_unchanged(NewContent& fresh);
     Result<> copy_range(File& target, const File* source, std::uint64_t offset,
                         std::uint64_t length);
+    Result<> go_on() const { return give_up_ && give_up_() ? Result<>(given_up()) : done(); }
 
     StoreShared& shared_;
     StagedFile& staged_;
     std::shared_ptr<StoredContent> base_;
+    const GiveUp give_up_;
     std::uint64_t size_;
     Extents changed_;                // in leaves
     std::set<std::uint64_t> asked_;  // chunks of the base of which a leaf is asked for

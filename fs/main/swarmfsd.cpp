@@ -133,6 +133,7 @@ int run(const node::SettingsOverrides& overrides) {
     node::notify_service("READY=1");
     wait_for_the_end(ends);
     node::notify_service("STOPPING=1");
+    node.begin_stop();
     mounts.stop();
     node.stop();
     return EX_OK;

@@ -87,8 +87,10 @@ void HeldDisk::let_go() {
 
 void HeldDisk::reading(const store::Path& path, std::size_t bytes) {
     std::unique_lock lock(mutex_);
-    const bool hold = hold_ == Hold::next || (hold_ == Hold::large && bytes >= (1 << 20));
-    if (hold && path.parent_path().filename() == "staging") {
+    const bool staging = path.parent_path().filename() == "staging";
+    const bool large = bytes >= (1 << 20);
+    large_reads_ += staging && large ? 1 : 0;
+    if (staging && (hold_ == Hold::next || (hold_ == Hold::large && large))) {
         hold_ = hold_ == Hold::next ? Hold::held : hold_;
         ++held_;
         changed_.notify_all();
@@ -100,6 +102,11 @@ void HeldDisk::reading(const store::Path& path, std::size_t bytes) {
 void HeldDisk::synced(const store::Path& path) {
     const std::lock_guard lock(mutex_);
     synced_.push_back(path);
+}
+
+std::size_t HeldDisk::large_reads() const {
+    const std::lock_guard lock(mutex_);
+    return large_reads_;
 }
 
 std::size_t HeldDisk::syncs_below(const std::string& folder) const {

@@ -18,6 +18,7 @@ public:
     void hold_large_reads();
     void wait_until_held();
     void let_go();
+    std::size_t large_reads() const;
     std::size_t syncs_below(const std::string& folder) const;
 
     Result<std::unique_ptr<store::File>> open(const store::Path& path, store::Open how) override;
@@ -53,6 +54,7 @@ private:
     std::condition_variable changed_;
     Hold hold_ = Hold::no;             // guarded by mutex_
     std::size_t held_ = 0;             // guarded by mutex_
+    std::size_t large_reads_ = 0;      // guarded by mutex_
     std::vector<store::Path> synced_;  // guarded by mutex_
 };
 

@@ -69,6 +69,25 @@ TEST_CASE("what vanished from a folder goes from the swarm, with the folders it 
     CHECK(names(node, "shared") == Names{"b"});
 }
 
+TEST_CASE("hashing a large file ends soon when sharing it is stopped") {
+    TestNode node;
+    node.ask("create", {{"name", "team"}, {"trackers", json::array()}});
+    const auto folder = node.folder("shared");
+    put(folder / "large", "");
+    std::filesystem::resize_file(folder / "large", std::uintmax_t{4} << 30);
+    const auto member = node.node().member("team");
+    REQUIRE(member.ok());
+    const auto shares = node.node().shares_of(**member);
+    REQUIRE(shares.ok());
+    int asked = 0;
+    const auto shared =
+        (*shares)->share({folder.string(), "shared", {}}, false,
+                         [&](const ShareReport&, const std::string&) { return ++asked < 3; });
+    REQUIRE_FALSE(shared.ok());
+    CHECK(shared.error().code == Code::cancelled);
+    CHECK(asked == 3);
+}
+
 TEST_CASE("a disk that is not mounted takes nothing out of the swarm") {
     TestNode node;
     node.ask("create", {{"name", "team"}, {"trackers", json::array()}});

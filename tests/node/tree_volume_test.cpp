@@ -14,14 +14,13 @@ using Names = std::vector<std::string>;
 
 const std::string kText(100'000, 'a');  // more than a small content
 
-// Some bytes at its beginning, and zeros.
+// A megabyte at its beginning and one after 64 of them, which are hashed in this order; else zeros.
 Inode make_large(LoneVolume& at, const std::string& name) {
     const auto created = at.volume->create(kRootInode, name, 0644);
     REQUIRE(created.ok());
-    at.write(created->handle, 0, std::string(1 << 20, 'a'));
-    AttributeChanges longer;
-    longer.size = 64 << 20;
-    REQUIRE(at.volume->set_attributes(created->attributes.inode, longer).ok());
+    for (const std::uint64_t offset : {0, 64 << 20}) {
+        at.write(created->handle, offset, std::string(1 << 20, 'a'));
+    }
     at.close(created->handle);
     return created->attributes.inode;
 }
@@ -116,6 +115,33 @@ TEST_CASE("while large files are hashed reads are answered and small files publi
     at.disk.let_go();
     at.volume->release(*handle);
     at.wait_until_published(5);
+}
+
+TEST_CASE("hashing a file that is removed ends soon") {
+    LoneVolume at;
+    at.disk.hold_large_reads();
+    make_large(at, "large");
+    at.disk.wait_until_held();
+    CHECK(at.volume->remove_file(kRootInode, "large").ok());
+    at.disk.let_go();
+    at.jobs.drain();
+    CHECK(at.disk.large_reads() == 1);
+    CHECK(at.staging_files() == 0);
+}
+
+TEST_CASE(
+    "hashing ends soon when the node stops, and what was staged is published by the next run") {
+    LoneVolume at;
+    at.disk.hold_large_reads();
+    make_large(at, "large");
+    at.disk.wait_until_held();
+    at.publisher->stop();
+    make_large(at, "another");
+    at.disk.let_go();
+    at.jobs.drain();
+    CHECK(at.disk.large_reads() == 1);
+    CHECK(at.publisher->published_count() == 0);
+    CHECK(at.publisher->recover().size() == 2);
 }
 
 TEST_CASE("a time that is set while the file is hashed is published with it") {

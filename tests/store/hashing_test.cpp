@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cstring>
 
 namespace swarmfs::store {
@@ -46,6 +47,23 @@ TEST_CASE("what is hashed on several threads has the name it has when hashed in 
         REQUIRE(id.ok());
         CHECK(*id == hash_in_order(size));
     }
+}
+
+TEST_CASE("hashing that is given up ends with the stretch it is in") {
+    std::atomic<std::uint64_t> read = 0;
+    int asked = 0;
+    NoSink none;
+    const auto id = hash_bytes(
+        std::uint64_t{1} << 40,
+        [&](std::uint64_t offset, MutableByteSpan out) -> Result<> {
+            fill(offset, out);
+            read += out.size();
+            return done();
+        },
+        none, [&] { return ++asked == 3; });
+    REQUIRE_FALSE(id.ok());
+    CHECK(id.error().code == Code::cancelled);
+    CHECK(read <= 2 * (64 << 20));
 }
 
 TEST_CASE("bytes that cannot be read are an error, wherever they lie") {
