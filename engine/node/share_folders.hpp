@@ -3,7 +3,8 @@
 //
 // Rules:
 //   1. One way: what changes in the folder is published; edits made through a mount live in the
-//      store and leave the folder alone.
+//      store and leave the folder alone. They stand until the file says something new in the
+//      folder, too, and then both are kept: a new time or mode alone undoes nothing.
 //   2. A remembered folder is scanned at start and watched (inotify); what inotify misses, a rescan
 //      every kRescanEvery finds.
 //   3. A file is hashed when its device, inode, size or time differ from what was noted; one that

@@ -11,6 +11,10 @@ constexpr std::uint8_t kVersion = 1;
 
 }  // namespace
 
+ContentId said(const ContentId& content, const std::string& target) {
+    return target.empty() ? content : ContentId{crypto::sha256(as_bytes(target)), target.size()};
+}
+
 Bytes manifest_prefix(const SwarmId& swarm) {
     Bytes key{static_cast<std::uint8_t>(store::KeySpace::node), 'm'};
     WireWriter(key).raw(swarm.span().first(8));

@@ -20,7 +20,7 @@ struct ManifestRow {
     std::uint64_t size = 0;
     std::int64_t mtime_ns = 0;
     std::uint32_t mode = 0;  // with the kind
-    ContentId content;       // of a regular file
+    ContentId content;       // of a regular file; of a symbolic link, hash and length of its target
     std::string path;
 
     bool operator==(const ManifestRow&) const = default;
@@ -30,6 +30,9 @@ struct ManifestRow {
                mtime_ns == other.mtime_ns && mode == other.mode;
     }
 };
+
+// What a path says beyond its mode and its times, as a row keeps it.
+ContentId said(const ContentId& content, const std::string& target);
 
 // Of all folders shared into a swarm, and of one.
 Bytes manifest_prefix(const SwarmId& swarm);

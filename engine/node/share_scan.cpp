@@ -30,6 +30,22 @@ ManifestRow row_of(const struct stat& status, const std::string& target) {
     return row;
 }
 
+// Of what a row was made of: what it says is of this kind.
+bool says(const ManifestRow& row, catalog::EntryKind kind, const ContentId& content,
+          const std::string& target) {
+    const bool same_kind = S_ISDIR(row.mode)   ? kind == catalog::EntryKind::directory
+                           : S_ISLNK(row.mode) ? kind == catalog::EntryKind::symlink
+                                               : kind == catalog::EntryKind::file;
+    return same_kind && row.content == said(content, target);
+}
+
+bool says(const ManifestRow& row, const store::InodeRecord& shown) {
+    const auto kind = shown.kind == store::InodeKind::directory ? catalog::EntryKind::directory
+                      : shown.kind == store::InodeKind::symlink ? catalog::EntryKind::symlink
+                                                                : catalog::EntryKind::file;
+    return says(row, kind, shown.content, shown.target);
+}
+
 Result<std::string> link_target(const std::string& path) {
     std::string target(catalog::kTargetBytesMax + 1, '\0');
     const ssize_t length = ::readlink(path.c_str(), target.data(), target.size());
@@ -124,6 +140,7 @@ Result<> ShareScan::visit(const std::string& path, const std::string& target, st
     if (before && before->looks_like(item.row)) {
         report_.unchanged += S_ISREG(status.st_mode) ? 1 : 0;
     } else {
+        item.before = before;
         if (auto prepared = prepare(path, item.row, item); !prepared.ok()) {
             if (prepared.error().code == Code::cancelled) {
                 return prepared;
@@ -186,6 +203,7 @@ Result<> ShareScan::prepare(const std::string& path, const ManifestRow& row, Ite
     } else if (S_ISLNK(row.mode)) {
         entry.kind = catalog::EntryKind::symlink;
         SWARM_TRY(entry.target, link_target(path));
+        item.row.content = said({}, entry.target);
     } else if (row.size > 0) {
         const auto stopped = [&] { return progress_ && !progress_(report_, path); };
         SWARM_TRY(item.content, member_.contents().prepare_in_place(path, stopped));
@@ -213,13 +231,7 @@ Result<> ShareScan::flush() {
     auto committed = member_.tree().change(
         [&](store::Namespace& names, KeyValueWriter& rows) -> Result<> {
             for (Item& item : batch) {
-                if (item.content) {
-                    SWARM_CHECK(member_.contents().record(rows, *item.content));
-                }
-                SWARM_TRY(const auto shown, names.put_path(item.entry));
-                (void)shown;
-                rows.put(manifest_key(member_.membership().swarm, folder_.source, item.row.path),
-                         encode(item.row));
+                SWARM_CHECK(publish(names, rows, item));
             }
             return done();
         },
@@ -238,6 +250,29 @@ Result<> ShareScan::flush() {
         member_.content_arrived(id, std::string(catalog::name_of_path(item.row.path)));
     }
     return committed;
+}
+
+// What others made of it since it was published from here stays: where it was only touched, their
+// word is the newer one; where it says something new, both are kept.
+Result<> ShareScan::publish(store::Namespace& names, KeyValueWriter& batch, Item& item) {
+    const catalog::Entry& entry = item.entry;
+    const std::optional<ManifestRow>& before = item.before;
+    if (item.content) {
+        SWARM_CHECK(member_.contents().record(batch, *item.content));
+    }
+    batch.put(manifest_key(member_.membership().swarm, folder_.source, entry.path),
+              encode(item.row));
+    if (before && says(*before, entry.kind, entry.content, entry.target)) {
+        const auto shown = names.resolve(entry.path);
+        if (!shown.ok() || !says(*before, *shown)) {
+            return done();
+        }
+    }
+    const auto ours = [&](const catalog::Entry& shown) {
+        return before && says(*before, shown.kind, shown.content, shown.target);
+    };
+    const auto put = names.put_path(entry, ours);
+    return put.ok() ? done() : Result<>(put.error());
 }
 
 // What was published from here, is gone from the folder, and is still in the swarm as it was.
@@ -259,7 +294,7 @@ Result<> ShareScan::remove_vanished() {
             [&](store::Namespace& names, KeyValueWriter& rows) -> Result<> {
                 rows.erase(manifest_key(member_.membership().swarm, folder_.source, row.path));
                 const auto shown = names.resolve(row.path);
-                if (!shown.ok() || (S_ISREG(row.mode) && shown->content != row.content)) {
+                if (!shown.ok() || !says(row, *shown)) {
                     return done();
                 }
                 if (shown->kind == store::InodeKind::directory) {

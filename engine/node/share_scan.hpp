@@ -30,6 +30,7 @@ private:
     struct Item {
         catalog::Entry entry;
         ManifestRow row;
+        std::optional<ManifestRow> before;  // what was published last
         std::optional<store::NewContent> content;
     };
 
@@ -41,6 +42,7 @@ private:
     Result<> prepare(const std::string& path, const ManifestRow& row, Item& item);
     Result<> add(Item item);
     Result<> flush();
+    Result<> publish(store::Namespace& names, KeyValueWriter& batch, Item& item);
     Result<> remove_vanished();
     void skip(const std::string& path, const std::string& reason);
     void keep(const std::string& path, const std::string& target, const std::string& reason);

@@ -94,8 +94,11 @@ public:
     // newer stands at its name by now, both are kept. A file that was unlinked meanwhile is left.
     Result<InodeRecord> publish_file(const InodeRecord& opened, const ContentId& content,
                                      std::int64_t mtime_ns);
-    // What a shared folder says stands at a path; makes the directories above. Tags as given.
-    Result<InodeRecord> put_path(const catalog::Entry& entry);
+    // What a shared folder says stands at a path; makes the directories above. Tags as given. Of
+    // what is shown there it replaces the versions that say the same as `entry`, and those that
+    // `may_replace` names; the others stay beside it.
+    using MayReplace = std::function<bool(const catalog::Entry& shown)>;
+    Result<InodeRecord> put_path(const catalog::Entry& entry, const MayReplace& may_replace);
     Result<> remove_file(Inode parent, std::string_view name);
     Result<> remove_directory(Inode parent, std::string_view name);
     Result<> rename(Inode parent, std::string_view name, Inode new_parent,
@@ -130,6 +133,7 @@ private:
     std::optional<Dots> base_over(const std::string& path, const DotSet& over) const;
     Result<> append_removal(const InodeRecord& record, const std::string& path,
                             const DotSet& moving);
+    Dots replaced_by(const catalog::Entry& entry, const MayReplace& may_replace) const;
     Result<> settle_conflict(const InodeRecord& record, const std::string& path);
     Result<std::string> path_to_publish(const InodeRecord& record) const;
     Result<> append(const catalog::Entry& entry);

@@ -230,7 +230,28 @@ Result<> Namespace::append_removal(const InodeRecord& record, const std::string&
     return append(removed);
 }
 
-Result<InodeRecord> Namespace::put_path(const Entry& entry) {
+// Of the versions that are shown at the entry's path.
+Namespace::Dots Namespace::replaced_by(const Entry& entry, const MayReplace& may_replace) const {
+    Dots replaced;
+    const auto look_at = [&](const catalog::Version& version) {
+        const Entry& shown = version.entry;
+        const bool same = shown.kind == entry.kind && shown.content == entry.content &&
+                          shown.target == entry.target;
+        if (same || may_replace(shown)) {
+            replaced.push_back(version.dot);
+        }
+    };
+    const catalog::View view = replica_.view(entry.path);
+    if (view.main) {
+        look_at(*view.main);
+    }
+    for (const catalog::ConflictCopy& copy : view.beside) {
+        look_at(copy.version);
+    }
+    return replaced;
+}
+
+Result<InodeRecord> Namespace::put_path(const Entry& entry, const MayReplace& may_replace) {
     const auto existing = resolve(entry.path);
     if (existing.ok() && existing->dot && kind_of(existing->kind) == entry.kind &&
         existing->content == entry.content && existing->target == entry.target &&
@@ -242,8 +263,7 @@ Result<InodeRecord> Namespace::put_path(const Entry& entry) {
         fresh.file = new_file_id();
     }
     if (existing.ok() && existing->dot) {
-        fresh.base = base_over(entry.path, {*existing->dot});
-        SWARM_CHECK(settle_conflict(*existing, entry.path));
+        fresh.base = base_over(entry.path, replaced_by(entry, may_replace));
     }
     return append_and_show(fresh);
 }

@@ -28,6 +28,11 @@ std::vector<std::string> names(TestNode& node, const std::string& path) {
     return found;
 }
 
+bool published(TestNode& node, const std::string& name, std::uint64_t size) {
+    const json page = node.ask("list", {{"name", "team"}, {"path", name}});
+    return page.at("entries").at(0).at("size") == size;
+}
+
 // Another file system on a directory, while this lives.
 class Disk {
 public:
@@ -67,6 +72,76 @@ TEST_CASE("what vanished from a folder goes from the swarm, with the folders it 
     std::filesystem::remove_all(folder / "deep");
     share(node, folder);
     CHECK(names(node, "shared") == Names{"b"});
+}
+
+TEST_CASE("what others made of a shared file stands until the folder says something new, too") {
+    TestNode node;
+    node.ask("create", {{"name", "team"}, {"trackers", json::array()}});
+    const auto file = node.folder("shared") / "a";
+    const auto touch = [&, hours = 0]() mutable {
+        const auto now = std::filesystem::last_write_time(file);
+        std::filesystem::last_write_time(file, now + std::chrono::hours(++hours));
+    };
+    put(file, "one");
+    share(node, file);
+    node.write("a", "an edit");
+    REQUIRE(node.eventually([&] { return published(node, "a", 7); }));
+    touch();
+    share(node, file);
+    CHECK(node.read("a").value() == "an edit");
+    CHECK(names(node, "") == Names{"a"});
+
+    for (const char* text : {"two", "three"}) {
+        put(file, text);
+        share(node, file);
+        const Names both = names(node, "");
+        REQUIRE(both.size() == 2);
+        CHECK(node.read("a").value() == text);
+        CHECK(node.read(both[1]).value() == "an edit");
+    }
+
+    REQUIRE(node.volume()->remove_file(kRootInode, "a").ok());
+    touch();
+    share(node, file);
+    CHECK(names(node, "").size() == 1);
+    put(file, "four");
+    share(node, file);
+    CHECK(node.read("a").value() == "four");
+}
+
+TEST_CASE("a link that another member turned elsewhere is not turned back by a new time") {
+    TestNode node;
+    node.ask("create", {{"name", "team"}, {"trackers", json::array()}});
+    const auto folder = node.folder("shared");
+    const auto link = [&](const char* target) {
+        std::filesystem::create_directories(folder);
+        std::filesystem::remove(folder / "l");
+        std::filesystem::create_symlink(target, folder / "l");
+        share(node, folder);
+    };
+    link("one");
+    const auto inside = node.volume()->lookup(kRootInode, "shared")->inode;
+    REQUIRE(node.volume()->remove_file(inside, "l").ok());
+    REQUIRE(node.volume()->make_symlink(inside, "l", "elsewhere").ok());
+    link("one");
+    CHECK(names(node, "shared") == Names{"l"});
+    CHECK(node.volume()->read_link(node.volume()->lookup(inside, "l")->inode).value() ==
+          "elsewhere");
+    link("two");
+    CHECK(names(node, "shared").size() == 2);
+}
+
+TEST_CASE("sharing a folder over what stands there keeps both") {
+    TestNode node;
+    node.ask("create", {{"name", "team"}, {"trackers", json::array()}});
+    node.write("a", "was there");
+    REQUIRE(node.eventually([&] { return published(node, "a", 9); }));
+    put(node.folder("shared") / "a", "from the folder");
+    share(node, node.folder("shared") / "a");
+    const Names both = names(node, "");
+    REQUIRE(both.size() == 2);
+    CHECK(node.read("a").value() == "from the folder");
+    CHECK(node.read(both[1]).value() == "was there");
 }
 
 TEST_CASE("hashing a large file ends soon when sharing it is stopped") {

@@ -91,7 +91,7 @@ TEST_CASE("while large files are hashed reads are answered and small files publi
     entry.path = "elsewhere";
     entry.content = {Hash256::from_hex(std::string(64, '7')).value(), kText.size()};
     const auto put = [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
-        const auto made = names.put_path(entry);
+        const auto made = names.put_path(entry, [](const catalog::Entry&) { return false; });
         return made.ok() ? done() : Result<>(made.error());
     };
     REQUIRE(at.tree->change(put, Tree::Origin::elsewhere).ok());
@@ -204,7 +204,7 @@ TEST_CASE("a directory that goes with the last file in it is told, the file itse
     entry.path = "d/f";
     entry.mode = 0644;
     const auto put = [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
-        const auto made = names.put_path(entry);
+        const auto made = names.put_path(entry, [](const catalog::Entry&) { return false; });
         return made.ok() ? done() : Result<>(made.error());
     };
     REQUIRE(at.tree->change(put, Tree::Origin::elsewhere).ok());

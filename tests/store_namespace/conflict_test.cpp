@@ -37,8 +37,10 @@ TEST_CASE("changing one version of a conflict leaves the other where it is") {
         {"share again",
          [](Home& home) -> Result<> {
              catalog::Entry entry = catalog::testing::file_entry("d/f", 7);
+             const auto before = catalog::testing::file_entry("d/f", 3).content;
              return home.change([&](Namespace& n) -> Result<> {
-                 SWARM_CHECK(n.put_path(entry));
+                 SWARM_CHECK(n.put_path(
+                     entry, [&](const catalog::Entry& shown) { return shown.content == before; }));
                  return done();
              });
          }},
