@@ -8,6 +8,7 @@
 #include <cmath>
 #include <vector>
 
+#include "engine/core/file_time.hpp"
 #include "fs/errno.hpp"
 #include "fs/fuse_api.hpp"
 #include "fs/fuse_session.hpp"
@@ -38,10 +39,6 @@ timespec timespec_of(std::int64_t nanoseconds) {
         --time.tv_sec;
     }
     return time;
-}
-
-std::int64_t nanoseconds_of(const timespec& time) {
-    return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
 mode_t type_of(FileKind kind) {
@@ -210,7 +207,7 @@ void op_setattr(fuse_req_t request, fuse_ino_t inode, struct stat* wanted, int s
     if ((set & FUSE_SET_ATTR_MTIME_NOW) != 0) {
         change.mtime_now = true;
     } else if ((set & FUSE_SET_ATTR_MTIME) != 0) {
-        change.mtime_ns = nanoseconds_of(wanted->st_mtim);
+        change.mtime_ns = file_time_ns(wanted->st_mtim.tv_sec, wanted->st_mtim.tv_nsec);
     }
     const auto changed = files_of(request).change_status(inode, change);
     if (!changed.ok() && changed.error().code == Code::permission) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "engine/catalog/path_rules.hpp"
+#include "engine/core/file_time.hpp"
 #include "engine/core/log.hpp"
 #include "engine/crypto/hash.hpp"
 #include "engine/node/folder_watch.hpp"
@@ -24,7 +25,7 @@ ManifestRow row_of(const struct stat& status, const std::string& target) {
     row.device = status.st_dev;
     row.inode = status.st_ino;
     row.size = static_cast<std::uint64_t>(status.st_size);
-    row.mtime_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+    row.mtime_ns = file_time_ns(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
     row.mode = status.st_mode;
     row.path = target;
     return row;

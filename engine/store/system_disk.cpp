@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <fstream>
 
+#include "engine/core/file_time.hpp"
 #include "engine/lmdb/environment.hpp"
 #include "engine/store/disk.hpp"
 
@@ -30,7 +31,7 @@ FileStatus status_of(const struct stat& from) {
     status.inode = from.st_ino;
     status.size = static_cast<std::uint64_t>(from.st_size);
     status.allocated_bytes = static_cast<std::uint64_t>(from.st_blocks) * 512;
-    status.mtime_ns = std::int64_t{from.st_mtim.tv_sec} * 1'000'000'000 + from.st_mtim.tv_nsec;
+    status.mtime_ns = file_time_ns(from.st_mtim.tv_sec, from.st_mtim.tv_nsec);
     status.regular = S_ISREG(from.st_mode);
     status.folder = S_ISDIR(from.st_mode);
     return status;

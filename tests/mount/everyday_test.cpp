@@ -106,6 +106,9 @@ TEST_CASE("modes and times are kept, owners are the mount's") {
     CHECK(status.st_mtim.tv_nsec == 123'456'789);
     CHECK(status.st_uid == 1234);
     CHECK(status.st_gid == 56);
+    const timespec year_2300[2] = {{0, UTIME_OMIT}, {10'413'792'000, 0}};
+    CHECK(::utimensat(AT_FDCWD, file.c_str(), year_2300, 0) == 0);
+    CHECK(status_of(file).st_mtim.tv_sec == 9'223'372'036);  // in 2262, the last time there is
     CHECK(::chown(file.c_str(), 1234, 56) == 0);
     CHECK(::chown(file.c_str(), 4321, 56) == -1);
     CHECK(errno == EPERM);
