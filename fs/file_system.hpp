@@ -9,7 +9,9 @@
 //      either the change sees the count, or the answer sees the change.)
 //   3. File pages stay cached across opens: content is immutable, and a version that comes from
 //      elsewhere is a new inode. Only an inode whose content somebody else on this node changed in
-//      place loses its pages, when it is next opened; never by a notice.
+//      place loses its pages, when it is next opened; never by a notice. While another mount of
+//      the volume may do that at any moment, files are opened to be read and written directly,
+//      past the pages.
 //   4. Every file belongs to the mount's owner; set-uid and set-gid bits do not exist.
 //   5. A read waits for the network without a thread: `read` returns, `done` answers later.
 //
@@ -73,6 +75,7 @@ struct OpenRequest {
 struct Opened {
     OpenHandle handle;
     bool keep_pages = true;
+    bool direct = false;
 };
 
 struct CreatedFile {
@@ -93,6 +96,8 @@ public:
     ~FileSystem();
 
     node::Volume& volume() { return *volume_; }
+    // Whether another mount of the volume may write. Counts for what is opened from now on.
+    void set_written_elsewhere(bool written) { written_elsewhere_ = written; }
 
     // ---- names; a status returned counts one lookup ----
     Result<NameStatus> lookup(node::Inode parent, std::string_view name);
@@ -165,6 +170,7 @@ private:
     std::uint64_t listener_ = 0;
 
     std::atomic<std::uint64_t> changes_ = 0;
+    std::atomic<bool> written_elsewhere_ = false;
     KnownInodes known_;
     OpenFiles files_;
     NamePositions positions_;

@@ -54,9 +54,11 @@ Result<Opened> FileSystem::opened(node::FileHandle volume_handle, const Attribut
         }
         tell_own({{0, "", attributes.inode, true}});
     }
+    const bool direct = files_.begin_direct(attributes.inode, written_elsewhere_);
     files_.add(handle, {attributes.inode, attributes.stored_bytes,
-                        attributes.stored_bytes >= attributes.size});
-    return Opened{handle, !known_.take_suspect(attributes.inode)};
+                        attributes.stored_bytes >= attributes.size, direct});
+    // What is opened directly leaves the pages for the next one to drop.
+    return Opened{handle, direct || !known_.take_suspect(attributes.inode), direct};
 }
 
 node::ReadTicket FileSystem::read(OpenHandle handle, std::uint64_t offset, std::size_t length,
@@ -67,10 +69,11 @@ node::ReadTicket FileSystem::read(OpenHandle handle, std::uint64_t offset, std::
 
 Result<std::size_t> FileSystem::write(OpenHandle handle, std::uint64_t offset, ByteSpan bytes) {
     SWARM_TRY(const std::size_t written, volume_->write(handle.volume_handle(), offset, bytes));
-    if (own_) {
-        if (const auto file = files_.find(handle)) {
-            tell_own({{0, "", file->inode, true}});
+    if (const auto file = files_.find(handle)) {
+        if (file->direct) {
+            known_.suspect(file->inode);  // it went past pages that an earlier handle may have left
         }
+        tell_own({{0, "", file->inode, true}});
     }
     return written;
 }

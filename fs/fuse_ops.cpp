@@ -256,6 +256,7 @@ OpenRequest open_request_of(const fuse_file_info& info) {
 void pack_opened(fuse_file_info& info, const Opened& opened) {
     info.fh = opened.handle.number();
     info.keep_cache = opened.keep_pages ? 1 : 0;
+    info.direct_io = opened.direct ? 1 : 0;
     info.noflush = opened.handle.writable() ? 0 : 1;  // closing what was read settles nothing
 }
 

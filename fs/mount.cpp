@@ -32,6 +32,7 @@ Mount::Mount(Plan plan, const Clock& clock)
       notifier_(*session_),
       files_(std::make_unique<FileSystem>(volume_, plan.options.files, clock, notifier_,
                                           std::move(plan.own_changes))) {
+    files_->set_written_elsewhere(plan.written_elsewhere);
     session_->attach(*files_);
 }
 

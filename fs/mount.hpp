@@ -30,7 +30,8 @@ public:
         std::shared_ptr<node::Volume> volume;
         MountOptions options;
         FileSystem::OwnChanges own_changes;
-        std::function<void()> on_end;  // from a thread of the mount's own; must not block
+        bool written_elsewhere = false;  // FileSystem::set_written_elsewhere
+        std::function<void()> on_end;    // from a thread of the mount's own; must not block
     };
 
     // Errors: permission, unavailable, io.

@@ -44,6 +44,9 @@ Result<MountedSwarm> MountTable::mount(std::shared_ptr<node::Volume> volume,
         at = rows_.emplace(rows_.end());
         row = &*at;
         row->number = next_++;
+        row->volume = volume.get();
+        row->writes = !options.read_only && !volume->read_only();
+        note_writers();  // before the first program can write there
     }
     Mount::Plan plan;
     plan.directory = path;
@@ -57,13 +60,19 @@ Result<MountedSwarm> MountTable::mount(std::shared_ptr<node::Volume> volume,
         row->ended = true;
         changed_.notify_all();
     };
+    {
+        const std::scoped_lock lock(mutex_);
+        plan.written_elsewhere = written_beside(*row);
+    }
     auto mount = Mount::start(std::move(plan), clock_);
     const std::scoped_lock lock(mutex_);
     if (!mount.ok()) {
         rows_.erase(at);
+        note_writers();
         return mount.error();
     }
     row->mount = *std::move(mount);
+    note_writers();         // one beside it may have ended meanwhile
     changed_.notify_all();  // it may have ended already
     return MountedSwarm{row->mount->swarm(), path};
 }
@@ -125,6 +134,21 @@ bool MountTable::wait_until_told(std::chrono::milliseconds patience) {
     return true;
 }
 
+// Requires, for the two: mutex_ is held.
+bool MountTable::written_beside(const Row& row) const {
+    return std::any_of(rows_.begin(), rows_.end(), [&](const Row& other) {
+        return &other != &row && other.volume == row.volume && other.writes;
+    });
+}
+
+void MountTable::note_writers() {
+    for (Row& row : rows_) {
+        if (row.mount) {
+            row.mount->file_system().set_written_elsewhere(written_beside(row));
+        }
+    }
+}
+
 void MountTable::tell_siblings(const Row* from, const std::vector<node::Change>& changes) {
     const std::scoped_lock lock(mutex_);
     if (rows_.size() < 2 || !from->mount) {
@@ -157,6 +181,7 @@ void MountTable::reap() {
         mount.reset();
         lock.lock();
         rows_.erase(at);
+        note_writers();
         changed_.notify_all();
     }
 }

@@ -3,7 +3,8 @@
 // unmounts them, ended when the node stops. Not remembered beyond that: systemd and fstab do that.
 //
 // Several mounts of one swarm hear of each other's changes here, since a volume tells its listeners
-// only of what did not come through it. Thread: any.
+// only of what did not come through it; and which of them has another beside it that may write.
+// Thread: any.
 
 #include <condition_variable>
 #include <list>
@@ -48,12 +49,16 @@ public:
 private:
     struct Row {
         std::uint64_t number = 0;
+        const node::Volume* volume = nullptr;
+        bool writes = false;
         std::unique_ptr<Mount> mount;
         bool detached = false;  // out of sight, waiting for its last user
         bool ended = false;     // to be removed by the reaper
     };
     using Rows = std::list<Row>;
 
+    bool written_beside(const Row& row) const;
+    void note_writers();
     void tell_siblings(const Row* from, const std::vector<node::Change>& changes);
     void reap();
 

@@ -4,6 +4,7 @@
 // one bit that says whether it may write. Thread: any.
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <optional>
@@ -34,6 +35,7 @@ struct OpenFile {
     node::Inode inode = 0;
     std::uint64_t stored_bytes = 0;  // when it was opened
     bool wholly_stored = false;
+    bool direct = false;
 };
 
 class OpenFiles {
@@ -44,7 +46,14 @@ public:
     std::optional<OpenFile> remove(OpenHandle handle);
     std::vector<OpenHandle> remove_all();
 
+    // Counts one handle that goes past the kernel's pages, until it is removed, where that is
+    // `wanted` or where another one of the file does: what such a handle writes does not reach the
+    // pages.   Returns: whether it does.
+    bool begin_direct(node::Inode inode, bool wanted);
+
 private:
+    void end_direct(node::Inode inode);
+
     struct Shard {
         mutable std::mutex mutex;
         std::unordered_map<std::uint64_t, OpenFile> files;  // guarded by mutex
@@ -56,6 +65,9 @@ private:
     }
 
     std::array<Shard, kShards> shards_;
+    std::atomic<std::size_t> direct_count_ = 0;
+    std::mutex direct_mutex_;
+    std::unordered_map<node::Inode, std::size_t> direct_;  // handles; guarded by direct_mutex_
 };
 
 }  // namespace swarmfs::fs

@@ -174,6 +174,22 @@ TEST_CASE("pages stay cached across opens, until somebody else changed the inode
     CHECK(at.files.open(inode, {})->keep_pages);
 }
 
+TEST_CASE("what another mount may write is opened past the pages, and all of it while one is") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "x");
+    const node::Inode inode = at.look_up(kRootInode, "a.txt");
+    CHECK_FALSE(at.files.open(inode, {})->direct);
+    at.files.set_written_elsewhere(true);
+    const auto direct = at.files.open(inode, {});
+    CHECK(direct->direct);
+    at.files.set_written_elsewhere(false);
+    const auto beside = at.files.open(inode, {});
+    CHECK(beside->direct);
+    at.files.release(direct->handle);
+    at.files.release(beside->handle);
+    CHECK_FALSE(at.files.open(inode, {})->direct);
+}
+
 TEST_CASE("files show the mount's owner and its umask, and no set-uid bit") {
     Fixture at;
     at.volume->remote_write("a.txt", "x");

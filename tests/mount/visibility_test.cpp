@@ -239,3 +239,39 @@ TEST_CASE("two mounts of one swarm see each other's changes") {
     CHECK(at.told());
     CHECK_FALSE(exists(at.path("a.txt")));
 }
+
+TEST_CASE("what is written through one mount is read through a descriptor held on another") {
+    Mounted at;
+    TemporaryDirectory second;
+    REQUIRE(at.table.mount(at.volume, second.path(), {}).ok());
+    CHECK(write_file(at.path("log"), "line 0\n"));
+    CHECK(at.told());
+    const int reading = ::open(second.file("log").c_str(), O_RDONLY | O_CLOEXEC);
+    const int writing = ::open(at.path("log").c_str(), O_WRONLY | O_CLOEXEC);
+    char bytes[64] = {};
+    CHECK(::pread(reading, bytes, sizeof(bytes), 0) == 7);
+    CHECK(::pwrite(writing, "line 1\n", 7, 7) == 7);
+    CHECK(::pread(reading, bytes, sizeof(bytes), 0) == 14);
+    CHECK(std::string(bytes) == "line 0\nline 1\n");
+    CHECK(::pwrite(writing, "LINE", 4, 0) == 4);
+    CHECK(::pread(reading, bytes, sizeof(bytes), 0) == 14);
+    CHECK(std::string(bytes) == "LINE 0\nline 1\n");
+    ::close(reading);
+    ::close(writing);
+}
+
+TEST_CASE("beside a mount that only reads, pages are kept") {
+    Mounted at;
+    at.volume->remote_write("a.txt", std::string(100'000, 'a'));
+    TemporaryDirectory second;
+    fs::MountOptions reads;
+    reads.read_only = true;
+    REQUIRE(at.table.mount(at.volume, second.path(), reads).ok());
+    CHECK(at.told());
+    CHECK(read_file(at.path("a.txt"))->size() == 100'000);
+    const std::size_t asked = at.volume->calls("read");
+    CHECK(read_file(at.path("a.txt"))->size() == 100'000);
+    CHECK(at.volume->calls("read") == asked);
+    CHECK(read_file(second.file("a.txt"))->size() == 100'000);
+    CHECK(at.volume->calls("read") > asked);
+}
