@@ -133,7 +133,7 @@ private:
     std::optional<Dots> base_over(const std::string& path, const DotSet& over) const;
     Result<> append_removal(const InodeRecord& record, const std::string& path,
                             const DotSet& moving);
-    Dots replaced_by(const catalog::Entry& entry, const MayReplace& may_replace) const;
+    DotSet replaced_by(const catalog::Entry& entry, const MayReplace& may_replace) const;
     Result<> settle_conflict(const InodeRecord& record, const std::string& path);
     Result<std::string> path_to_publish(const InodeRecord& record) const;
     Result<> append(const catalog::Entry& entry);

@@ -231,14 +231,15 @@ Result<> Namespace::append_removal(const InodeRecord& record, const std::string&
 }
 
 // Of the versions that are shown at the entry's path.
-Namespace::Dots Namespace::replaced_by(const Entry& entry, const MayReplace& may_replace) const {
-    Dots replaced;
+Namespace::DotSet Namespace::replaced_by(const Entry& entry,
+                                         const MayReplace& may_replace) const {
+    DotSet replaced;
     const auto look_at = [&](const catalog::Version& version) {
         const Entry& shown = version.entry;
         const bool same = shown.kind == entry.kind && shown.content == entry.content &&
                           shown.target == entry.target;
         if (same || may_replace(shown)) {
-            replaced.push_back(version.dot);
+            replaced.insert(version.dot);
         }
     };
     const catalog::View view = replica_.view(entry.path);
