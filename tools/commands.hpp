@@ -36,6 +36,4 @@ Result<std::string> take_swarm_name(const std::vector<std::string>& joined,
 Result<std::string> take_swarm_name(NodeClient& node, std::vector<std::string>& words,
                                     std::size_t rest_min, std::size_t rest_max);
 
-std::string absolute_path(const std::string& path);
-
 }  // namespace swarmfs::tools

@@ -5,6 +5,7 @@
 #include "engine/core/ids.hpp"
 #include "engine/core/log.hpp"
 #include "tools/commands.hpp"
+#include "tools/paths.hpp"
 #include "tools/printing.hpp"
 
 namespace swarmfs::tools {
@@ -50,7 +51,8 @@ Result<> run_share(NodeClient& node, const Context& context, ShareOptions option
     SWARM_TRY(const std::string name, take_name_before_paths(joined, options.words));
     json paths = json::array();
     for (const std::string& path : options.words) {
-        paths.push_back(absolute_path(path));
+        SWARM_TRY(std::string absolute, absolute_path(path));
+        paths.push_back(std::move(absolute));
     }
     json shared;
     {
@@ -157,6 +159,12 @@ void show_download(ProgressLine& line, const json& at) {
                  "  " + printable(at.value("path", std::string())));
 }
 
+// The whole swarm has no name of its own but the swarm's.
+std::string default_out(const std::string& what, const std::string& swarm) {
+    const std::string last = last_name(what);
+    return last.empty() ? swarm : last;
+}
+
 Result<> run_download(NodeClient& node, const Context& context, DownloadOptions options) {
     SWARM_CHECK(node.ensure_running());
     SWARM_TRY(const std::string name, take_swarm_name(node, options.words, 1, 1));
@@ -164,9 +172,12 @@ Result<> run_download(NodeClient& node, const Context& context, DownloadOptions 
         return usage_error("download takes NAME and one PATH or HASH");
     }
     const std::string& what = options.words[0];
-    const std::string base = std::filesystem::path(what).filename().string();
-    json params = {{"name", name},
-                   {"out", absolute_path(options.out.empty() ? base : options.out)}};
+    if (what.empty()) {
+        return caller_error(Code::invalid, "PATH is empty; `/` is the whole swarm");
+    }
+    SWARM_TRY(const std::string out,
+              absolute_path(options.out.empty() ? default_out(what, name) : options.out));
+    json params = {{"name", name}, {"out", out}};
     params[Hash256::from_hex(what) ? "hash" : "path"] = what;
     json fetched;
     {

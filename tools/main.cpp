@@ -16,7 +16,11 @@ using namespace swarmfs::tools;
 // What a node of another version answers may lack what is looked for in it; nlohmann throws then.
 int run(const Context& context) {
     try {
-        NodeClient node(home_from(context.home_flag));
+        const auto home = home_from(context.home_flag);
+        if (!home.ok()) {
+            return report(home.error());
+        }
+        NodeClient node(*home);
         const auto result = context.run(node);
         return result.ok() ? EX_OK : report(result.error());
     } catch (const std::exception& error) {

@@ -15,6 +15,7 @@
 #include "engine/protocol/control.hpp"
 #include "tools/daemon_start.hpp"
 #include "tools/descriptor.hpp"
+#include "tools/paths.hpp"
 
 namespace swarmfs::tools {
 namespace {
@@ -137,7 +138,7 @@ Result<json> NodeClient::call(const std::string& method, const json& params,
     }
 }
 
-std::string home_from(const std::string& flag) {
+Result<std::string> home_from(const std::string& flag) {
     const auto environment = [](const char* name) {
         const char* value = std::getenv(name);
         return std::string(value == nullptr ? "" : value);
@@ -150,9 +151,9 @@ std::string home_from(const std::string& flag) {
         home =
             ::geteuid() == 0 ? "/var/lib/swarmfs" : environment("HOME") + "/.local/share/swarmfs";
     }
-    std::string absolute = std::filesystem::absolute(home).lexically_normal().string();
-    while (absolute.size() > 1 && absolute.back() == '/') {
-        absolute.pop_back();
+    auto absolute = absolute_path(home);
+    if (!absolute.ok()) {
+        return caller_error(Code::configuration, "the home " + absolute.error().message);
     }
     return absolute;
 }

@@ -38,7 +38,8 @@ private:
 };
 
 // --home, else $SWARMFS_HOME, else the user's default; absolute.
-std::string home_from(const std::string& flag);
+// Errors: configuration, for a relative one where the current directory is gone.
+Result<std::string> home_from(const std::string& flag);
 
 // A program that was installed or built beside this one, else found through PATH.
 std::string program_beside(const std::string& name);

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <filesystem>
 
 #include "tools/commands.hpp"
 #include "tools/printing.hpp"
@@ -55,14 +54,6 @@ std::string joined_text(const std::vector<std::string>& names) {
         all += (all.empty() ? "" : ", ") + name;
     }
     return all.empty() ? "none" : all;
-}
-
-std::string absolute_path(const std::string& path) {
-    std::string absolute = std::filesystem::absolute(path).lexically_normal().string();
-    while (absolute.size() > 1 && absolute.back() == '/') {
-        absolute.pop_back();
-    }
-    return absolute;
 }
 
 }  // namespace swarmfs::tools

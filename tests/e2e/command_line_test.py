@@ -6,11 +6,12 @@ import json
 import os
 import re
 import socket
+import subprocess
 import threading
 
-from harness import Node, SceneTest, free_port
+from harness import PROGRAMS, Node, SceneTest, free_port
 
-UNAVAILABLE, SOFTWARE = 69, 70
+BAD_DATA, UNAVAILABLE, SOFTWARE, CONFIGURATION = 65, 69, 70, 78
 
 
 class Options(SceneTest):
@@ -56,6 +57,55 @@ class Options(SceneTest):
         said = self.scene.add(Node(self.scene, "alice")).cli("--help")
         for code in (64, 65, 69, 70, 74, 75, 77, 78):
             self.assertIn(f"{code} ", said)
+
+
+class Paths(SceneTest):
+    """Whatever is typed for a path is understood or refused: exit code 70 is for bugs."""
+
+    def setUp(self):
+        super().setUp()
+        self.alice = self.scene.node("alice")
+        self.alice.create()
+        folder = self.scene.root / "folder"
+        folder.mkdir()
+        (folder / "file").write_text("of the folder")
+        self.alice.cli("share", "team", folder)
+
+    def typed(self, directory, *words, home=None):
+        """Runs swarmfs in `directory`, which is removed first when it is called "gone"."""
+        script = 'cd "$1"; [ "${1##*/}" != gone ] || rmdir "$1"; shift; exec "$@"'
+        return subprocess.run(["sh", "-c", script, "sh", directory, os.path.abspath(PROGRAMS["swarmfs"]), "--home",
+                               home or self.alice.home, *words], capture_output=True, text=True, check=False,
+                              timeout=120, env=self.scene.environment)
+
+    def test_a_download_is_put_under_the_last_name_of_what_is_asked_for(self):
+        for what, out in (("folder/", "folder/file"), ("folder//", "folder/file"), ("/folder/file", "file"),
+                          ("/", "team/folder/file"), ("//", "team/folder/file")):
+            with self.subTest(what):
+                here = self.scene.root / f"here-{what.replace('/', '-')}"
+                here.mkdir()
+                result = self.typed(here, "download", "team", what)
+                self.assertEqual(result.returncode, 0, result.stderr)
+                self.assertEqual((here / out).read_text(), "of the folder")
+
+    def test_an_empty_path_is_refused(self):
+        for words in (["download", "team", ""], ["share", "team", ""], ["share", ""]):
+            with self.subTest(words):
+                result = self.typed(self.scene.root, *words)
+                self.assertEqual(result.returncode, BAD_DATA, result.stderr)
+                self.assertRegex(result.stderr, "empty|neither a joined swarm nor an existing path")
+
+    def test_a_current_directory_that_is_gone_is_said(self):
+        gone = self.scene.root / "gone"
+        for words, home, code in ((["share", "team", "file"], None, BAD_DATA),
+                                  (["download", "team", "folder"], None, BAD_DATA),
+                                  (["status"], "relative", CONFIGURATION)):
+            with self.subTest(words):
+                gone.mkdir()
+                result = self.typed(gone, *words, home=home)
+                self.assertEqual(result.returncode, code, result.stderr)
+                self.assertIn("from the current directory (No such file or directory)", result.stderr)
+                self.assertIn("cd to another one", result.stderr)
 
 
 class StartedByCommands(SceneTest):
