@@ -13,7 +13,8 @@
 //      published from here. What cannot be read has not vanished, nor has what lies below an empty
 //      directory that is on another file system than before: its disk is not mounted.
 //   5. Only regular files, directories and symbolic links are published; what else is met is said.
-//      Mounts of the swarm itself are passed over.
+//      Mounts of the swarm itself are passed over. What was named itself is an error instead: nobody
+//      must take it for shared.
 // Thread: `share` on its caller's; the watching has a thread of its own.
 
 #include <atomic>
@@ -58,8 +59,9 @@ public:
     // Called now and then with what was done so far and the file at hand; false stops the scan.
     using Progress = std::function<bool(const ShareReport&, const std::string& path)>;
 
-    // Publishes a file or folder. Errors: not_found, invalid (inside the home), cancelled (by
-    // `progress` or stop()), and the Tree's.
+    // Publishes a file or folder. Errors: not_found, permission, invalid (no file or directory, or
+    // inside the home), try_again (changing), no_space, cancelled (by `progress` or stop()), and
+    // the Tree's.
     Result<ShareReport> share(const SharedFolder& folder, bool remember, const Progress& progress);
 
 private:

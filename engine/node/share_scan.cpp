@@ -80,18 +80,35 @@ Result<ShareReport> ShareScan::run() {
     return std::move(report_);
 }
 
-void ShareScan::skip(const std::string& path, const std::string& reason) {
-    if (report_.skipped.size() < kSkippedReportedMax) {
-        report_.skipped.push_back({path, reason});
+// Errors: `why`, for what was to be scanned itself; what is met inside is only reported.
+Result<> ShareScan::skip(const std::string& path, Error why) {
+    if (path == folder_.source) {
+        why.message = path + " cannot be shared: " + why.message;
+        if (why.code == Code::permission) {
+            why.message += "; let the user who runs the node read it, then share it again";
+        }
+        return why;
     }
+    if (report_.skipped.size() < kSkippedReportedMax) {
+        report_.skipped.push_back({path, std::move(why.message)});
+    }
+    return done();
 }
 
-// What was published from below `target` stays, though it is not seen.
-void ShareScan::keep(const std::string& path, const std::string& target,
-                     const std::string& reason) {
+// What was published from below `target` stays, though it is not seen. Errors: those of skip.
+Result<> ShareScan::keep(const std::string& path, const std::string& target, Error why) {
     kept_.push_back(path);
     kept_targets_.push_back(target);
-    skip(path, reason);
+    return skip(path, std::move(why));
+}
+
+// With a full disk nothing that follows can be published either, but what was prepared may be.
+Error ShareScan::out_of_space(const std::string& path, const Error& error) {
+    const auto flushed = flush();
+    return disk_error(Code::no_space,
+                      path + " cannot be shared: " + error.message +
+                          (flushed.ok() ? "" : "; " + flushed.error().message) +
+                          "; make room on the disk of the node's home, then share it again");
 }
 
 bool ShareScan::is_kept(const std::string& target) const {
@@ -106,21 +123,19 @@ Result<> ShareScan::visit(const std::string& path, const std::string& target, st
         const int error_number = errno;
         unsettled_ = true;  // it was listed a moment ago
         if (error_number != ENOENT && error_number != ENOTDIR) {
-            keep(path, target, disk_error_from_errno(error_number, "looking at it").message);
+            return keep(path, target, disk_error_from_errno(error_number, "looking at it"));
         }
         return done();
     }
     if (std::find(mounts_.begin(), mounts_.end(), path) != mounts_.end()) {
-        skip(path, "it is the swarm itself, mounted there");
-        return done();
+        return skip(path, caller_error(Code::invalid, "it is the swarm itself, mounted there"));
     }
     if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) && !S_ISLNK(status.st_mode)) {
-        skip(path, "it is neither a file, a directory nor a symbolic link");
-        return done();
+        return skip(path, caller_error(Code::invalid,
+                                       "it is neither a file, a directory nor a symbolic link"));
     }
     if (auto allowed = catalog::check_path(target); !allowed.ok()) {
-        skip(path, allowed.error().message);
-        return done();
+        return skip(path, allowed.error());
     }
     seen_.insert(crypto::sha256(as_bytes(target)));
     Item item;
@@ -130,12 +145,16 @@ Result<> ShareScan::visit(const std::string& path, const std::string& target, st
     const auto before = noted ? decode_manifest_row(*noted) : std::nullopt;
     std::optional<std::vector<std::string>> names;
     if (S_ISDIR(status.st_mode)) {
-        names = names_in(path, target);
-        if (names && names->empty() && before && before->device != item.row.device) {
-            keep(path, target,
-                 "it is empty and on another file system than before, as if a disk were not "
-                 "mounted; what was published from it stays");
-            return done();
+        auto listed = names_in(path);
+        if (!listed.ok()) {
+            SWARM_CHECK(keep(path, target, listed.error()));
+        } else if (listed->empty() && before && before->device != item.row.device) {
+            return keep(path, target,
+                        caller_error(Code::try_again,
+                                     "it is empty and on another file system than before, as if a "
+                                     "disk were not mounted; what was published from it stays"));
+        } else {
+            names = *std::move(listed);
         }
     }
     if (before && before->looks_like(item.row)) {
@@ -146,18 +165,19 @@ Result<> ShareScan::visit(const std::string& path, const std::string& target, st
             if (prepared.error().code == Code::cancelled) {
                 return prepared;
             }
+            if (prepared.error().code == Code::no_space) {
+                return out_of_space(path, prepared.error());
+            }
             unsettled_ |= prepared.error().code == Code::try_again;
-            skip(path, prepared.error().message);
-            return done();
+            return skip(path, prepared.error());
         }
         SWARM_CHECK(add(std::move(item)));
     }
     return names ? visit_directory(path, target, *names, depth + 1) : done();
 }
 
-// Returns: nothing for a directory that cannot be listed, or not whole.
-std::optional<std::vector<std::string>> ShareScan::names_in(const std::string& path,
-                                                            const std::string& target) {
+// Errors: those of a directory that cannot be listed, or not whole.
+Result<std::vector<std::string>> ShareScan::names_in(const std::string& path) {
     std::vector<std::string> names;
     std::error_code failed;
     for (auto at = std::filesystem::directory_iterator(path, failed);
@@ -166,8 +186,7 @@ std::optional<std::vector<std::string>> ShareScan::names_in(const std::string& p
     }
     if (failed) {
         unsettled_ |= failed == std::errc::no_such_file_or_directory;
-        keep(path, target, failed.message());
-        return std::nullopt;
+        return disk_error_from_errno(failed.value(), "listing it");
     }
     std::sort(names.begin(), names.end());
     return names;
@@ -176,8 +195,7 @@ std::optional<std::vector<std::string>> ShareScan::names_in(const std::string& p
 Result<> ShareScan::visit_directory(const std::string& path, const std::string& target,
                                     const std::vector<std::string>& names, std::size_t depth) {
     if (depth > catalog::kPathDepthMax) {
-        skip(path, "it is nested too deeply");
-        return done();
+        return skip(path, caller_error(Code::too_large, "it is nested too deeply"));
     }
     if (watch_ != nullptr) {
         if (auto watched = watch_->add(folder_.source, path); !watched.ok()) {

@@ -18,7 +18,8 @@ public:
     ShareScan(Member& member, const SharedFolder& folder, std::vector<std::string> mounts,
               FolderWatch* watch, const ShareFolders::Progress& progress);
 
-    // Errors: not_found, cancelled (by progress), and the Tree's.
+    // Errors: what keeps the folder itself from being published (what is met inside is reported);
+    // no_space, cancelled (by progress), and the Tree's.
     Result<ShareReport> run();
     // Something changed while it was looked at: another pass is due soon.
     bool unsettled() const { return unsettled_; }
@@ -37,15 +38,15 @@ private:
     Result<> visit(const std::string& path, const std::string& target, std::size_t depth);
     Result<> visit_directory(const std::string& path, const std::string& target,
                              const std::vector<std::string>& names, std::size_t depth);
-    std::optional<std::vector<std::string>> names_in(const std::string& path,
-                                                     const std::string& target);
+    Result<std::vector<std::string>> names_in(const std::string& path);
     Result<> prepare(const std::string& path, const ManifestRow& row, Item& item);
     Result<> add(Item item);
     Result<> flush();
     Result<> publish(store::Namespace& names, KeyValueWriter& batch, Item& item);
     Result<> remove_vanished();
-    void skip(const std::string& path, const std::string& reason);
-    void keep(const std::string& path, const std::string& target, const std::string& reason);
+    Result<> skip(const std::string& path, Error why);
+    Result<> keep(const std::string& path, const std::string& target, Error why);
+    Error out_of_space(const std::string& path, const Error& error);
     bool is_kept(const std::string& target) const;
 
     Member& member_;

@@ -120,6 +120,27 @@ class Commands(Refusals):
         result = alice.try_cli("share", "team", self.scene.root / "nowhere")
         self.refused(result, BAD_DATA, str(self.scene.root / "nowhere"), "No such file")
 
+    def test_what_the_node_may_not_read_is_no_permission_when_it_is_named_and_skipped_inside_a_folder(self):
+        nobody = as_nobody(self.scene)
+        folder = self.scene.root / "folder"
+        (folder / "closed").mkdir(parents=True)
+        for name in ("open", "secret"):
+            (folder / name).write_text(name)
+        for name in ("closed", "secret"):
+            (folder / name).chmod(0)
+        home = self.scene.root / "home"
+        home.mkdir()
+        os.chown(home, NOBODY, NOBODY)
+        node = self.scene.add(Node(self.scene, "nobody", home=home, environment={"SWARMFS_LISTEN": "127.0.0.1:0"}))
+        node.within = lambda words: [*nobody, *words]
+        self.addCleanup(node.try_cli, "stop")
+        node.create()
+        for path in (folder / "closed", folder / "secret"):
+            self.refused(node.try_cli("share", "team", path), NO_PERMISSION, f"{path} cannot be shared",
+                         "Permission denied", "let the user who runs the node read it")
+        self.assertEqual({one["path"] for one in node.json("share", "team", folder)["skipped"]},
+                         {str(folder / "closed"), str(folder / "secret")})
+
     def test_a_download_of_what_is_not_there_says_so(self):
         alice = self.scene.node("alice")
         alice.create()
@@ -391,6 +412,24 @@ class FullDisk(Refusals):
         # The kernel lets go of a closed file a moment after close has returned; only then its room is free.
         wait_until(lambda: self.written(alice.mounted / "after", b"after" * 1000), 20, "there is room again")
         self.assertEqual((alice.mounted / "after").read_bytes(), b"after" * 1000)
+
+    def test_sharing_with_a_full_home_says_so_and_works_once_there_is_room(self):
+        alice = self.scene.node("alice", home=self.small / "home")
+        alice.create()
+        # One table of hashes for each file: 32 bytes a leaf.
+        folder = self.scene.root / "folder"
+        folder.mkdir()
+        content.random_file(folder / "file", 16 << 20)
+        filler = self.small / "filler"
+        with self.assertRaises(OSError) as full, open(filler, "wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        self.assertEqual(full.exception.errno, errno.ENOSPC)
+        for path in (folder, folder / "file"):
+            self.refused(alice.try_cli("share", "team", path, "--once"), IO_ERROR, str(folder / "file"),
+                         "No space left on device", "make room")
+        filler.unlink()
+        self.assertEqual(alice.json("share", "team", folder)["files"], 1)
 
     def written(self, path, data):
         try:

@@ -1,5 +1,6 @@
 // What a shared folder publishes, and what it never takes back by mistake.
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <doctest/doctest.h>
@@ -15,8 +16,14 @@ using nlohmann::json;
 using test::put;
 using test::TestNode;
 
+Result<json> try_share(TestNode& node, const std::filesystem::path& path) {
+    return node.call("share", {{"name", "team"}, {"paths", {path.string()}}, {"once", true}});
+}
+
 json share(TestNode& node, const std::filesystem::path& path) {
-    return node.ask("share", {{"name", "team"}, {"paths", {path.string()}}, {"once", true}});
+    const auto shared = try_share(node, path);
+    REQUIRE_MESSAGE(shared.ok(), (shared.ok() ? "" : shared.error().message));
+    return *shared;
 }
 
 std::vector<std::string> names(TestNode& node, const std::string& path) {
@@ -163,6 +170,27 @@ TEST_CASE("hashing a large file ends soon when sharing it is stopped") {
     CHECK(asked == 3);
 }
 
+TEST_CASE(
+    "what is named and cannot be shared is an error, what is met inside a folder is reported") {
+    TestNode node;
+    node.ask("create", {{"name", "team"}, {"trackers", json::array()}});
+    const auto folder = node.folder("shared");
+    put(folder / "file", "file");
+    const auto pipe = folder / "pipe";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    const json answer = share(node, folder);
+    REQUIRE(answer.at("skipped").size() == 1);
+    CHECK(answer.at("skipped")[0].at("path") == pipe.string());
+    CHECK(names(node, "shared") == Names{"file"});
+    for (const std::filesystem::path& named : {pipe, std::filesystem::path("/dev/null")}) {
+        const auto refused = try_share(node, named);
+        REQUIRE(!refused.ok());
+        CHECK(refused.error().code == Code::invalid);
+        CHECK(refused.error().message.find(named.string()) != std::string::npos);
+    }
+    CHECK(names(node, "") == Names{"shared"});
+}
+
 TEST_CASE("a disk that is not mounted takes nothing out of the swarm") {
     TestNode node;
     node.ask("create", {{"name", "team"}, {"trackers", json::array()}});
@@ -178,10 +206,17 @@ TEST_CASE("a disk that is not mounted takes nothing out of the swarm") {
         const std::string path = at == folder ? "shared" : "shared/disk";
         CHECK(names(node, path) == Names{"film"});
         disk.unmount();
-        const json answer = share(node, folder);
+        const auto answer = try_share(node, folder);
         CHECK(names(node, path) == Names{"film"});
-        REQUIRE(answer.at("skipped").size() == 1);
-        CHECK(answer.at("skipped")[0].at("path") == at.string());
+        if (at == folder) {
+            REQUIRE(!answer.ok());
+            CHECK(answer.error().code == Code::try_again);
+            CHECK(answer.error().message.find(at.string()) != std::string::npos);
+        } else {
+            REQUIRE(answer.ok());
+            REQUIRE(answer->at("skipped").size() == 1);
+            CHECK(answer->at("skipped")[0].at("path") == at.string());
+        }
         // Somebody who really emptied it says so by what he puts there.
         put(at / "other", "other");
         share(node, folder);
