@@ -17,8 +17,8 @@ constexpr std::size_t kCopyBytes = 1 << 20;
 
 Result<DownloadReport> Download::run(const store::InodeRecord& record, const std::string& out) {
     const bool directory = record.kind == store::InodeKind::directory;
-    SWARM_TRY(ExportTree tree,
-              directory ? ExportTree::into_directory(out) : ExportTree::for_file(out, record.name));
+    SWARM_TRY(ExportTree tree, directory ? ExportTree::into_directory(out)
+                                         : ExportTree::for_file(out, record.name, record.kind));
     {
         const TreeView view = member_.tree().view();
         SWARM_CHECK(gather(view.names, record, directory ? "" : tree.file_name()));

@@ -4,7 +4,8 @@
 // Rules:
 //   1. Contents are fetched whole, many at a time; what is stored already is not fetched again, so
 //      a download that was broken off goes on where it stopped.
-//   2. A file appears under its name once it is complete, in place of what had it.
+//   2. A file appears under its name once it is complete, in place of the file that had it. Devices,
+//      pipes and sockets are never replaced, nor is a symbolic link that is `out` itself by a file.
 //   3. Nothing is ever written outside `out`: no symbolic link below it is followed, whether it was
 //      there before or came from the swarm.
 //   4. A content that makes no progress for kStallMax ends the download with Code::unavailable.

@@ -40,6 +40,19 @@ void times_of(std::int64_t mtime_ns, timespec (&times)[2]) {
     times[1] = {static_cast<time_t>(seconds), static_cast<long>(rest)};
 }
 
+// A device, a pipe or a socket is somebody's, and no earlier version of what is written.
+// Errors: exists, unless nothing is there, or a file or a symbolic link, which may be replaced.
+Result<> check_replaceable(int directory, const std::string& name, const std::string& shown) {
+    struct stat status {};
+    const bool there = ::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
+    if (there && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        return caller_error(Code::exists, shown +
+                                              " is a device, a pipe or a socket, which is not "
+                                              "replaced; name another place with -o");
+    }
+    return done();
+}
+
 }  // namespace
 
 ExportFile::ExportFile(int directory, int file, std::string name)
@@ -115,13 +128,24 @@ Result<ExportTree> ExportTree::into_directory(const std::string& out) {
     return ExportTree(root, out);
 }
 
-Result<ExportTree> ExportTree::for_file(const std::string& out, const std::string& name) {
+Result<ExportTree> ExportTree::for_file(const std::string& out, const std::string& name,
+                                        store::InodeKind kind) {
     struct stat status {};
     const bool directory = ::stat(out.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
     const std::filesystem::path path =
         directory ? std::filesystem::path(out) / name : std::filesystem::path(out);
     SWARM_TRY(ExportTree tree, into_directory(path.parent_path().string()));
     tree.file_name_ = path.filename().string();
+    SWARM_CHECK(check_replaceable(tree.root_, tree.file_name_, path.string()));
+    // What it leads to may be meant, as with /dev/stdout, and that is outside.
+    if (kind != store::InodeKind::symlink &&
+        ::fstatat(tree.root_, tree.file_name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISLNK(status.st_mode)) {
+        return caller_error(Code::exists, path.string() +
+                                              " is a symbolic link, which is neither followed nor "
+                                              "replaced; name the file it leads to with -o, or "
+                                              "remove it");
+    }
     return tree;
 }
 
@@ -145,6 +169,9 @@ Result<> ExportTree::make_directory(const std::string& path) {
         const bool there = ::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
         if (there && S_ISDIR(status.st_mode)) {
             result = 0;
+        } else if (auto may = check_replaceable(parent, name, out_ + "/" + path); !may.ok()) {
+            ::close(parent);
+            return may;
         } else if (::unlinkat(parent, name.c_str(), 0) == 0) {
             result = ::mkdirat(parent, name.c_str(), 0700);
         }
@@ -158,6 +185,10 @@ Result<> ExportTree::make_symlink(const std::string& path, const std::string& ta
                                   std::int64_t mtime_ns) {
     SWARM_TRY(const int parent, open_parent(path));
     const std::string name = last_part(path);
+    if (auto may = check_replaceable(parent, name, out_ + "/" + path); !may.ok()) {
+        ::close(parent);
+        return may;
+    }
     int result = ::symlinkat(target.c_str(), parent, name.c_str());
     if (result != 0 && errno == EEXIST && ::unlinkat(parent, name.c_str(), 0) == 0) {
         result = ::symlinkat(target.c_str(), parent, name.c_str());
@@ -175,6 +206,7 @@ Result<> ExportTree::make_symlink(const std::string& path, const std::string& ta
 Result<ExportFile> ExportTree::begin_file(const std::string& path) {
     SWARM_TRY(const int parent, open_parent(path));
     ExportFile file(parent, -1, last_part(path));
+    SWARM_CHECK(check_replaceable(parent, last_part(path), out_ + "/" + path));
     ::unlinkat(parent, file.part_name().c_str(), 0);
     file.file_ = ::openat(parent, file.part_name().c_str(),
                           O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);

@@ -2,14 +2,16 @@
 // Writing files of a swarm into a directory of this machine, and never outside it.
 //
 // Every path is opened from the directory's descriptor with openat2 RESOLVE_BENEATH and
-// RESOLVE_NO_SYMLINKS, so a symbolic link below it, old or from the swarm, leads nowhere. Modes
-// lose set-uid and set-gid. Thread: one.
+// RESOLVE_NO_SYMLINKS, so a symbolic link below it, old or from the swarm, leads nowhere. Files and
+// symbolic links that are there are replaced; devices, pipes and sockets are refused. Modes lose
+// set-uid and set-gid. Thread: one.
 
 #include <string>
 #include <string_view>
 
 #include "engine/core/bytes.hpp"
 #include "engine/core/result.hpp"
+#include "engine/store/namespace_rows.hpp"
 
 namespace swarmfs::node {
 
@@ -39,8 +41,10 @@ class ExportTree {
 public:
     // A tree into `out`, made when absent.
     static Result<ExportTree> into_directory(const std::string& out);
-    // One file as `out`, or inside it, under `name`, when `out` is a directory.
-    static Result<ExportTree> for_file(const std::string& out, const std::string& name);
+    // One file or symbolic link as `out`, or inside it, under `name`, when `out` is a directory or
+    // leads to one. Errors: exists, where a file would take the place of a symbolic link.
+    static Result<ExportTree> for_file(const std::string& out, const std::string& name,
+                                       store::InodeKind kind);
     ExportTree(ExportTree&& other) noexcept;
     ExportTree& operator=(ExportTree&&) = delete;
     ~ExportTree();

@@ -1,10 +1,12 @@
 """Sharing in place and downloading: no mount is needed, so this runs wherever programs run."""
 
 import os
+import stat
 
 import content
 from harness import SceneTest, sanitized, wait_until
 
+BAD_DATA = 65
 FILE_BYTES = (4 << 20) if sanitized() else (64 << 20)
 
 
@@ -124,6 +126,42 @@ class Share(SceneTest):
         again = bob.download("file", out)
         self.assertLess(again["fetched_bytes"], FILE_BYTES // 4, "what was stored is not fetched again")
         self.assertEqual(content.sha256(out), content.sha256(path))
+
+    def test_a_download_replaces_files_and_nothing_that_is_none(self):
+        alice = self.scene.node("alice")
+        alice.create()
+        for name in ("file", "in/pipe"):
+            path = self.scene.root / "shared" / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("shared")
+        os.symlink("file", self.scene.root / "shared/link")
+        alice.cli("share", "team", self.scene.root / "shared")
+        out = self.scene.root / "out"
+        (out / "in").mkdir(parents=True)
+        mine = out / "mine"
+        mine.write_text("mine")
+        os.mkfifo(out / "pipe")
+        os.mkfifo(out / "in/pipe")
+        os.symlink("mine", out / "to-mine")
+        os.symlink("nowhere", out / "dangling")
+        os.symlink("in", out / "to-directory")
+        os.symlink("pipe", out / "to-pipe")
+        for what, at, words in (("file", "pipe", "a pipe"), ("link", "pipe", "a pipe"), ("in", "in", "a pipe"),
+                                ("file", "to-pipe", "symbolic link"), ("file", "to-mine", "symbolic link"),
+                                ("file", "dangling", "symbolic link")):
+            with self.subTest(what, at=at):
+                before = os.lstat(out / at).st_mode
+                result = alice.try_cli("download", "team", f"shared/{what}", "-o", out / at)
+                self.assertEqual(result.returncode, BAD_DATA, result.stderr)
+                self.assertIn(str(out / at), result.stderr)
+                self.assertIn(words, result.stderr)
+                self.assertEqual(os.lstat(out / at).st_mode, before)
+        self.assertTrue(stat.S_ISFIFO(os.lstat(out / "in/pipe").st_mode))
+        alice.download("shared/link", out / "dangling")
+        self.assertEqual(os.readlink(out / "dangling"), "file")
+        alice.download("shared/file", out / "to-directory")
+        alice.download("shared/file", mine)
+        self.assertEqual([(out / "in/file").read_text(), mine.read_text()], ["shared", "shared"])
 
     def test_a_file_is_downloaded_by_its_hash(self):
         alice, bob = self.swarm("alice", "bob", mount=False)
