@@ -11,6 +11,15 @@
 namespace swarmfs::tracker {
 namespace {
 
+Error cannot_use(int error_number, const std::string& what) {
+    Error error = disk_error_from_errno(error_number, "cannot use the data directory: " + what);
+    if (error.code == Code::not_directory) {
+        error.code = Code::configuration;
+    }
+    error.message += "; name another with --data DIR";
+    return error;
+}
+
 // Held for the life of the process: two trackers on one folder would not know of each other's
 // writes.
 class FolderLock {
@@ -25,8 +34,7 @@ public:
         const std::filesystem::path file = folder / "lock";
         descriptor_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (descriptor_ < 0) {
-            return disk_error_from_errno(errno,
-                                         "cannot use the data directory: open " + file.string());
+            return cannot_use(errno, "opening " + file.string());
         }
         if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
             return disk_error(Code::busy, "another tracker runs on " + folder.string() +
@@ -76,8 +84,7 @@ Result<std::unique_ptr<Storage>> open_lmdb_storage(const std::filesystem::path& 
     std::error_code failed;
     const bool created = std::filesystem::create_directories(folder, failed);
     if (failed || !std::filesystem::is_directory(folder, failed)) {
-        return disk_error_from_errno(failed ? failed.value() : ENOTDIR,
-                                     "cannot make the data directory " + folder.string());
+        return cannot_use(failed ? failed.value() : ENOTDIR, folder.string());
     }
     if (created) {
         ::chmod(folder.c_str(), 0700);

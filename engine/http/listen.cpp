@@ -20,13 +20,24 @@ Error bad_listen(const std::string& text) {
 Error listen_error(const tcp::endpoint& endpoint, const boost::system::error_code& failed) {
     const std::string where = "cannot listen on " + text_of(endpoint) + ": ";
     if (failed == asio::error::address_in_use) {
-        return caller_error(Code::busy, where + "the port is in use by another program");
+        const std::string port = std::to_string(endpoint.port());
+        return caller_error(Code::busy, where +
+                                            "the port is in use by another program; `ss -ltnp "
+                                            "'sport = :" +
+                                            port +
+                                            "'` names it: end that one, or choose another "
+                                            "ADDRESS:PORT with --listen");
     }
     if (failed == asio::error::access_denied) {
-        return caller_error(Code::permission, where + "ports below 1024 are for root");
+        return caller_error(Code::permission, where +
+                                                  "ports below 1024 are for root; choose "
+                                                  "another with --listen");
     }
     if (failed == boost::system::errc::address_not_available) {
-        return caller_error(Code::configuration, where + "this machine does not have that address");
+        return caller_error(Code::configuration,
+                            where +
+                                "this machine does not have that address; `ip address` lists "
+                                "those it has, and [::] is all of them");
     }
     return caller_error(Code::io, where + failed.message());
 }

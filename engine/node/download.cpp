@@ -102,16 +102,22 @@ Result<> Download::fetch_all(ExportTree& tree) {
         shared_->changed.wait_for(lock, kReportEvery);
         const Duration still = clock_.now() - shared_->last_progress;
         if (still > kStallMax) {
-            const std::string path = shared_->running.begin()->second.wanted.path;
-            return network_error(
-                Code::unavailable,
-                "nobody who is connected has \"" + path +
-                    "\"; `swarmfs peers` shows who is there, and the same command goes on later "
-                    "where this one stopped");
+            const store::InodeRecord record = shared_->running.begin()->second.wanted.record;
+            lock.unlock();
+            return nobody_has(record);
         }
         lock.unlock();
         SWARM_CHECK(breathe());
     }
+}
+
+// Named as in the swarm: what is made here may be called otherwise.
+Error Download::nobody_has(const store::InodeRecord& record) const {
+    const auto path = member_.tree().view().names.path_of(record);
+    return network_error(Code::unavailable,
+                         "nobody who is connected has \"" + (path.ok() ? *path : record.name) +
+                             "\"; `swarmfs peers` shows who is there, and the same command goes "
+                             "on later where this one stopped");
 }
 
 Result<> Download::breathe() {

@@ -67,6 +67,7 @@ private:
     Result<> deliver(ExportTree& tree, Wanted wanted);
     Result<> write_out(ExportTree& tree, const Wanted& wanted);
     Result<> fetch(Wanted wanted);
+    Error nobody_has(const store::InodeRecord& record) const;
     // Errors: cancelled, when the caller hung up.
     Result<> breathe();
     void cancel_all();

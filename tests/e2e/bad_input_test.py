@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import unittest
 
@@ -108,11 +109,28 @@ class Commands(Refusals):
         self.refused(result, BAD_DATA, '"other" is neither a joined swarm nor an existing path')
         self.refused(alice.try_cli("leave", "other"), BAD_DATA, '"other"')
 
-    def test_an_unreachable_tracker_is_reported_and_nothing_waits_for_it(self):
+    def test_an_unreachable_tracker_is_reported(self):
         alice = self.scene.node("alice")
-        alice.create(trackers=[f"http://127.0.0.1:{free_port()}"])
-        state = wait_until(lambda: [t for t in alice.status()["trackers"] if t["detail"]], 60, "the tracker is tried")
-        self.assertNotEqual(state[0]["state"], "ok")
+        url = f"http://127.0.0.1:{free_port()}"
+        alice.create(trackers=[url])
+        tracker, = wait_until(lambda: [t for t in alice.status()["trackers"] if t["detail"]], 60, "the tracker is tried")
+        self.assertEqual((tracker["url"], tracker["state"]), (url, "unreachable"))
+        self.assertRegex(alice.cli("status"), f"{url} unreachable \\(.*refused")
+
+    def test_nothing_waits_for_a_tracker_that_does_not_answer(self):
+        # The kernel takes the connection, and nobody ever reads from it.
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            alice = self.scene.node("alice")
+            alice.create(trackers=["http://127.0.0.1:%d" % silent.getsockname()[1]])
+            path = content.random_file(self.scene.root / "file", 300_000)
+            self.assertEqual(alice.json("share", "team", path)["files"], 1)
+            self.assertEqual([entry["name"] for entry in alice.json("list", "team")["entries"]], ["file"])
+            alice.download("file", self.scene.root / "out")
+            self.assertEqual(content.sha256(self.scene.root / "out"), content.sha256(path))
+            alice.cli("invite", "team")
+            # All that was done while the first call to the tracker was still under way.
+            self.assertEqual([tracker["state"] for tracker in alice.status()["trackers"]], ["connecting"])
+            alice.cli("leave", "team")
 
     def test_files_that_cannot_be_shared_are_named(self):
         alice = self.scene.node("alice")

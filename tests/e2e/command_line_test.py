@@ -44,6 +44,14 @@ class Options(SceneTest):
         copied = re.search(r"\x1b\]52;c;([A-Za-z0-9+/=]+)\x07", result.stderr)
         self.assertEqual(base64.b64decode(copied.group(1), validate=True).decode(), result.stdout.strip())
 
+    def test_leaving_says_what_was_left_as_json_too(self):
+        alice = self.scene.node("alice")
+        for name in ("team", "family"):
+            alice.create(name)
+        self.assertEqual(alice.json("leave", "team"), {"name": "team"})
+        self.assertEqual(alice.cli("leave", "family"), 'Left "family".\n')
+        self.assertEqual(alice.json("status")["swarms"], [])
+
     def test_the_daemon_listens_on_the_port_it_is_told(self):
         port = free_port()
         node = Node(self.scene, "alice")

@@ -1,12 +1,16 @@
 """Sharing in place and downloading: no mount is needed, so this runs wherever programs run."""
 
 import os
+import re
+import select
 import stat
+import subprocess
 
 import content
-from harness import SceneTest, sanitized, wait_until
+from harness import PROGRAMS, SceneTest, sanitized, wait_until
+from relay import Relay
 
-BAD_DATA = 65
+BAD_DATA, UNAVAILABLE = 65, 69
 FILE_BYTES = (4 << 20) if sanitized() else (64 << 20)
 
 
@@ -112,20 +116,88 @@ class Share(SceneTest):
         for tag in ("beeswax", "Wabe für den Honig"):
             self.assertIn(tag.encode(), tables)
 
-    def test_a_download_that_was_broken_off_continues_where_it_stopped(self):
-        alice, bob = self.swarm("alice", "bob", mount=False)
+    def half_way(self):
+        """Alice shares a file, and bob hears her through a relay that runs dry after half of it.
+
+        The relay stands where she was when she wrote the invite, so bob knows no other way to her.
+        """
+        alice = self.scene.node("alice")
+        invite = alice.create()
+        before = alice.json("status")["listen"]
+        self.assertEqual(alice.stop(), 0)
+        relay = Relay(before, FILE_BYTES // 2)
+        self.addCleanup(relay.close)
+        relay.target = alice.start().json("status")["listen"]
+        bob = self.scene.node("bob")
+        bob.join(invite)
         path = content.random_file(self.scene.root / "file", FILE_BYTES)
         alice.cli("share", "team", path)
         wait_until(lambda: "file" in self.listed(bob), 60, "bob lists it")
+        return bob, relay, path
+
+    def downloading(self, node, out, **streams):
+        """A `swarmfs download` under way."""
+        words = [PROGRAMS["swarmfs"], "--home", node.home, "download", "team", "file", "-o", out]
+        command = subprocess.Popen(words, env=node.environment, **streams)
+        self.addCleanup(command.wait, 60)
+        self.addCleanup(command.kill)
+        return command
+
+    def saved_after(self, node, relay, least):
+        """Waits until `least` bytes are stored and on record: masks are saved a moment after what they speak of."""
+        for _ in range(2):  # a save that was under way may have begun before
+            wait_until(lambda: node.status()["stored_bytes"] >= least, 60, f"{node.name} has stored {least} bytes")
+            before = content.description(node.home / "db")
+            relay.more(1 << 18)
+            wait_until(lambda: content.description(node.home / "db") != before, 60, "that is saved")
+
+    def test_a_download_that_was_broken_off_continues_where_it_stopped(self):
+        bob, relay, path = self.half_way()
         out = self.scene.root / "out"
-        first = bob.download("file", out)
-        self.assertEqual(first["fetched_bytes"], FILE_BYTES)
+        download = self.downloading(bob, out, stderr=subprocess.PIPE)
+        stored = FILE_BYTES // 4
+        self.saved_after(bob, relay, stored)
         bob.kill()
+        self.assertIn(b"swarmfsd hung up", download.communicate(timeout=60)[1])
+        self.assertEqual(download.returncode, UNAVAILABLE)
+        self.assertFalse(out.exists(), "a file appears once it is complete")
+        relay.open()
         bob.start()
-        out.unlink()
         again = bob.download("file", out)
-        self.assertLess(again["fetched_bytes"], FILE_BYTES // 4, "what was stored is not fetched again")
+        self.assertLessEqual(again["fetched_bytes"], FILE_BYTES - stored, "what was stored is not fetched again")
+        self.assertGreater(again["fetched_bytes"], FILE_BYTES // 4, "the rest is")
+        self.assertLess(bob.status()["received_bytes"], FILE_BYTES - stored // 2)
         self.assertEqual(content.sha256(out), content.sha256(path))
+
+    def test_a_download_draws_how_far_it_is_on_a_terminal_and_wipes_it_away(self):
+        bob, relay, _ = self.half_way()
+        near, far = os.openpty()
+        self.addCleanup(os.close, near)
+        download = self.downloading(bob, self.scene.root / "out", stdout=subprocess.PIPE, stderr=far)
+        os.close(far)
+        drawn = b""
+
+        def draws(pattern):
+            nonlocal drawn
+            if select.select([near], [], [], 0.2)[0]:
+                drawn += os.read(near, 4096)
+            return re.search(pattern, drawn.decode(errors="replace"))
+        wait_until(lambda: draws(r"█░+ [1-9]\d? %  .* of .*B/s  1 peer  out"), 60, "a bar is drawn")
+        relay.open()
+        self.assertRegex(download.communicate(timeout=60)[0], b"\\A[^\\r\x1b]*came over the network.\n")
+        self.assertEqual(download.returncode, 0)
+        wait_until(lambda: draws("\r\x1b\\[K\\Z"), 20, "the bar is wiped away")
+
+    def test_what_nobody_has_is_named_as_in_the_swarm(self):
+        alice, bob = self.swarm("alice", "bob", mount=False)
+        path = content.random_file(self.scene.root / "only", 1 << 20)
+        alice.cli("share", "team", path, "--to", "deep")
+        wait_until(lambda: "deep" in self.listed(bob) and "only" in self.listed(bob, "deep"), 60, "bob lists it")
+        self.assertEqual(alice.stop(), 0)
+        result = bob.try_cli("download", "team", "deep/only", "-o", self.scene.root / "out")
+        self.assertEqual(result.returncode, UNAVAILABLE, result.stderr)
+        self.assertIn('nobody who is connected has "deep/only"; `swarmfs peers`', result.stderr)
+        self.assertFalse((self.scene.root / "out").exists())
 
     def test_a_download_replaces_files_and_nothing_that_is_none(self):
         alice = self.scene.node("alice")
