@@ -10,26 +10,8 @@ import subprocess
 import unittest
 
 import content
-from harness import NOBODY, Node, SceneTest, as_nobody, free_port, needs, needs_fuse, needs_root, wait_until
-
-USAGE, BAD_DATA, UNAVAILABLE, IO_ERROR, TRY_AGAIN, NO_PERMISSION, CONFIGURATION = 64, 65, 69, 74, 75, 77, 78
-
-
-class Refusals(SceneTest):
-    def refused(self, result, code, *words):
-        """It ended with `code` and says each of `words`; nothing on stdout could be mistaken for an answer."""
-        self.assertEqual(result.returncode, code, result.stderr)
-        self.assertEqual(result.stdout, "")
-        for word in words:
-            self.assertIn(word, result.stderr)
-
-    def not_started(self, node, code, *words):
-        """The daemon ends by itself with `code` and says why."""
-        with self.assertRaises(AssertionError) as failure:
-            node.start()
-        self.assertEqual(node.process.returncode, code, str(failure.exception))
-        for word in words:
-            self.assertIn(word, node.log_tail())
+from harness import NOBODY, Node, as_nobody, free_port, needs, needs_fuse, needs_root, wait_until
+from refusals import BAD_DATA, IO_ERROR, NO_PERMISSION, TRY_AGAIN, USAGE, Refusals
 
 
 class Invites(Refusals):
@@ -165,48 +147,6 @@ class Commands(Refusals):
         result = alice.try_cli("download", "team", "no/such/file", "-o", self.scene.root / "out")
         self.refused(result, BAD_DATA, "no/such/file", "swarmfs list team")
         self.assertFalse((self.scene.root / "out").exists())
-
-
-class Starting(Refusals):
-    def test_a_port_in_use_is_named(self):
-        alice = self.scene.node("alice")
-        address = alice.json("status")["listen"]
-        self.not_started(self.scene.add(Node(self.scene, "bob", listen=address)), UNAVAILABLE, address.rsplit(":", 1)[1])
-
-    def test_two_daemons_on_one_home_the_second_leaves(self):
-        alice = self.scene.node("alice")
-        second = self.scene.add(Node(self.scene, "second", home=alice.home))
-        self.not_started(second, TRY_AGAIN, str(alice.home))
-        self.assertEqual(alice.json("status")["swarms"], [])
-
-    def test_a_home_that_is_no_directory_is_named(self):
-        (self.scene.root / "file").write_text("not a directory")
-        node = self.scene.add(Node(self.scene, "blocked", home=self.scene.root / "file" / "home"))
-        self.not_started(node, CONFIGURATION, str(node.home), "--home")
-        self.refused(node.try_cli("create", "team"), CONFIGURATION, str(node.home), "--home")
-
-    def test_an_unwritable_home_is_named_by_the_daemon_and_by_a_command_that_would_start_it(self):
-        nobody = as_nobody(self.scene)
-        home = self.scene.root / "home"
-        home.mkdir()
-        os.chown(home, NOBODY, NOBODY)
-        home.chmod(0o500)
-        node = self.scene.add(Node(self.scene, "blocked", home=home))
-        node.within = lambda words: [*nobody, *words]
-        for words in (["create", "team"], ["list"], ["mount", self.scene.root]):
-            self.refused(node.try_cli(*words), NO_PERMISSION, str(home), "Permission denied", "--home")
-        self.not_started(node, NO_PERMISSION, str(home), "Permission denied", "--home")
-        self.assertEqual(os.listdir(home), [])
-
-    def test_an_unknown_key_in_the_settings_is_named(self):
-        node = self.scene.add(Node(self.scene, "alice", settings="lisen = '[::]:1'\n"))
-        self.not_started(node, CONFIGURATION, "lisen", "swarmfs.toml")
-
-    def test_a_key_file_others_can_read_is_refused(self):
-        alice = self.scene.node("alice")
-        self.assertEqual(alice.stop(), 0)
-        os.chmod(alice.home / "node.key", 0o644)
-        self.not_started(alice, CONFIGURATION, "node.key")
 
 
 def overwrite(path, start, size):

@@ -1,0 +1,48 @@
+"""What keeps a node from starting is said, with a documented exit code and what to try."""
+
+import os
+
+from harness import NOBODY, Node, as_nobody
+from refusals import CONFIGURATION, NO_PERMISSION, TRY_AGAIN, UNAVAILABLE, Refusals
+
+
+class Starting(Refusals):
+    def test_a_port_in_use_is_named(self):
+        alice = self.scene.node("alice")
+        address = alice.json("status")["listen"]
+        self.not_started(self.scene.add(Node(self.scene, "bob", listen=address)), UNAVAILABLE, address.rsplit(":", 1)[1])
+
+    def test_two_daemons_on_one_home_the_second_leaves(self):
+        alice = self.scene.node("alice")
+        second = self.scene.add(Node(self.scene, "second", home=alice.home))
+        self.not_started(second, TRY_AGAIN, str(alice.home))
+        self.assertEqual(alice.json("status")["swarms"], [])
+
+    def test_a_home_that_is_no_directory_is_named(self):
+        (self.scene.root / "file").write_text("not a directory")
+        node = self.scene.add(Node(self.scene, "blocked", home=self.scene.root / "file" / "home"))
+        self.not_started(node, CONFIGURATION, str(node.home), "--home")
+        self.refused(node.try_cli("create", "team"), CONFIGURATION, str(node.home), "--home")
+
+    def test_an_unwritable_home_is_named_by_the_daemon_and_by_a_command_that_would_start_it(self):
+        nobody = as_nobody(self.scene)
+        home = self.scene.root / "home"
+        home.mkdir()
+        os.chown(home, NOBODY, NOBODY)
+        home.chmod(0o500)
+        node = self.scene.add(Node(self.scene, "blocked", home=home))
+        node.within = lambda words: [*nobody, *words]
+        for words in (["create", "team"], ["list"], ["mount", self.scene.root]):
+            self.refused(node.try_cli(*words), NO_PERMISSION, str(home), "Permission denied", "--home")
+        self.not_started(node, NO_PERMISSION, str(home), "Permission denied", "--home")
+        self.assertEqual(os.listdir(home), [])
+
+    def test_an_unknown_key_in_the_settings_is_named(self):
+        node = self.scene.add(Node(self.scene, "alice", settings="lisen = '[::]:1'\n"))
+        self.not_started(node, CONFIGURATION, "lisen", "swarmfs.toml")
+
+    def test_a_key_file_others_can_read_is_refused(self):
+        alice = self.scene.node("alice")
+        self.assertEqual(alice.stop(), 0)
+        os.chmod(alice.home / "node.key", 0o644)
+        self.not_started(alice, CONFIGURATION, "node.key")
