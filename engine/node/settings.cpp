@@ -2,7 +2,8 @@
 
 #include <unistd.h>
 
-#include <charconv>
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -10,12 +11,37 @@
 
 #include <toml++/toml.h>
 
+#include "engine/transport/address.hpp"
+
 namespace swarmfs::node {
 namespace {
 
 std::string environment(const char* name) {
     const char* value = std::getenv(name);
     return value == nullptr ? std::string() : std::string(value);
+}
+
+constexpr std::array kLogLevels = {"debug", "info", "warning", "error"};
+
+// Errors: configuration; `where` is the variable, or the file and the line.
+Result<> check_log_level(const std::string& where, const std::string& level) {
+    if (std::find(kLogLevels.begin(), kLogLevels.end(), level) != kLogLevels.end()) {
+        return done();
+    }
+    return caller_error(Code::configuration, where + ": log_level \"" + level +
+                                                 "\" is none: debug, info, warning or error");
+}
+
+Result<> check_bootstrap(const std::string& where, const std::vector<std::string>& peers) {
+    for (const std::string& peer : peers) {
+        const auto address = transport::parse_address(peer);
+        if (!address.ok() || address->port == 0) {
+            return caller_error(Code::configuration,
+                                where + ": bootstrap \"" + peer + "\" is no member's HOST:PORT" +
+                                    (address.ok() ? "" : " (" + address.error().message + ")"));
+        }
+    }
+    return done();
 }
 
 Error in_file(const std::string& file, const toml::source_region& where, const std::string& what) {
@@ -51,22 +77,26 @@ Result<> read_strings(const std::string& file, const std::string& key, const tom
 Result<std::string> read_key_file(const std::string& path) {
     std::ifstream in(path);
     std::string line;
-    if (!in || !std::getline(in, line)) {
-        return caller_error(Code::configuration, "api_key_file " + path + " cannot be read");
+    if (!in || !std::getline(in, line) || line.empty()) {
+        return caller_error(Code::configuration,
+                            "api_key_file " + path + " cannot be read, or its first line is empty");
     }
     return line;
 }
 
 Result<> apply(const std::string& file, const std::string& key, const toml::node& value,
                Settings& settings) {
+    const std::string where = file + ", line " + std::to_string(value.source().begin.line);
     if (key == "listen") {
         return read_string(file, key, value, settings.listen);
     }
     if (key == "log_level") {
-        return read_string(file, key, value, settings.log_level);
+        SWARM_CHECK(read_string(file, key, value, settings.log_level));
+        return check_log_level(where, settings.log_level);
     }
     if (key == "bootstrap") {
-        return read_strings(file, key, value, settings.bootstrap);
+        SWARM_CHECK(read_strings(file, key, value, settings.bootstrap));
+        return check_bootstrap(where, settings.bootstrap);
     }
     if (key == "api_key_file") {
         std::string path;
@@ -75,7 +105,7 @@ Result<> apply(const std::string& file, const std::string& key, const toml::node
         return done();
     }
     if (key == "read_timeout") {
-        const auto seconds = value.value<std::int64_t>();
+        const auto seconds = value.value_exact<std::int64_t>();
         if (!seconds || *seconds < 0 || *seconds > 86'400) {
             return in_file(file, value.source(), "read_timeout must be 0 to 86400 seconds");
         }
@@ -88,9 +118,14 @@ Result<> apply(const std::string& file, const std::string& key, const toml::node
 }
 
 Result<> apply_file(const std::string& file, Settings& settings) {
-    std::error_code ignored;
-    if (!std::filesystem::exists(file, ignored)) {
+    std::error_code unseen;  // whatever cannot be looked at, reading it will complain about
+    const auto kind = std::filesystem::status(file, unseen).type();
+    if (kind == std::filesystem::file_type::not_found) {
         return done();
+    }
+    if (!unseen && kind != std::filesystem::file_type::regular) {
+        return caller_error(Code::configuration,
+                            file + " is no file; move it away, or write the settings into it");
     }
     try {
         const toml::table table = toml::parse_file(file);
@@ -103,7 +138,7 @@ Result<> apply_file(const std::string& file, Settings& settings) {
     return done();
 }
 
-void apply_environment(Settings& settings) {
+Result<> apply_environment(Settings& settings) {
     if (const std::string listen = environment("SWARMFS_LISTEN"); !listen.empty()) {
         settings.listen = listen;
     }
@@ -111,6 +146,7 @@ void apply_environment(Settings& settings) {
         settings.api_key = key;
     }
     if (const std::string level = environment("SWARMFS_LOG_LEVEL"); !level.empty()) {
+        SWARM_CHECK(check_log_level("SWARMFS_LOG_LEVEL", level));
         settings.log_level = level;
     }
     if (const std::string peers = environment("SWARMFS_BOOTSTRAP"); !peers.empty()) {
@@ -121,7 +157,9 @@ void apply_environment(Settings& settings) {
                 settings.bootstrap.push_back(peer);
             }
         }
+        SWARM_CHECK(check_bootstrap("SWARMFS_BOOTSTRAP", settings.bootstrap));
     }
+    return done();
 }
 
 std::string with_port(const std::string& listen, std::uint16_t port) {
@@ -156,7 +194,7 @@ Result<Settings> load_settings(const SettingsOverrides& overrides) {
         settings.home.pop_back();
     }
     SWARM_CHECK(apply_file(settings.home + "/swarmfs.toml", settings));
-    apply_environment(settings);
+    SWARM_CHECK(apply_environment(settings));
     if (!overrides.listen.empty()) {
         settings.listen = overrides.listen;
     }

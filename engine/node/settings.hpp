@@ -1,6 +1,6 @@
 #pragma once
 // What a node is told: flag > environment (SWARMFS_*) > swarmfs.toml in the home > default.
-// Unknown keys in the file are errors that name the key.
+// Unknown keys in the file are errors that name the key. docs/settings.md lists them for people.
 
 #include <cstdint>
 #include <optional>
@@ -14,10 +14,10 @@ namespace swarmfs::node {
 struct Settings {
     std::string home;                    // absolute
     std::string listen = "[::]:6881";    // the peer port; port 0 is any free one
-    std::vector<std::string> bootstrap;  // peers to dial besides those the tracker names
+    std::vector<std::string> bootstrap;  // HOST:PORT, to dial besides those the tracker names
     std::string api_key;                 // for keyed trackers; from SWARMFS_API_KEY or api_key_file
     std::uint64_t read_timeout_ms = 30'000;  // a data read without progress; 0 waits for ever
-    std::string log_level = "info";
+    std::string log_level = "info";          // debug, info, warning or error
 };
 
 // What the command line of a program said; empty means not said.
@@ -31,7 +31,7 @@ struct SettingsOverrides {
 // ~/.local/share/swarmfs.
 std::string default_home();
 
-// Errors: configuration, naming the key, the file and the line.
+// Errors: configuration, naming the key, and the file and line or the variable.
 Result<Settings> load_settings(const SettingsOverrides& overrides);
 
 }  // namespace swarmfs::node

@@ -37,9 +37,13 @@ class Starting(Refusals):
         self.not_started(node, NO_PERMISSION, str(home), "Permission denied", "--home")
         self.assertEqual(os.listdir(home), [])
 
-    def test_an_unknown_key_in_the_settings_is_named(self):
-        node = self.scene.add(Node(self.scene, "alice", settings="lisen = '[::]:1'\n"))
-        self.not_started(node, CONFIGURATION, "lisen", "swarmfs.toml")
+    def test_wrong_settings_are_named(self):
+        for number, (line, word) in enumerate((("lisen = '[::]:1'", "lisen"), ("log_level = 'loud'", "debug, info"),
+                                               ("bootstrap = ['foo']", '"foo"'))):
+            with self.subTest(line):
+                node = self.scene.add(Node(self.scene, f"node{number}", settings=line + "\n"))
+                self.not_started(node, CONFIGURATION, "swarmfs.toml, line 1", word)
+                self.refused(node.try_cli("list"), CONFIGURATION, "swarmfs.toml, line 1", word)
 
     def test_a_key_file_others_can_read_is_refused(self):
         alice = self.scene.node("alice")
