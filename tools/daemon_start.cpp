@@ -15,6 +15,7 @@
 #include <fstream>
 #include <vector>
 
+#include "engine/core/home_error.hpp"
 #include "tools/descriptor.hpp"
 
 extern char** environ;
@@ -66,25 +67,16 @@ std::vector<std::string> environment_for_daemon(const std::string& notify_name) 
     return variables;
 }
 
-Error cannot_use(const std::string& home, int error_number) {
-    Error error = disk_error_from_errno(error_number, "the home " + home + " cannot be used");
-    if (error.code == Code::not_directory) {
-        error.code = Code::configuration;
-    }
-    error.message += "; name another with --home DIR or SWARMFS_HOME";
-    return error;
-}
-
 // Opened by us and not by the daemon, which could not say what is wrong with its own log.
 Result<Descriptor> open_log(const std::string& home, const std::string& log) {
     std::error_code failed;
     std::filesystem::create_directories(home, failed);
     if (failed) {
-        return cannot_use(home, failed.value());
+        return home_error(home, failed.value());
     }
     Descriptor file(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
     if (file.get() < 0) {
-        return cannot_use(home, errno);
+        return home_error(home, errno);
     }
     return file;
 }

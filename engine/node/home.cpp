@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "engine/core/home_error.hpp"
 #include "engine/core/log.hpp"
 #include "engine/core/wire.hpp"
 #include "engine/store/database.hpp"
@@ -38,26 +39,20 @@ private:
     int descriptor_;
 };
 
-Error cannot_use(const std::string& path, int error_number) {
-    Error error = disk_error_from_errno(error_number, "the home " + path + " cannot be used");
-    error.message += "; name another with --home DIR or SWARMFS_HOME";
-    return error;
-}
-
 Result<> make_directories(const std::string& path) {
     std::error_code failed;
     std::filesystem::create_directories(path, failed);
     if (failed) {
-        return cannot_use(path, failed.value());
+        return home_error(path, failed.value());
     }
     for (const char* part : {"", "/swarms", "/db", "/content", "/staging"}) {
         const std::string directory = path + part;
         if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-            return cannot_use(path, errno);
+            return home_error(path, errno);
         }
     }
     if (::access(path.c_str(), W_OK | X_OK) != 0) {
-        return cannot_use(path, errno);
+        return home_error(path, errno);
     }
     return done();
 }
@@ -66,7 +61,7 @@ Result<int> take_lock(const std::string& path) {
     const std::string file = path + "/lock";
     Descriptor lock(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (lock.get() < 0) {
-        return cannot_use(path, errno);
+        return home_error(path, errno);
     }
     if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
         return caller_error(Code::try_again, "another swarmfsd runs on " + path +

@@ -94,11 +94,21 @@ Result<json> invite(RunningNode& node, const json& params) {
                      use_for_s * 1000, params.value("password", std::string()));
 }
 
+// Like any invite this node cannot take, one of a later version is wrong input, not a wrong call.
+Result<catalog::Invite> invite_of(const std::string& text, std::uint64_t now_ms,
+                                  const std::string& password) {
+    auto invite = catalog::parse_invite(text, now_ms, password);
+    if (!invite.ok() && invite.error().code == Code::unsupported) {
+        return caller_error(Code::invalid, invite.error().message);
+    }
+    return invite;
+}
+
 Result<json> join(RunningNode& node, const json& params) {
     const std::string text = params.at("invite").get<std::string>();
     const std::string password = params.value("password", std::string());
     const std::uint64_t now_ms = node.clock().wall_ms();
-    SWARM_TRY(const catalog::Invite invite, catalog::parse_invite(text, now_ms, password));
+    SWARM_TRY(const catalog::Invite invite, invite_of(text, now_ms, password));
     Membership membership;
     const std::string as = params.value("as", std::string());
     membership.name = as.empty() ? invite.name : as;

@@ -23,6 +23,8 @@ class Invites(Refusals):
         for text in ("", "hello", "swarmfs", invite[:-1], invite[:20], invite + "x", damaged, "x" * 100_000, "\x00", "🐝"):
             with self.subTest(text[:40]):
                 self.refused(bob.try_cli("join", "-", stdin=text + "\n"), BAD_DATA, "invite")
+        later = invite.replace("swarmfs1:", "swarmfs2:")
+        self.refused(bob.try_cli("join", "-", stdin=later + "\n"), BAD_DATA, "version 2", "update swarmfs")
         self.assertEqual(bob.json("status")["swarms"], [])
         self.assertEqual(bob.join(invite)["name"], "team")
 

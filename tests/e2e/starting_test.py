@@ -24,6 +24,14 @@ class Starting(Refusals):
         self.not_started(node, CONFIGURATION, str(node.home), "--home")
         self.refused(node.try_cli("create", "team"), CONFIGURATION, str(node.home), "--home")
 
+    def test_a_home_that_is_a_link_to_nowhere_is_named(self):
+        os.symlink("nowhere", self.scene.root / "link")
+        for home in ("link", "link/home"):
+            node = self.scene.add(Node(self.scene, home.replace("/", "-"), home=self.scene.root / home))
+            self.not_started(node, CONFIGURATION, str(node.home), "--home")
+            self.refused(node.try_cli("create", "team"), CONFIGURATION, str(node.home), "--home")
+        self.assertIn("a symbolic link that leads nowhere", self.scene.programs[0].log_tail())
+
     def test_an_unwritable_home_is_named_by_the_daemon_and_by_a_command_that_would_start_it(self):
         nobody = as_nobody(self.scene)
         home = self.scene.root / "home"
