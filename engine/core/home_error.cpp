@@ -12,8 +12,9 @@ bool leads_nowhere(const std::string& path) {
 
 }  // namespace
 
-Error home_error(const std::string& home, int error_number) {
-    const std::string what = "the home " + home + " cannot be used";
+Error home_error(const std::string& home, int error_number, const std::string& part) {
+    const std::string what =
+        "the home " + home + " cannot be used" + (part.empty() ? "" : ": " + part);
     Error error = disk_error_from_errno(error_number, what);
     if (leads_nowhere(home)) {
         error.code = Code::configuration;

@@ -8,9 +8,9 @@
 
 namespace swarmfs {
 
-// `error_number` is what opening or making `home`, or something in it, ended with.
+// `error_number` is what opening or making `home`, or `part` of it, ended with.
 // Returns: configuration where the home is no directory, permission, no_space or io; with what to
 // try.
-Error home_error(const std::string& home, int error_number);
+Error home_error(const std::string& home, int error_number, const std::string& part = "");
 
 }  // namespace swarmfs

@@ -50,9 +50,13 @@ Result<> make_directories(const std::string& path) {
         if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
             return home_error(path, errno);
         }
-    }
-    if (::access(path.c_str(), W_OK | X_OK) != 0) {
-        return home_error(path, errno);
+        if (!std::filesystem::is_directory(directory, failed)) {
+            return home_error(path, failed ? failed.value() : ENOTDIR, directory);
+        }
+        if (::access(directory.c_str(), R_OK | W_OK | X_OK) != 0) {
+            return *part == '\0' ? home_error(path, errno)
+                                 : explain_permission(home_error(path, errno, directory), path);
+        }
     }
     return done();
 }
@@ -81,8 +85,9 @@ Result<crypto::SigningKey> load_or_make_key(const std::string& home, Dice& dice)
     const std::string file = home + "/node.key";
     auto text = read_secret_file(file);
     if (!text.ok()) {
-        return text.error().code == Code::not_found ? make_key(file, dice)
-                                                    : Result<crypto::SigningKey>(text.error());
+        return text.error().code == Code::not_found
+                   ? make_key(file, dice)
+                   : Result<crypto::SigningKey>(explain_permission(text.error(), home));
     }
     while (!text->empty() && text->back() == '\n') {
         text->pop_back();
@@ -200,6 +205,15 @@ std::uint64_t Home::recognize(store::Database& database, Dice& dice) const {
                                 "taken for it, or it for a copy of itself");
     }
     return remembered->history;
+}
+
+Error explain_permission(Error error, const std::string& home) {
+    if (error.code == Code::permission) {
+        error.message += "; everything in " + home +
+                         " must belong to the user who runs the node; as root: chown -R USER " +
+                         home;
+    }
+    return error;
 }
 
 Home::~Home() {

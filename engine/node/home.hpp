@@ -72,6 +72,10 @@ private:
     const crypto::SigningKey key_;
 };
 
+// Says of what may not be opened in `home` whose it must be: a command run as root leaves files
+// there that the node's user may not touch. Other errors stay as they are.
+Error explain_permission(Error error, const std::string& home);
+
 // Reads a file of at most 64 KiB that only its owner may read.
 // Errors: not_found; configuration when its mode lets others in.
 Result<std::string> read_secret_file(const std::string& path);

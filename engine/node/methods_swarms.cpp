@@ -25,16 +25,23 @@ std::vector<std::string> own_addresses(RunningNode& node) {
     return addresses;
 }
 
-Result<json> invite_to(RunningNode& node, const Member& member, catalog::Role role,
+Result<json> invite_to(RunningNode& node, Member& member, catalog::Role role,
                        std::uint64_t use_for_ms, const std::string& password) {
     const Membership membership = member.membership();
+    const bool owner = membership.owner.has_value();
+    SWARM_TRY(const catalog::Role own, member.identity().role());
+    if (!owner && own != catalog::Role::admin) {
+        return caller_error(Code::permission,
+                            "only admins of a swarm may invite, and this node's role in \"" +
+                                membership.name + "\" is " + catalog::name_of(own) +
+                                "; ask one of them, such as who made the swarm");
+    }
     catalog::Invite draft;
     draft.swarm = membership.swarm;
     draft.name = membership.name;
     draft.read_secret = membership.read_secret;
     draft.trackers = membership.trackers;
     draft.bootstrap = own_addresses(node);
-    const bool owner = membership.owner.has_value();
     const crypto::SigningKey key =
         owner ? crypto::SigningKey::from_seed(*membership.owner) : node.home().key();
     const Bytes chain = owner ? Bytes() : membership.grant;

@@ -26,8 +26,13 @@ Result<std::unique_ptr<RunningNode>> RunningNode::open(Settings settings, Clock&
                                                        Dice& dice) {
     std::unique_ptr<RunningNode> node(new RunningNode(std::move(settings), clock, dice));
     SWARM_TRY(node->home_, Home::open(node->settings_.home, dice));
-    SWARM_CHECK(node->open_store());
-    SWARM_TRY(std::vector<Membership> memberships, load_memberships(node->settings_.home));
+    if (auto opened = node->open_store(); !opened.ok()) {
+        return explain_permission(opened.error(), node->settings_.home);
+    }
+    auto memberships = load_memberships(node->settings_.home);
+    if (!memberships.ok()) {
+        return explain_permission(memberships.error(), node->settings_.home);
+    }
     node->workers_ = std::make_unique<Workers>();
     node->engine_ = std::make_unique<async::IoThreads>(1, "engine");
     node->links_ = std::make_unique<async::IoThreads>(kLinkThreads, "link");
@@ -35,7 +40,7 @@ Result<std::unique_ptr<RunningNode>> RunningNode::open(Settings settings, Clock&
         node->handshakes_.push_back(std::make_unique<async::TaskGroup>(node->links_->executor(i)));
     }
     SWARM_CHECK(node->listen());
-    for (Membership& membership : memberships) {
+    for (Membership& membership : *memberships) {
         SWARM_TRY(auto member, node->add(std::move(membership)));
     }
     return node;
@@ -196,8 +201,8 @@ Result<std::shared_ptr<Member>> RunningNode::join(Membership membership) {
         for (const auto& [name, joined] : members_) {
             if (name == membership.name) {
                 return caller_error(Code::exists, "a swarm called \"" + name +
-                                                      "\" is joined already; give this one "
-                                                      "another name with --as");
+                                                      "\" is joined already; call this one "
+                                                      "otherwise (create NAME, join --as NAME)");
             }
             if (joined.member->membership().swarm == membership.swarm) {
                 return caller_error(Code::exists,
@@ -220,7 +225,8 @@ Result<> RunningNode::leave(const std::string& name) {
         const std::lock_guard lock(members_mutex_);
         const auto found = members_.find(name);
         if (found == members_.end()) {
-            return caller_error(Code::not_found, "no swarm is called \"" + name + "\"");
+            return caller_error(Code::not_found, "no swarm is called \"" + name +
+                                                     "\"; `swarmfs status` lists those there are");
         }
         joined = std::move(found->second);
         members_.erase(found);

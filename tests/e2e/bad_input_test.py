@@ -91,7 +91,12 @@ class Commands(Refusals):
                 self.refused(alice.try_cli(*words), BAD_DATA, '"other"', "joined: team")
         result = alice.try_cli("share", "other", "x")
         self.refused(result, BAD_DATA, '"other" is neither a joined swarm nor an existing path')
-        self.refused(alice.try_cli("leave", "other"), BAD_DATA, '"other"')
+        self.refused(alice.try_cli("leave", "other"), BAD_DATA, '"other"', "swarmfs status")
+
+    def test_a_name_that_is_taken_and_an_invite_by_who_is_no_admin_say_what_to_do(self):
+        alice, bob = self.swarm("alice", "bob", mount=False, tracker=False)
+        self.refused(alice.try_cli("create", "team"), BAD_DATA, '"team" is joined already', "create NAME")
+        self.refused(bob.try_cli("invite", "team"), NO_PERMISSION, "only admins", "role in \"team\" is write", "ask one")
 
     def test_an_unreachable_tracker_is_reported(self):
         alice = self.scene.node("alice")

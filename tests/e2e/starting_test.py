@@ -1,6 +1,7 @@
 """What keeps a node from starting is said, with a documented exit code and what to try."""
 
 import os
+import shutil
 
 from harness import NOBODY, Node, as_nobody
 from refusals import CONFIGURATION, NO_PERMISSION, TRY_AGAIN, UNAVAILABLE, Refusals
@@ -44,6 +45,31 @@ class Starting(Refusals):
             self.refused(node.try_cli(*words), NO_PERMISSION, str(home), "Permission denied", "--home")
         self.not_started(node, NO_PERMISSION, str(home), "Permission denied", "--home")
         self.assertEqual(os.listdir(home), [])
+
+    def test_what_is_in_the_home_and_belongs_to_another_user_is_named_with_the_way_out(self):
+        nobody = as_nobody(self.scene)
+        home = self.scene.root / "home"
+        home.mkdir()
+        os.chown(home, NOBODY, NOBODY)
+        node = self.scene.add(Node(self.scene, "nobody", home=home, environment={"SWARMFS_LISTEN": "127.0.0.1:0"}))
+        node.within = lambda words: [*nobody, *words]
+        self.addCleanup(node.try_cli, "stop")
+        node.create()
+        membership, = (home / "swarms").iterdir()
+        for path in (home / "db", home / "content", home / "staging", home / "swarms", home / "node.key",
+                     home / "db/tables.mdb", membership):
+            with self.subTest(path):
+                node.cli("stop")
+                os.chown(path, 0, 0)
+                self.refused(node.try_cli("list"), NO_PERMISSION, str(path), "Permission denied",
+                             f"chown -R USER {home}")
+                os.chown(path, NOBODY, NOBODY)
+                self.assertEqual(node.json("list"), {"entries": []})
+        node.cli("stop")
+        shutil.rmtree(home / "staging")
+        (home / "staging").touch()
+        self.refused(node.try_cli("list"), CONFIGURATION, f"{home}/staging: Not a directory")
+        (home / "staging").unlink()
 
     def test_wrong_settings_are_named(self):
         for number, (line, word) in enumerate((("lisen = '[::]:1'", "lisen"), ("log_level = 'loud'", "debug, info"),
