@@ -97,7 +97,9 @@ Result<crypto::SigningKey> load_or_make_key(const std::string& home, Dice& dice)
         return caller_error(Code::configuration,
                             file +
                                 " is damaged: it must hold 64 hexadecimal digits; restore it "
-                                "from a backup, or move it away to become a new member");
+                                "from a backup. Without one, move it away: this node is then "
+                                "another one, and joins each of its swarms again with a new "
+                                "invite (swarms it made know it all the same)");
     }
     return crypto::SigningKey::from_seed(*seed);
 }

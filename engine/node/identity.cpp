@@ -9,6 +9,12 @@ std::string_view purpose_of(swarm::Side side) {
     return side == swarm::Side::initiator ? "hello of the initiator" : "hello of the responder";
 }
 
+Error not_a_member(const std::string& why) {
+    return caller_error(Code::permission,
+                        "this node is no member now (" + why +
+                            "); ask for a new invite and join with it: swarmfs join INVITE");
+}
+
 }  // namespace
 
 Identity::Identity(crypto::SigningKey key, SwarmId swarm, Bytes grant, std::uint16_t listen_port,
@@ -50,11 +56,10 @@ Result<> Identity::check_hello(const protocol::Hello& hello, const Hash256& hand
 
 Result<catalog::Role> Identity::role_at(std::uint64_t wall_ms) const {
     if (!own_.ok()) {
-        return own_.error();
+        return not_a_member(own_.error().message);
     }
     if (own_->valid_until_ms != 0 && wall_ms > own_->valid_until_ms) {
-        return caller_error(Code::permission,
-                            "this node's membership has ended; ask for a new invite");
+        return not_a_member("its membership has ended");
     }
     return own_->role;
 }

@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/catalog/grant.hpp"
 #include "engine/node/home.hpp"
 
 namespace swarmfs::node {
@@ -94,6 +95,15 @@ Result<> check_swarm_name(const std::string& name) {
                                                "-, beginning with a letter or a digit");
     }
     return done();
+}
+
+Bytes grant_by_owner(const crypto::Seed& owner, const NodeId& node, std::uint64_t now_ms) {
+    catalog::GrantLink link;
+    link.subject = node;
+    link.role = catalog::Role::admin;
+    link.issued_ms = now_ms;
+    link.valid_until_ms = 0;  // a creator's own membership has no end
+    return catalog::grant_from_owner(crypto::SigningKey::from_seed(owner), link);
 }
 
 Result<std::vector<Membership>> load_memberships(const std::string& home) {

@@ -37,6 +37,9 @@ struct Membership {
 // digit.
 Result<> check_swarm_name(const std::string& name);
 
+// What makes `node` an admin for ever, by the swarm's own key.
+Bytes grant_by_owner(const crypto::Seed& owner, const NodeId& node, std::uint64_t now_ms);
+
 // Errors: configuration for a damaged file, naming it.
 Result<std::vector<Membership>> load_memberships(const std::string& home);
 Result<> save_membership(const std::string& home, const Membership& membership);

@@ -11,9 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-// A creator's own membership has no end.
-constexpr std::uint64_t kForEver = 0;
-
 std::vector<std::string> texts(const json& params, const char* key) {
     return params.value(key, std::vector<std::string>());
 }
@@ -75,12 +72,8 @@ Result<json> create(RunningNode& node, const json& params) {
     membership.swarm.bytes = owner.public_key().bytes;
     membership.owner = owner.seed();
     node.dice().fill(membership.read_secret);
-    catalog::GrantLink link;
-    link.subject = node.home().key().public_key();
-    link.role = catalog::Role::admin;
-    link.issued_ms = node.clock().wall_ms();
-    link.valid_until_ms = kForEver;
-    membership.grant = catalog::grant_from_owner(owner, link);
+    membership.grant =
+        grant_by_owner(*membership.owner, node.home().key().public_key(), node.clock().wall_ms());
     SWARM_TRY(const auto member, node.join(std::move(membership)));
     return invite_to(node, *member, catalog::Role::write, catalog::kInviteUseMs, "");
 }
@@ -145,6 +138,12 @@ std::string role_text(Member& member) {
     return role.ok() ? catalog::name_of(*role) : "expired";
 }
 
+// Without a role nothing else can be mended.
+std::string problem_of(Member& member) {
+    const auto role = member.identity().role();
+    return role.ok() ? member.last_error().value_or("") : role.error().message;
+}
+
 json swarm_status(RunningNode& node, Member& member) {
     const Membership membership = member.membership();
     const store::NamespaceSums sums = member.tree().view().names.sums();
@@ -177,7 +176,7 @@ json swarm_status(RunningNode& node, Member& member) {
             {"trackers", trackers},
             {"received_bytes", received},
             {"sent_bytes", sent},
-            {"last_error", member.last_error().value_or("")}};
+            {"last_error", problem_of(member)}};
 }
 
 Result<json> status(RunningNode& node) {

@@ -2,6 +2,7 @@
 
 #include <boost/asio/post.hpp>
 
+#include "engine/catalog/grant.hpp"
 #include "engine/core/log.hpp"
 #include "engine/node/leaving.hpp"
 #include "engine/protocol/control.hpp"
@@ -40,7 +41,15 @@ Result<std::unique_ptr<RunningNode>> RunningNode::open(Settings settings, Clock&
         node->handshakes_.push_back(std::make_unique<async::TaskGroup>(node->links_->executor(i)));
     }
     SWARM_CHECK(node->listen());
+    const NodeId self = node->home_->key().public_key();
     for (Membership& membership : *memberships) {
+        // Who made the swarm needs nobody's invite when his node has another key than before.
+        if (membership.owner &&
+            !catalog::verify_grant_chain(membership.grant, membership.swarm, self, clock.wall_ms())
+                 .ok()) {
+            membership.grant = grant_by_owner(*membership.owner, self, clock.wall_ms());
+            SWARM_CHECK(save_membership(node->settings_.home, membership));
+        }
         SWARM_TRY(auto member, node->add(std::move(membership)));
     }
     return node;
@@ -196,21 +205,20 @@ Result<std::shared_ptr<ShareFolders>> RunningNode::shares_of(const Member& membe
 Result<std::shared_ptr<Member>> RunningNode::join(Membership membership) {
     SWARM_CHECK(check_swarm_name(membership.name));
     const std::lock_guard joining(joining_mutex_);
-    {
-        const std::lock_guard lock(members_mutex_);
-        for (const auto& [name, joined] : members_) {
-            if (name == membership.name) {
-                return caller_error(Code::exists, "a swarm called \"" + name +
-                                                      "\" is joined already; call this one "
-                                                      "otherwise (create NAME, join --as NAME)");
-            }
-            if (joined.member->membership().swarm == membership.swarm) {
-                return caller_error(Code::exists,
-                                    "this swarm is joined already, as \"" + name + "\"");
-            }
-        }
+    SWARM_TRY(std::shared_ptr<Member> lapsed, lapsed_member_of(membership.swarm));
+    if (lapsed) {
+        Membership before = lapsed->membership();
+        membership.name = std::move(before.name);
+        membership.description = std::move(before.description);
+        membership.shares = std::move(before.shares);
+    } else {
+        SWARM_CHECK(check_name_is_free(membership.name));
     }
     SWARM_CHECK(save_membership(home_->path(), membership));
+    if (lapsed) {
+        lapsed.reset();
+        take_out(membership.name);
+    }
     SWARM_TRY(auto joined, add(std::move(membership)));
     joined->start();
     SWARM_TRY(const auto shares, shares_of(*joined));
@@ -218,21 +226,63 @@ Result<std::shared_ptr<Member>> RunningNode::join(Membership membership) {
     return joined;
 }
 
-Result<> RunningNode::leave(const std::string& name) {
-    const std::lock_guard joining(joining_mutex_);
+// Returns: who was a member of `swarm` and is none now; nobody, when nobody here ever was.
+// Errors: exists when there is a member, busy when the swarm is mounted.
+Result<std::shared_ptr<Member>> RunningNode::lapsed_member_of(const SwarmId& swarm) const {
+    for (const auto& member : members()) {
+        const std::string name = member->membership().name;
+        if (member->membership().swarm != swarm) {
+            continue;
+        }
+        if (member->identity().role().ok()) {
+            return caller_error(Code::exists, "this swarm is joined already, as \"" + name +
+                                                  "\"; to join it in another role, leave it "
+                                                  "first: swarmfs leave " +
+                                                  name);
+        }
+        if (const auto mounts = mounts_of(name); !mounts.empty()) {
+            return caller_error(Code::busy, "\"" + name + "\" is mounted on " + mounts[0] +
+                                                "; unmount it first: swarmfs unmount " + mounts[0]);
+        }
+        return member;
+    }
+    return std::shared_ptr<Member>();
+}
+
+Result<> RunningNode::check_name_is_free(const std::string& name) const {
+    const std::lock_guard lock(members_mutex_);
+    if (members_.contains(name)) {
+        return caller_error(Code::exists, "a swarm called \"" + name +
+                                              "\" is joined already; call this one otherwise "
+                                              "(create NAME, join --as NAME)");
+    }
+    return done();
+}
+
+// Stops a member. Returns: nothing in it, when there is none of that name.
+RunningNode::Joined RunningNode::take_out(const std::string& name) {
     Joined joined;
     {
         const std::lock_guard lock(members_mutex_);
         const auto found = members_.find(name);
         if (found == members_.end()) {
-            return caller_error(Code::not_found, "no swarm is called \"" + name +
-                                                     "\"; `swarmfs status` lists those there are");
+            return joined;
         }
         joined = std::move(found->second);
         members_.erase(found);
     }
     joined.shares->stop();
     joined.member->stop();
+    return joined;
+}
+
+Result<> RunningNode::leave(const std::string& name) {
+    const std::lock_guard joining(joining_mutex_);
+    const Joined joined = take_out(name);
+    if (!joined.member) {
+        return caller_error(Code::not_found, "no swarm is called \"" + name +
+                                                 "\"; `swarmfs status` lists those there are");
+    }
     SWARM_CHECK(remove_membership(home_->path(), joined.member->membership().swarm));
     return erase_left(*joined.member, members());
 }

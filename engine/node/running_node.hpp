@@ -34,7 +34,9 @@ public:
     // Errors: as volume().
     Result<std::shared_ptr<Member>> member(const std::string& name) const;
     std::vector<std::shared_ptr<Member>> members() const;
-    // Makes a member of a swarm nobody here belongs to yet. Errors: exists, and those of saving.
+    // Makes a member of a swarm nobody here belongs to yet, or no more: where a membership has
+    // ended, or is another key's, the new one takes its place, with its name and its shares.
+    // Errors: exists, busy (mounted), and those of saving.
     Result<std::shared_ptr<Member>> join(Membership membership);
     Result<> leave(const std::string& name);
     // Errors: not_found, when the swarm was left meanwhile.
@@ -58,6 +60,9 @@ private:
     Result<> listen();
     Member::Common common();
     Result<std::shared_ptr<Member>> add(Membership membership);
+    Result<std::shared_ptr<Member>> lapsed_member_of(const SwarmId& swarm) const;
+    Result<> check_name_is_free(const std::string& name) const;
+    Joined take_out(const std::string& name);
     void on_link(std::unique_ptr<transport::Link> link);
     static async::Task<> welcome(RunningNode* node, std::unique_ptr<transport::Link> link);
 

@@ -71,8 +71,11 @@ Result<> Tree::check_home(Window& window) {
         return done();
     }
     const Bytes history = encode_history(history_);
-    if (window.batch.get(history_key()) != history) {
-        log_warning("node", "a new history begins: the last one was written in another home");
+    if (window.batch.get(history_key()) != history ||
+        window.replica.own_author()->node != identity_.self()) {
+        log_warning("node",
+                    "a new history begins: the last one was written in another home, or with "
+                    "another key");
         SWARM_CHECK(window.replica.start_incarnation(identity_.self(), dice_.u64()));
         window.names.update(window.replica.take_touched());
         window.batch.put(history_key(), history);

@@ -3,8 +3,8 @@
 import os
 import shutil
 
-from harness import NOBODY, Node, as_nobody
-from refusals import CONFIGURATION, NO_PERMISSION, TRY_AGAIN, UNAVAILABLE, Refusals
+from harness import NOBODY, Node, as_nobody, wait_until
+from refusals import BAD_DATA, CONFIGURATION, NO_PERMISSION, TRY_AGAIN, UNAVAILABLE, Refusals
 
 
 class Starting(Refusals):
@@ -84,3 +84,59 @@ class Starting(Refusals):
         self.assertEqual(alice.stop(), 0)
         os.chmod(alice.home / "node.key", 0o644)
         self.not_started(alice, CONFIGURATION, "node.key")
+
+
+class LostKey(Refusals):
+    """A node without its key is another node; what its messages say brings it back into its swarms."""
+
+    def share(self, node, name):
+        (self.scene.root / name).write_text(name)
+        node.cli("share", "team", self.scene.root / name)
+
+    def sees(self, node, names):
+        wait_until(lambda: {entry["name"] for entry in node.json("list", "team")["entries"]} == names, 60,
+                   f"{node.name} sees {names}")
+
+    def lose_key(self, node):
+        """Its key is damaged, and moved away as the node says."""
+        before = node.json("status")["node"]
+        self.assertEqual(node.stop(), 0)
+        (node.home / "node.key").write_text("damaged\n")
+        self.not_started(node, CONFIGURATION, "node.key", "move it away", "with a new invite")
+        (node.home / "node.key").unlink()
+        node.start()
+        self.assertNotEqual(node.json("status")["node"], before)
+
+    def test_a_member_joins_again_with_a_new_invite(self):
+        alice, bob = self.swarm("alice", "bob", mount=False)
+        self.share(bob, "before")
+        self.sees(alice, {"before"})
+        folder = self.scene.root / "watched"
+        folder.mkdir()
+        bob.cli("share", "team", folder)
+        self.lose_key(bob)
+        self.assertEqual(bob.status()["role"], "expired")
+        self.assertRegex(bob.status()["last_error"], "another node.*swarmfs join INVITE")
+        self.assertIn("problem ", bob.cli("status"))
+        self.refused(bob.try_cli("share", "team", self.scene.root / "bob.log"), NO_PERMISSION, "swarmfs join INVITE")
+        self.assertEqual(bob.join(alice.json("invite", "team")["invite"], "other")["name"], "team")
+        self.assertEqual((bob.status()["role"], bob.status()["last_error"]), ("write", ""))
+        self.assertEqual(bob.status()["shares"], [str(folder)])
+        self.share(bob, "after")
+        self.share(alice, "answer")
+        for node in (alice, bob):
+            self.sees(node, {"before", "after", "answer", "watched"})
+        self.refused(bob.try_cli("join", "-", stdin=alice.json("invite", "team")["invite"] + "\n"), BAD_DATA,
+                     "joined already", "swarmfs leave team")
+
+    def test_who_made_the_swarm_needs_no_invite(self):
+        alice, bob = self.swarm("alice", "bob", mount=False)
+        self.share(alice, "before")
+        self.lose_key(alice)
+        self.assertEqual((alice.status()["role"], alice.status()["last_error"]), ("admin", ""))
+        self.share(alice, "after")
+        for node in (alice, bob):
+            self.sees(node, {"before", "after"})
+        carol = self.scene.node("carol")
+        carol.join(alice.json("invite", "team")["invite"])
+        self.sees(carol, {"before", "after"})
