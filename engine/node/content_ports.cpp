@@ -7,8 +7,9 @@ namespace {
 
 class StorePort final : public swarm::ContentPort {
 public:
-    StorePort(std::shared_ptr<store::StoredContent> content, StorePorts::Completed completed)
-        : content_(std::move(content)), completed_(std::move(completed)) {}
+    StorePort(std::shared_ptr<store::StoredContent> content, Problems& problems,
+              StorePorts::Completed completed)
+        : content_(std::move(content)), problems_(problems), completed_(std::move(completed)) {}
 
     std::uint16_t leaf_mask(ChunkIndex chunk) const override { return content_->leaf_mask(chunk); }
     bool complete() const override { return content_->complete(); }
@@ -31,7 +32,13 @@ public:
     }
     Result<> store(protocol::LeafRange range, std::span<const ByteSpan> leaves,
                    const content::ChunkHashes& proven) override {
-        SWARM_CHECK(content_->write_verified(range.chunk, range.first, leaves, proven));
+        auto written = content_->write_verified(range.chunk, range.first, leaves, proven);
+        if (!written.ok()) {
+            problems_.failed(Doing::storing, "",
+                             "what arrives cannot be stored: " + written.error().message);
+            return written;
+        }
+        problems_.worked(Doing::storing, "");
         if (content_->complete() && !told_.exchange(true)) {
             completed_(content_->id());
         }
@@ -40,6 +47,7 @@ public:
 
 private:
     const std::shared_ptr<store::StoredContent> content_;
+    Problems& problems_;
     const StorePorts::Completed completed_;
     std::atomic<bool> told_ = false;
 };
@@ -53,7 +61,7 @@ Result<std::shared_ptr<swarm::ContentPort>> StorePorts::open(const ContentId& co
         return std::shared_ptr<swarm::ContentPort>();
     }
     return std::shared_ptr<swarm::ContentPort>(
-        std::make_shared<StorePort>(std::move(stored), completed_));
+        std::make_shared<StorePort>(std::move(stored), problems_, completed_));
 }
 
 }  // namespace swarmfs::node

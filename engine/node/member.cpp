@@ -30,7 +30,9 @@ Member::Member(const Common& common, Membership membership)
       channel_key_(crypto::X25519KeyPair::generate(common.dice)),
       tree_({common.database, identity_, common.clock, common.dice, common.history},
             membership_.swarm),
-      ports_(common.contents, [this](const ContentId& content) { on_complete(content, ""); }),
+      problems_(common.clock),
+      ports_(common.contents, problems_,
+             [this](const ContentId& content) { on_complete(content, ""); }),
       sync_(common.engine.context(0), tree_, common.clock),
       seal_timer_(common.engine.context(0)),
       dial_timer_(common.engine.context(0)),
@@ -43,13 +45,14 @@ Member::Member(const Common& common, Membership membership)
     publisher_ = std::make_unique<Publisher>(
         Publisher::Parts{tree_, membership_.swarm, common_.database, common_.contents, common_.disk,
                          store::Path(common_.home.file("staging")), jobs_, *swarm_, common_.clock,
+                         problems_,
                          [this](const ContentId& content, const std::string& name) {
                              content_arrived(content, name);
                          }},
         [this](const std::shared_ptr<OpenFile>& file) { volume_->published(file); });
     volume_ = std::make_shared<TreeVolume>(
         TreeVolume::Parts{membership_.name, common_.home.path(), identity_, tree_, common_.database,
-                          common_.contents, *publisher_, jobs_, *swarm_, common_.clock});
+                          common_.contents, *publisher_, jobs_, *swarm_, common_.clock, problems_});
     tree_.on_unsealed([this] { on_unsealed(); });
 }
 
@@ -187,8 +190,13 @@ void Member::seal() {
     seal_scheduled_ = false;
     const auto sealed = tree_.seal();
     if (!sealed.ok()) {
-        note_error("changes made here cannot be signed: " + sealed.error().message);
-    } else if (*sealed && !stopping_) {
+        const std::string what = "changes made here cannot be signed: " + sealed.error().message;
+        log_error("node", membership_.name + ": " + what);
+        problems_.failed(Doing::signing, "", what);
+        return;
+    }
+    problems_.worked(Doing::signing, "");
+    if (*sealed && !stopping_) {
         sync_.on_published();
     }
 }
@@ -344,17 +352,6 @@ void Member::hurry() {
 
 std::vector<Member::TrackerReport> Member::trackers() {
     return tracker_line_->report();
-}
-
-void Member::note_error(const std::string& what) {
-    log_error("node", membership_.name + ": " + what);
-    const std::lock_guard lock(error_mutex_);
-    last_error_ = what;
-}
-
-std::optional<std::string> Member::last_error() const {
-    const std::lock_guard lock(error_mutex_);
-    return last_error_.empty() ? std::nullopt : std::optional(last_error_);
 }
 
 }  // namespace swarmfs::node

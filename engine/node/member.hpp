@@ -23,6 +23,7 @@
 #include "engine/node/home.hpp"
 #include "engine/node/identity.hpp"
 #include "engine/node/membership.hpp"
+#include "engine/node/problems.hpp"
 #include "engine/node/publisher.hpp"
 #include "engine/node/settings.hpp"
 #include "engine/node/tree.hpp"
@@ -87,7 +88,8 @@ public:
         std::string detail;
     };
     std::vector<TrackerReport> trackers();
-    std::optional<std::string> last_error() const;
+    // What goes wrong here just now.
+    Problems& problems() { return problems_; }
     // Of the swarm's files, what is on this node's disk. Walks the tree.
     std::uint64_t stored_bytes() const;
 
@@ -110,7 +112,6 @@ private:
     void learn(const std::string& address, discovery::AddressSource source,
                discovery::TellerPlace place, std::optional<NodeId> node,
                const std::optional<NodeId>& teller = std::nullopt);
-    void note_error(const std::string& what);
 
     const Common common_;
     JobGroup jobs_;
@@ -119,6 +120,7 @@ private:
     Identity identity_;
     const crypto::X25519KeyPair channel_key_;
     Tree tree_;
+    Problems problems_;
     StorePorts ports_;
     CatalogSync sync_;
     std::shared_ptr<swarm::Swarm> swarm_;
@@ -128,8 +130,6 @@ private:
     std::atomic<bool> seal_scheduled_ = false;
     std::mutex accept_mutex_;
     bool accepting_ = true;  // guarded by accept_mutex_
-    mutable std::mutex error_mutex_;
-    std::string last_error_;  // guarded by error_mutex_
 
     // engine thread
     boost::asio::steady_timer seal_timer_;

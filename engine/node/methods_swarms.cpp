@@ -138,10 +138,19 @@ std::string role_text(Member& member) {
     return role.ok() ? catalog::name_of(*role) : "expired";
 }
 
-// Without a role nothing else can be mended.
-std::string problem_of(Member& member) {
-    const auto role = member.identity().role();
-    return role.ok() ? member.last_error().value_or("") : role.error().message;
+// With less room than this the tables of a busy node cannot grow, and writing programs get ENOSPC.
+constexpr std::uint64_t kRoomMin = 4ULL << 20;
+
+// The first of: no role, no room, what failed last; nothing else can be mended before.
+std::string problem_of(RunningNode& node, Member& member) {
+    if (const auto role = member.identity().role(); !role.ok()) {
+        return role.error().message;
+    }
+    const std::string home = node.home().path();
+    if (free_bytes_of(home) < kRoomMin) {
+        return "the disk of the home " + home + " is full; make room on it";
+    }
+    return member.problems().newest();
 }
 
 json swarm_status(RunningNode& node, Member& member) {
@@ -176,7 +185,7 @@ json swarm_status(RunningNode& node, Member& member) {
             {"trackers", trackers},
             {"received_bytes", received},
             {"sent_bytes", sent},
-            {"last_error", problem_of(member)}};
+            {"last_error", problem_of(node, member)}};
 }
 
 Result<json> status(RunningNode& node) {

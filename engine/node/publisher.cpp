@@ -54,6 +54,7 @@ void Publisher::forget_row(OpenFile& file) {
     if (!file.staged) {
         return;
     }
+    parts_.problems.worked(Doing::publishing, file.record.name);  // nobody wants it any more
     store::Changes row;
     row[store::staging_key(file.staged->row().number)] = std::nullopt;
     if (auto erased = parts_.database.commit(std::move(row), store::Durability::process_crash);
@@ -147,13 +148,16 @@ void Publisher::run(const std::shared_ptr<OpenFile>& file) {
         published = commit(*file, std::nullopt);
     }
     if (!published.ok() && file->named != Named::no) {
+        const std::string what = "\"" + printable(file->record.name) +
+                                 "\" cannot be published yet: " + published.error().message;
         if (!stopping_ && !std::exchange(file->delayed, true)) {
-            log_error("node", "\"" + printable(file->record.name) +
-                                  "\" cannot be published yet: " + published.error().message);
+            log_error("node", what);
         }
+        parts_.problems.failed(Doing::publishing, file->record.name, what);
         put_off(file);
         return;
     }
+    parts_.problems.worked(Doing::publishing, file->record.name);
     file->delayed = false;
     file->publishing = false;
     finished(file);

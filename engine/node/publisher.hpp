@@ -27,6 +27,7 @@
 
 #include "engine/core/clock.hpp"
 #include "engine/node/open_file.hpp"
+#include "engine/node/problems.hpp"
 #include "engine/node/tree.hpp"
 #include "engine/node/workers.hpp"
 #include "engine/swarm/swarm.hpp"
@@ -55,6 +56,7 @@ public:
         JobGroup& jobs;
         swarm::Swarm& swarm;
         const Clock& clock;
+        Problems& problems;
         // A content is stored here since now, under that name.
         std::function<void(const ContentId&, const std::string&)> arrived;
     };

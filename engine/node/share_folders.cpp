@@ -86,8 +86,12 @@ bool ShareFolders::scan_noting_errors(const SharedFolder& folder) {
     ShareScan scan(member_, folder, mounts_(), watch_.get(), keep_going);
     auto report = scan.run();
     if (!report.ok() && report.error().code != Code::cancelled) {
-        log_warning("node", "the shared folder " + printable(folder.source) +
-                                " was not scanned: " + report.error().message);
+        const std::string what = "the shared folder " + printable(folder.source) +
+                                 " was not scanned: " + report.error().message;
+        log_warning("node", what);
+        member_.problems().failed(Doing::sharing, folder.source, what);
+    } else if (report.ok()) {
+        member_.problems().worked(Doing::sharing, folder.source);
     }
     for (const std::string& path : scan.kept()) {
         log_warning("node", "the shared folder " + printable(folder.source) +

@@ -38,6 +38,7 @@ public:
         JobGroup& jobs;
         swarm::Swarm& swarm;
         const Clock& clock;
+        Problems& problems;
     };
     explicit TreeVolume(Parts parts) : parts_(std::move(parts)) {}
 
@@ -135,6 +136,7 @@ private:
     void close_if_idle(const std::shared_ptr<OpenFile>& file);
 
     void note_read(OpenFile& file, std::uint64_t offset, std::size_t length);
+    void note_outcome(OpenFile& file, const Result<ByteSpan>& outcome);
     void fetch(ReadTicket ticket, const Missing& missing);
     void try_again(ReadTicket ticket);
     void answer(ReadTicket ticket, Result<ByteSpan> result);

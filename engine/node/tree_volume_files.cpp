@@ -125,12 +125,15 @@ ReadTicket TreeVolume::read(FileHandle handle, std::uint64_t offset, std::size_t
     const MutableByteSpan buffer = read_buffer(length);
     auto outcome = file.read(offset, buffer);
     if (!outcome.ok()) {
+        note_outcome(file, outcome.error());
         done(outcome.error());
         return 0;
     }
     if (!outcome->missing) {
-        note_read(file, offset, outcome->bytes);
-        done(ByteSpan(buffer.first(outcome->bytes)));
+        const ByteSpan bytes = buffer.first(outcome->bytes);
+        note_read(file, offset, bytes.size());
+        note_outcome(file, bytes);
+        done(bytes);
         return 0;
     }
     PendingRead pending;
@@ -165,6 +168,25 @@ void TreeVolume::note_read(OpenFile& file, std::uint64_t offset, std::size_t len
     }
     if (content && length > 0 && !content->complete()) {
         parts_.swarm.note_read(content->id(), offset, length);
+    }
+}
+
+// A program that reads gets an errno; why it failed is seen in `swarmfs status`.
+void TreeVolume::note_outcome(OpenFile& file, const Result<ByteSpan>& outcome) {
+    const bool failed = !outcome.ok() && outcome.error().code != Code::cancelled;
+    if (!failed && !parts_.problems.any()) {
+        return;
+    }
+    std::string name;
+    {
+        const std::lock_guard lock(file.mutex());
+        name = file.record.name;
+    }
+    if (failed) {
+        parts_.problems.failed(Doing::reading, name,
+                               "a read of \"" + name + "\" failed: " + outcome.error().message);
+    } else if (outcome.ok()) {
+        parts_.problems.worked(Doing::reading, name);
     }
 }
 
@@ -225,6 +247,7 @@ void TreeVolume::try_again(ReadTicket ticket) {
 
 void TreeVolume::answer(ReadTicket ticket, Result<ByteSpan> result) {
     ReadDone done;
+    std::shared_ptr<OpenFile> file;
     {
         const std::lock_guard lock(reads_mutex_);
         const auto found = reads_.find(ticket);
@@ -232,8 +255,10 @@ void TreeVolume::answer(ReadTicket ticket, Result<ByteSpan> result) {
             return;
         }
         done = std::move(found->second.done);
+        file = std::move(found->second.file);
         reads_.erase(found);
     }
+    note_outcome(*file, result);
     done(std::move(result));
 }
 

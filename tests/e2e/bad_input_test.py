@@ -336,6 +336,28 @@ class Mounting(Refusals):
         self.assertTrue((bob.mounted / "file").read_bytes() == wanted)
         self.assertGreaterEqual(bob.status()["received_bytes"], 2 << 20)
 
+    def test_a_read_that_fails_is_a_problem_until_it_works(self):
+        alice, bob = self.swarm("alice", "bob", mount=False)
+        (self.scene.root / "file").write_bytes(b"content" * 1000)
+        alice.cli("share", "team", self.scene.root / "file")
+        bob.mount(None, "-o", "read_timeout=500ms")
+        path = bob.sees("file")
+        self.assertEqual(alice.stop(), 0)
+        with self.assertRaises(OSError) as failed:
+            path.read_bytes()
+        self.assertEqual(failed.exception.errno, errno.EIO)
+        self.assertIn('a read of "file" failed: ', bob.status()["last_error"])
+        self.assertRegex(bob.cli("status"), "(?m)^  problem   a read of ")
+        alice.start()
+
+        def read():
+            try:
+                return path.read_bytes()
+            except OSError:
+                return None
+        self.assertEqual(wait_until(read, 60, "bob reads it"), b"content" * 1000)
+        self.assertEqual(bob.status()["last_error"], "")
+
     def test_names_and_paths_beyond_the_limits_get_their_errno(self):
         alice, bob = self.swarm("alice", "bob")
         for name, code in ((b"x" * 256, errno.ENAMETOOLONG), (b"\xff\xfe", errno.EINVAL)):
@@ -373,10 +395,12 @@ class FullDisk(Refusals):
                     file.write(os.urandom(1 << 20))
         self.assertEqual(full.exception.errno, errno.ENOSPC)
         self.assertEqual((alice.mounted / "before").read_bytes(), b"before" * 1000)
+        self.assertIn("the disk of the home", alice.status()["last_error"])
         os.unlink(alice.mounted / "too large")
         # The kernel lets go of a closed file a moment after close has returned; only then its room is free.
         wait_until(lambda: self.written(alice.mounted / "after", b"after" * 1000), 20, "there is room again")
         self.assertEqual((alice.mounted / "after").read_bytes(), b"after" * 1000)
+        self.assertEqual(alice.status()["last_error"], "")
 
     def test_sharing_with_a_full_home_says_so_and_works_once_there_is_room(self):
         alice = self.scene.node("alice", home=self.small / "home")

@@ -138,11 +138,11 @@ LoneVolume::LoneVolume() {
                                         swarm_id);
     publisher = std::make_unique<node::Publisher>(
         node::Publisher::Parts{*tree, swarm_id, *database, *contents, disk, home / "staging", jobs,
-                               swarm, clock, [](const ContentId&, const std::string&) {}},
+                               swarm, clock, problems, [](const ContentId&, const std::string&) {}},
         [this](const std::shared_ptr<node::OpenFile>& file) { volume->published(file); });
     volume = std::make_shared<node::TreeVolume>(
         node::TreeVolume::Parts{"team", home.string(), *identity, *tree, *database, *contents,
-                                *publisher, jobs, swarm, clock});
+                                *publisher, jobs, swarm, clock, problems});
 }
 
 LoneVolume::~LoneVolume() {

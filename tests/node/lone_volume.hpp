@@ -108,6 +108,7 @@ struct LoneVolume {
     ScratchFolder scratch;
     HeldDisk disk;
     ManualClock clock;
+    node::Problems problems{clock};
     SeededDice dice{1};
     std::unique_ptr<store::Database> database;
     std::unique_ptr<store::ContentStore> contents;
