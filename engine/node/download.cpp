@@ -99,7 +99,7 @@ Result<> Download::fetch_all(ExportTree& tree) {
             }
             continue;
         }
-        shared_->changed.wait_for(lock, kReportEvery);
+        shared_->changed.wait_for(lock, kReportEvery, [this] { return shared_->any_ended(); });
         const Duration still = clock_.now() - shared_->last_progress;
         if (still > kStallMax) {
             const store::InodeRecord record = shared_->running.begin()->second.wanted.record;

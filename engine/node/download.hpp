@@ -12,6 +12,7 @@
 //   5. What turns out damaged here while it is copied out is fetched again, kFetchesMax times.
 // Thread: the caller's; blocks.
 
+#include <algorithm>
 #include <condition_variable>
 #include <map>
 #include <mutex>
@@ -92,6 +93,13 @@ private:
         std::map<std::uint64_t, Running> running;  // guarded by mutex
         TimePoint last_progress;                   // guarded by mutex
         std::size_t peers = 0;                     // guarded by mutex
+
+        // Requires: mutex is held.
+        bool any_ended() const {
+            return std::any_of(running.begin(), running.end(), [](const auto& one) {
+                return one.second.complete || one.second.error;
+            });
+        }
     };
     const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
     std::uint64_t next_ = 1;

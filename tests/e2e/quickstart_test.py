@@ -2,8 +2,10 @@
 
 import pathlib
 import re
+import shlex
 import subprocess
 
+import content
 from harness import PROGRAMS, SceneTest
 
 QUICKSTART = pathlib.Path(__file__).parents[2] / "tools/quickstart"
@@ -11,9 +13,11 @@ QUICKSTART = pathlib.Path(__file__).parents[2] / "tools/quickstart"
 
 def printed(base):
     """Its last words, one command a line, as the script prints them where everything is kept in `base`."""
-    text = re.search(r"^    cat <<END\n(.*?)^END$", QUICKSTART.read_text(encoding="utf-8"), re.M | re.S).group(1)
-    text = text.replace("$PWD/build/release/tools", str(pathlib.Path(PROGRAMS["swarmfs"]).parent))
-    return re.sub(r"(?<!\\)\$base\b", str(base), text).replace("\\$", "$").splitlines()
+    script = QUICKSTART.read_text(encoding="utf-8")
+    words = re.search(r"^    cat <<END\n.*?^END$", script, re.M | re.S).group(0)
+    words = words.replace("$PWD/build/release/tools", str(pathlib.Path(PROGRAMS["swarmfs"]).parent))
+    seen = re.search("^readonly until_seen=.*$", script, re.M).group(0)
+    return content.run("bash", "-euc", f"base={shlex.quote(str(base))}\n{seen}\n{words}").splitlines()
 
 
 class LastWords(SceneTest):

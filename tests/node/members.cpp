@@ -94,19 +94,23 @@ Result<std::string> TestNode::read(const std::string& name, Duration deadline) {
 bool TestNode::eventually(const std::function<bool()>& condition) {
     std::mutex mutex;
     std::condition_variable changed;
+    bool news = false;  // since the condition was asked
     const auto tree = volume();
     const std::uint64_t listener = tree->add_change_listener([&](const std::vector<node::Change>&) {
         const std::lock_guard lock(mutex);
+        news = true;
         changed.notify_all();
     });
-    bool holds = false;
+    bool holds = condition();
+    // What is asked may be no matter of the tree: then nothing announces it, and it is asked again.
     constexpr int kTurns = 600;
     for (int turn = 0; turn < kTurns && !holds; ++turn) {
-        holds = condition();
-        std::unique_lock lock(mutex);
-        if (!holds) {
-            changed.wait_for(lock, std::chrono::milliseconds(50));
+        {
+            std::unique_lock lock(mutex);
+            changed.wait_for(lock, std::chrono::milliseconds(50), [&] { return news; });
+            news = false;
         }
+        holds = condition();
     }
     tree->remove_change_listener(listener);
     return holds;

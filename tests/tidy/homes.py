@@ -54,8 +54,13 @@ PRINTING_ALLOWED = ("engine/core/result.cpp",)  # a broken invariant's last word
 
 SLEEP_CPP = re.compile(r"\bsleep_(for|until)\b|\b(u|nano|clock_nano)?sleep\s*\(")
 SLEEP_SCRIPT = re.compile(r"\btime\.sleep\s*\(|\basyncio\.sleep\s*\(|^\s*sleep\s+[\d.$]|[;&|]\s*sleep\s+[\d.$]")
-SLEEP_FOLDERS = ("engine", "fs", "tracker", "tests")
+SLEEP_FOLDERS = ("engine", "fs", "tracker", "tests", "tools")
+# Where what is waited for is in another program or announced by nobody, it is polled, with a bound. The product never is.
 SLEEP_EXCUSE = re.compile(r"(//|#) tidy: sleep because \w+")
+SLEEP_EXCUSABLE = ("tests/", "tools/")
+
+CONDITION = re.compile(r"\bstd::condition_variable(?:_any)?\s+(\w+)\s*;")
+TIMED_WAIT = re.compile(r"(?:\.|->)wait_(?:for|until)\s*\(")
 
 ERRNO = re.compile(r"(?P<before>==\s*|!=\s*|case\s+)?(?<![\w:])E(?:PERM|NOENT|SRCH|INTR|IO|NXIO|BADF|AGAIN|NOMEM|ACCES|"
                    r"FAULT|BUSY|EXIST|XDEV|NODEV|NOTDIR|ISDIR|INVAL|NFILE|MFILE|FBIG|NOSPC|ROFS|PIPE|RANGE|"
@@ -105,9 +110,42 @@ def check_sleeps(sources):
         pattern = SLEEP_CPP if source.is_cpp else SLEEP_SCRIPT
         lines = source.code_lines() if source.is_cpp else enumerate(source.lines, 1)
         for number, line in lines:
-            excused = source.path.startswith(("tests/e2e/", "tests/bench/")) and SLEEP_EXCUSE.search(source.lines[number - 1])
-            if pattern.search(line) and not excused and not source.path.startswith("tests/tidy/"):
+            if not pattern.search(line) or source.path.startswith("tests/tidy/"):
+                continue
+            excusable = source.path.startswith(SLEEP_EXCUSABLE) and not (source.is_cpp and source.top == "tools")
+            if not (excusable and SLEEP_EXCUSE.search(source.lines[number - 1])):
                 yield source.breach(number, "nothing sleeps to wait for something: wait for the thing, with a bound")
+
+
+def commas(text):
+    """Those between the arguments of the call whose opening bracket comes just before `text`."""
+    count, depth = 0, 0
+    for c in text:
+        if c in ")]}" and depth == 0:
+            break
+        depth += (c in "([{") - (c in ")]}")
+        count += c == "," and depth == 0
+    return count
+
+
+def check_waits(sources):
+    """A wait for a condition variable says what it waits for, and somebody signals it: else it is a sleep."""
+    signalled = {}
+    for source in sources:
+        if source.is_cpp:
+            folder = source.path.rpartition("/")[0]
+            signalled[folder] = signalled.get(folder, "") + "\n".join(line for _, line in source.code_lines())
+    for source in sources:
+        if not source.is_cpp or source.top not in SLEEP_FOLDERS:
+            continue
+        code = "\n".join(line for _, line in source.code_lines())
+        for match in CONDITION.finditer(code):
+            if not re.search(rf"\b{match[1]}(\.|->)notify_", signalled[source.path.rpartition("/")[0]]):
+                yield source.breach(code.count("\n", 0, match.start()) + 1, f"nobody signals {match[1]}: waiting for it is a sleep")
+        for match in TIMED_WAIT.finditer(code):
+            if commas(code[match.end():]) == 1:
+                yield source.breach(code.count("\n", 0, match.start()) + 1,
+                                    "a wait without a condition misses what came before it: give it one")
 
 
 def check_errno(sources):
@@ -126,4 +164,4 @@ def check_errno(sources):
             yield source.breach(number, f"errno is made in one file of fs, but also in {others}")
 
 
-RULES = [check_homes, check_sockets, check_printing, check_sleeps, check_errno]
+RULES = [check_homes, check_sockets, check_printing, check_sleeps, check_waits, check_errno]

@@ -111,11 +111,25 @@ class Tidy(unittest.TestCase):
 
     def test_nothing_sleeps(self):
         nap = "std::this_thread::sleep" + "_for(1ms);"
-        for path in ("engine/swarm/a.cpp", "tests/swarm/a.cpp", "fs/a.cpp"):
+        for path in ("engine/swarm/a.cpp", "fs/a.cpp", "tools/a.cpp"):
             self.expect(path, nap + "  // tidy: sleep because impatient\n", "nothing sleeps")
+        self.expect("tests/swarm/a.cpp", nap + "\n", "nothing sleeps")
+        self.expect("tests/swarm/a.cpp", nap + "  // tidy: sleep because nobody announces it\n")
+        self.expect("tools/quickstart", "#!/bin/sh\nsleep" + " 1\n", "nothing sleeps")
+        self.expect("tools/quickstart", "#!/bin/sh\nsleep" + " 1  # tidy: sleep because a port is polled with a bound\n")
         self.expect("tests/e2e/a.py", "time.sleep" + "(1)\n", "nothing sleeps")
         self.expect("tests/e2e/a.py", "time.sleep" + "(1)  # tidy: sleep because a condition is polled with a bound\n")
         self.expect("tests/bench/a.sh", "true; sleep" + " 1\n", "nothing sleeps")
+
+    def test_a_wait_says_for_what_and_somebody_signals_it(self):
+        declared = "std::condition_variable changed_;\n"
+        signal = "void f() {\n    changed_.notify_all();\n}\n"
+        self.expect("tests/swarm/a.cpp", declared, "nobody signals changed_")
+        self.expect("engine/swarm/a.cpp", declared + signal)
+        self.expect("engine/swarm/a.hpp", "#pragma once\n// A.\n" + declared, **{"engine/swarm/a.cpp": signal})
+        self.expect("fs/a.cpp", "changed_.wait_for(lock, f(1, 2));\n", "a wait without a condition")
+        self.expect("fs/a.cpp", "p->wait_until(lock,\n              end);\n", "a wait without a condition")
+        self.expect("fs/a.cpp", "changed_.wait_for(lock, f(1), [&] { return g(1, 2); });\nfuture.wait_for(f(1, 2));\n")
 
     def test_lengths_are_bounded(self):
         self.expect("engine/core/a.cpp", "int x;\n" * shape.SOURCE_LINES_MAX)
