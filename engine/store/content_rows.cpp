@@ -88,6 +88,16 @@ std::optional<std::uint64_t> page_of_mask_key(ByteSpan key) {
     return WireReader(key.subspan(1 + kIdBytes)).u32();
 }
 
+bool is_other_version(ByteSpan row) {
+    return !row.empty() && row.front() != kVersion;
+}
+
+Error other_version_error(const std::string& what) {
+    return disk_error(Code::corrupt, what +
+                                         " was written by another version of swarmfs; use that "
+                                         "version with this home, or another home");
+}
+
 Bytes encode(const ContentRecord& record) {
     Bytes bytes;
     WireWriter out(bytes);

@@ -22,6 +22,7 @@
 
 #include "engine/core/bytes.hpp"
 #include "engine/core/ids.hpp"
+#include "engine/core/result.hpp"
 
 namespace swarmfs::store {
 
@@ -89,6 +90,10 @@ Bytes encode(const ContentRecord& record);
 Bytes encode(const PendingFiles& pending);
 Bytes encode(const StoreState& state);
 Bytes encode_small(bool owned, ByteSpan bytes);
+// Whether a record, a pending row or a state was written by another version of swarmfs: it is not
+// guessed at, and refused by whoever needs it.
+bool is_other_version(ByteSpan row);
+Error other_version_error(const std::string& what);
 // Return nothing for bytes of another version or shape.
 std::optional<ContentRecord> decode_content_record(ByteSpan bytes);
 std::optional<PendingFiles> decode_pending(ByteSpan bytes);

@@ -25,6 +25,9 @@ Result<> ContentStore::Core::start() {
     if (rows.failed()) {
         return disk_error(Code::io, "the state of the content store could not be read");
     }
+    if (row && is_other_version(*row)) {
+        return other_version_error("the state of the content store");
+    }
     synced_epoch_ = before ? before->synced_epoch : 0;
     shared_.start_at_epoch(synced_epoch_ + 1);
     // The state may be half a minute old; rows that are there say the rest.

@@ -1,126 +1,14 @@
 #include "engine/store/journal.hpp"
 
-#include <algorithm>
-#include <charconv>
-#include <tuple>
+#include "engine/store/journal_files.hpp"
 
 namespace swarmfs::store {
 namespace {
 
-constexpr std::string_view kPrefix = "journal-";
-constexpr std::string_view kSuffix = ".log";
 // Retired files kept for use again: one is filled while the other is written to the tables.
 constexpr std::size_t kSparesMax = 2;
 
-std::optional<std::uint64_t> file_number(std::string_view name) {
-    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix) ||
-        name.size() < kPrefix.size() + kSuffix.size()) {
-        return std::nullopt;
-    }
-    name.remove_prefix(kPrefix.size());
-    name.remove_suffix(kSuffix.size());
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-    return error == std::errc() && end == name.data() + name.size() ? std::optional(number)
-                                                                    : std::nullopt;
-}
-
-Result<Bytes> whole_file(Disk& disk, const Path& path) {
-    SWARM_TRY(const auto file, disk.open(path, Open::read));
-    SWARM_TRY(const FileStatus status, file->status());
-    Bytes bytes(static_cast<std::size_t>(status.size));
-    SWARM_TRY(const std::size_t got, file->read_at(0, bytes));
-    bytes.resize(got);
-    return bytes;
-}
-
-struct FoundSegment {
-    std::uint64_t number = 0;
-    Path path;
-    SegmentReplay replay;  // opening 0 when the file was only just made, or begun anew
-};
-
-// In the order in which they were written.
-Result<std::vector<FoundSegment>> find_segments(Disk& disk, const Path& folder) {
-    SWARM_TRY(const auto names, disk.list(folder));
-    std::vector<FoundSegment> found;
-    for (const auto& name : names) {
-        const auto number = file_number(name);
-        if (!number) {
-            continue;
-        }
-        FoundSegment segment{*number, folder / name, {}};
-        SWARM_TRY(const Bytes bytes, whole_file(disk, segment.path));
-        segment.replay =
-            replay_segment(bytes, [](std::uint64_t, Changes&&) {}).value_or(SegmentReplay{});
-        found.push_back(std::move(segment));
-    }
-    std::sort(found.begin(), found.end(), [](const FoundSegment& a, const FoundSegment& b) {
-        const auto order = [](const FoundSegment& segment) {
-            return std::tuple(segment.replay.use.opening, segment.replay.use.first_sequence,
-                              segment.number);
-        };
-        return order(a) < order(b);
-    });
-    return found;
-}
-
-Error tables_are_older(const Path& folder, const Journal::Mark& mark, const SegmentUse& use) {
-    const auto at = [](std::uint32_t opening, std::uint64_t sequence) {
-        return "change " + std::to_string(sequence) + " of opening " + std::to_string(opening);
-    };
-    return disk_error(Code::corrupt,
-                      folder.string() + ": its tables end at " + at(mark.opening, mark.applied) +
-                          ", its journal goes on from " + at(use.opening, use.applied) +
-                          ", so a table file was removed or replaced; put it back, or move the "
-                          "whole folder away and start again: what the swarm holds comes back from "
-                          "its other members");
-}
-
 }  // namespace
-
-Result<Journal::Recovery> Journal::recover(Disk& disk, const Path& folder, const Mark& mark,
-                                           const VisitRecord& visit) {
-    SWARM_TRY(const auto found, find_segments(disk, folder));
-    Recovery recovery;
-    recovery.last_sequence = mark.applied;
-    bool ended = false;
-    for (const FoundSegment& segment : found) {
-        const SegmentUse& use = segment.replay.use;
-        const std::string name = segment.path.filename().string();
-        recovery.files.push_back(segment.path);
-        if (use.opening > mark.opening ||
-            (use.opening == mark.opening && use.applied > mark.applied)) {
-            return tables_are_older(folder, mark, use);
-        }
-        if (use.opening < mark.opening || use.first_sequence <= mark.applied) {
-            recovery.spent.push_back(segment.path);
-            continue;
-        }
-        if (ended || use.first_sequence != recovery.last_sequence + 1) {
-            ended = true;
-            if (segment.replay.records > 0) {
-                recovery.repaired.push_back(
-                    name + ": " + std::to_string(segment.replay.records) +
-                    " changes dropped, which follow a lost one and were never synced");
-            }
-            continue;
-        }
-        SWARM_TRY(const Bytes bytes, whole_file(disk, segment.path));
-        replay_segment(bytes, [&](std::uint64_t sequence, Changes&& changes) {
-            recovery.last_sequence = sequence;
-            ++recovery.records;
-            visit(sequence, std::move(changes));
-        });
-        if (segment.replay.torn) {
-            ended = true;
-            recovery.repaired.push_back(name + ": ends in a torn change after number " +
-                                        std::to_string(recovery.last_sequence) +
-                                        ", which was never acknowledged");
-        }
-    }
-    return recovery;
-}
 
 Result<std::unique_ptr<Journal>> Journal::start(Disk& disk, const Path& folder,
                                                 const Recovery& recovery, std::uint32_t opening,
@@ -129,9 +17,11 @@ Result<std::unique_ptr<Journal>> Journal::start(Disk& disk, const Path& folder,
     journal->last_sequence_ = recovery.last_sequence;
     journal->synced_sequence_ = recovery.last_sequence;
     journal->applied_ = recovery.last_sequence;
+    journal->next_file_ = recovery.next_file;
+    for (const Path& file : recovery.aside) {
+        SWARM_CHECK(disk.rename(file, aside_path(disk, file)));
+    }
     for (const Path& file : recovery.files) {
-        const auto number = file_number(file.filename().string());
-        journal->next_file_ = std::max(journal->next_file_, number ? *number + 1 : 0);
         if (journal->spare_.size() == kSparesMax) {
             SWARM_CHECK(disk.remove(file));
             continue;
@@ -175,9 +65,7 @@ Result<std::shared_ptr<Journal::Segment>> Journal::next_segment() {
 
 Result<std::shared_ptr<Journal::Segment>> Journal::create_segment() {
     auto segment = std::make_shared<Segment>();
-    std::string number = std::to_string(next_file_);
-    number.insert(0, 8 - std::min<std::size_t>(number.size(), 8), '0');
-    segment->path = folder_ / (std::string(kPrefix) + number + std::string(kSuffix));
+    segment->path = segment_path(folder_, next_file_);
     SWARM_TRY(segment->file, disk_.open(segment->path, Open::create_new));
     ++next_file_;
     // Rule 4 is a kindness, not a need: without room ahead the journal grows as it is written.

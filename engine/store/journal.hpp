@@ -15,7 +15,10 @@
 //   4. Room is reserved ahead, so that small records (an erase) fit on a full disk.
 //   5. After a crash, records count up to the first one that is missing or torn. Nothing later was
 //      ever acknowledged as surviving power loss, because a sync covers all segments in order.
-//   6. The tables take whole segments, so a segment that begins at or before what they have is done
+//   6. A segment whose header is damaged counts where its records prove which use they are of. Where
+//      they cannot, it is put aside under another name and reported, never used again. One of
+//      another version is refused.
+//   7. The tables take whole segments, so a segment that begins at or before what they have is done
 //      with, whatever a half-written next use made of its file.
 
 #include <condition_variable>
@@ -52,17 +55,19 @@ public:
         std::uint64_t last_sequence = 0;    // of what counts; at least what the tables had
         std::uint64_t records = 0;          // visited, i.e. newer than the tables
         std::vector<std::string> repaired;  // one line for each thing that was not as it should be
-        std::vector<Path> files;            // every segment file
+        std::vector<Path> files;            // segment files to be used again
         std::vector<Path> spent;            // those of them that hold nothing the tables lack
+        std::vector<Path> aside;            // damaged ones, to be kept under another name
+        std::uint64_t next_file = 0;        // a number no segment file has
     };
 
     // Visits every record the tables lack, in order.
     // Errors: corrupt when the journal has moved on from what the tables are (a table file was
-    // removed, or replaced by an old one).
+    // removed, or replaced by an old one), or is of another version.
     static Result<Recovery> recover(Disk& disk, const Path& folder, const Mark& mark,
                                     const VisitRecord& visit);
 
-    // Starts appending after recovery.last_sequence.
+    // Starts appending after recovery.last_sequence; what is to be put aside is.
     // Requires: the tables hold every record up to there, and `opening` as their mark, for good.
     static Result<std::unique_ptr<Journal>> start(Disk& disk, const Path& folder,
                                                   const Recovery& recovery, std::uint32_t opening,

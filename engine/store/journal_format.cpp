@@ -58,9 +58,12 @@ std::optional<Changes> decode_body(ByteSpan body) {
     return in.finished() ? std::optional(std::move(changes)) : std::nullopt;
 }
 
+bool any_set(ByteSpan bytes) {
+    return std::any_of(bytes.begin(), bytes.end(), [](std::uint8_t byte) { return byte != 0; });
+}
+
 bool looks_torn(ByteSpan tail) {
-    const ByteSpan head = tail.first(std::min(tail.size(), kSegmentEndBytes));
-    return std::any_of(head.begin(), head.end(), [](std::uint8_t byte) { return byte != 0; });
+    return any_set(tail.first(std::min(tail.size(), kSegmentEndBytes)));
 }
 
 }  // namespace
@@ -114,14 +117,28 @@ Bytes encode_record(const SegmentUse& use, std::uint64_t sequence, ByteSpan body
     return record;
 }
 
+HeaderState header_state(ByteSpan segment) {
+    if (read_header(segment)) {
+        return HeaderState::readable;
+    }
+    WireReader in(segment);
+    const bool ours = as_text(in.raw(kMagic.size())) == kMagic;
+    const std::uint32_t version = in.u32();
+    if (ours && !in.failed() && version != kVersion) {
+        return HeaderState::other_version;
+    }
+    return any_set(segment) ? HeaderState::damaged : HeaderState::unused;
+}
+
 std::optional<SegmentReplay> replay_segment(ByteSpan segment, const VisitRecord& visit) {
     const auto use = read_header(segment);
-    if (!use) {
-        return std::nullopt;
-    }
+    return use ? std::optional(replay_records(segment, *use, visit)) : std::nullopt;
+}
+
+SegmentReplay replay_records(ByteSpan segment, const SegmentUse& use, const VisitRecord& visit) {
     SegmentReplay replay;
-    replay.use = *use;
-    replay.valid_bytes = kSegmentHeaderBytes;
+    replay.use = use;
+    replay.valid_bytes = std::min(kSegmentHeaderBytes, segment.size());
     for (;;) {
         const ByteSpan tail = segment.subspan(replay.valid_bytes);
         WireReader in(tail);
@@ -130,8 +147,8 @@ std::optional<SegmentReplay> replay_segment(ByteSpan segment, const VisitRecord&
         const std::uint64_t sequence = in.u64();
         const ByteSpan body = length <= kBatchBytesMax ? in.raw(length) : ByteSpan();
         const bool whole = !in.failed() && length == body.size() &&
-                           sequence == use->first_sequence + replay.records &&
-                           checksum == record_checksum(*use, sequence, body);
+                           sequence == use.first_sequence + replay.records &&
+                           checksum == record_checksum(use, sequence, body);
         auto changes = whole ? decode_body(body) : std::nullopt;
         if (!changes) {
             replay.torn = looks_torn(tail);

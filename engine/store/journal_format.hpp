@@ -55,9 +55,21 @@ struct SegmentReplay {
     bool torn = false;            // a record was begun there and is not whole
 };
 
+// What stands where a segment's header is looked for.
+enum class HeaderState : std::uint8_t {
+    readable,
+    unused,         // nothing but zeros, to the end of the file: only just made, or emptied
+    other_version,  // the magic is ours, the version is not
+    damaged,
+};
+HeaderState header_state(ByteSpan segment);
+
 // Visits the whole records in order. Returns: nothing when the header is not one of ours.
 // Cost: one pass over the bytes. Never trusts a length before it is inside the bytes.
 using VisitRecord = std::function<void(std::uint64_t sequence, Changes&& changes)>;
 std::optional<SegmentReplay> replay_segment(ByteSpan segment, const VisitRecord& visit);
+// The same for a segment whose header is damaged, if it is of this use: each record's checksum
+// covers the use, so those of another are no records here.
+SegmentReplay replay_records(ByteSpan segment, const SegmentUse& use, const VisitRecord& visit);
 
 }  // namespace swarmfs::store

@@ -32,9 +32,14 @@ Path StoreShared::incoming_path(const char* suffix) {
 
 Result<> StoreShared::finish_pending(const ContentId& id) {
     const auto row = database_.reader().get(pending_key(id));
-    const auto pending = row ? decode_pending(*row) : std::nullopt;
-    if (!pending) {
+    if (!row) {
         return done();
+    }
+    const auto pending = decode_pending(*row);
+    if (!pending) {
+        return is_other_version(*row)
+                   ? other_version_error("the note of where the files of " + file_stem(id) + " are")
+                   : done();
     }
     SWARM_CHECK(disk_.make_folder(folder_of(id)));
     const Path tree = home_ / pending->tree;

@@ -38,11 +38,22 @@ Result<> StoredContent::load_once() {
         return done();
     }
     const auto row = rows.get(record_key(id_));
-    const auto record = row ? decode_content_record(*row) : std::nullopt;
-    if (!record) {
+    if (!row) {
         return done();
     }
+    if (is_other_version(*row)) {
+        return other_version_error("the record of " + file_stem(id_));
+    }
     SWARM_CHECK(shared_.finish_pending(id_));
+    const auto record = decode_content_record(*row);
+    if (!record) {
+        shared_.note_repair(file_stem(id_) + ": its record is damaged, so its files were hashed");
+        {
+            const std::lock_guard lock(mutex_);
+            masks_.add_all();
+        }
+        return ContentRepair(*this).settle(ContentRepair::Claim::guessed);
+    }
     LeafMasks masks(id_.size);
     std::set<std::uint64_t> pages;
     rows.scan(masks_prefix(id_), {}, [&](ByteSpan key, ByteSpan value) {

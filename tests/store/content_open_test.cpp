@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "engine/core/clock.hpp"
+#include "engine/store/content_rows.hpp"
 #include "tests/store/content_fixture.hpp"
 #include "tests/store/faulty_disk.hpp"
 
@@ -141,5 +142,43 @@ TEST_CASE("one unreadable sector costs its leaf, not the start of the node") {
         CHECK_FALSE(home.contents->repairs().empty());
         disk.heal();
         CHECK(readable_bytes(**content, bytes) == (*content)->stored_bytes());
+    }
+}
+
+TEST_CASE("what another version wrote of a content is refused, not taken for nothing") {
+    SystemDisk disk;
+    Home home(disk);
+    home.open();
+    const Bytes bytes = random_bytes(2 * kChunkBytes, 11);
+    const ContentId id = home.write(bytes);
+    REQUIRE(home.contents->save().ok());
+    const Bytes key = record_key(id);
+    const Bytes record = *home.database->reader().get(key);
+    Bytes other = record;
+    SUBCASE("its record: the content cannot be opened") {
+        other[0] = 2;
+        REQUIRE(home.database->commit({{key, other}}, Durability::process_crash).ok());
+        home.open();
+        CHECK(home.contents->open(id).error().code == Code::corrupt);
+        REQUIRE(home.database->commit({{key, record}}, Durability::process_crash).ok());
+        CHECK(holds(*home.get(id), bytes));
+    }
+    SUBCASE("the state of the store: nothing can") {
+        Bytes state = *home.database->reader().get(state_key());
+        home.contents.reset();
+        state[0] = 2;
+        REQUIRE(home.database->commit({{state_key(), state}}, Durability::process_crash).ok());
+        const auto opened = home.try_open();
+        REQUIRE_FALSE(opened.ok());
+        CHECK(opened.error().code == Code::corrupt);
+    }
+    SUBCASE("a record that is merely damaged is made anew from the files, and reported") {
+        other.pop_back();
+        REQUIRE(home.database->commit({{key, other}}, Durability::process_crash).ok());
+        home.open();
+        CHECK(holds(*home.get(id), bytes));
+        CHECK(home.contents->repairs().size() == 1);
+        home.open();
+        CHECK(decode_content_record(*home.database->reader().get(key))->complete);
     }
 }

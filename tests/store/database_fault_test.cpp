@@ -303,3 +303,79 @@ TEST_CASE("a table file that was removed or replaced is noticed, not taken for a
     CHECK(again.error().code == Code::corrupt);
     CHECK(again.error().message.find("away") != std::string::npos);
 }
+
+namespace {
+
+// A home as kill -9 leaves it: three changes acknowledged, in the journal alone.
+void leave_in_journal(const Path& folder) {
+    CrashDisk disk(Syncs::work);
+    auto database = std::move(Database::open(disk, folder, by_hand())).value();
+    for (std::uint64_t n = 1; n <= 3; ++n) {
+        REQUIRE(database->commit(numbered(n), kPower).ok());
+    }
+    disk.stop_everything();
+}
+
+void overwrite(const Path& file, std::streamoff offset, const Bytes& bytes) {
+    std::fstream out(file, std::ios::in | std::ios::out | std::ios::binary);
+    out.seekp(offset);
+    out.write(reinterpret_cast<const char*>(bytes.data()),
+              static_cast<std::streamsize>(bytes.size()));
+}
+
+Bytes bytes_of(const Path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+}  // namespace
+
+TEST_CASE("a journal of another version is refused and left as it is") {
+    const ScratchFolder folder(Medium::memory);
+    leave_in_journal(folder / "db");
+    const Path journal = folder / "db" / "journal-00000000.log";
+    const Bytes right = bytes_of(journal);
+    overwrite(journal, 8, {0, 0, 0, 2});
+    const Bytes other = bytes_of(journal);
+    SystemDisk disk;
+    const auto refused = Database::open(disk, folder / "db", by_hand());
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().code == Code::corrupt);
+    CHECK(refused.error().message.find("another version") != std::string::npos);
+    CHECK(bytes_of(journal) == other);
+    overwrite(journal, 0, right);
+    const auto database = std::move(Database::open(disk, folder / "db", by_hand())).value();
+    CHECK(holds(database->reader(), 3));
+}
+
+TEST_CASE("below a damaged header, records that prove themselves count, and it is reported") {
+    for (const std::streamoff at : {0, 13, 20, 37}) {
+        const ScratchFolder folder(Medium::memory);
+        leave_in_journal(folder / "db");
+        overwrite(folder / "db" / "journal-00000000.log", at, {0xa5});
+        SystemDisk disk;
+        const auto database = std::move(Database::open(disk, folder / "db", by_hand())).value();
+        CHECK(database->report().repaired.size() == 1);
+        for (std::uint64_t n = 1; n <= 3; ++n) {
+            CHECK(holds(database->reader(), n));
+        }
+    }
+}
+
+TEST_CASE("a journal file that proves nothing is reported and kept, not used again") {
+    const Bytes noise(4096, 0x5a);
+    for (const Bytes& page : {noise, Bytes(64)}) {
+        const ScratchFolder folder(Medium::memory);
+        leave_in_journal(folder / "db");
+        const Path journal = folder / "db" / "journal-00000000.log";
+        overwrite(journal, 0, page);
+        const Bytes damaged = bytes_of(journal);
+        SystemDisk disk;
+        for (std::uint64_t n = 4; n <= 6; ++n) {
+            const auto database = std::move(Database::open(disk, folder / "db", by_hand())).value();
+            CHECK(database->report().repaired.size() == (n == 4 ? 1 : 0));
+            REQUIRE(database->commit(numbered(n), kCrash).ok());
+        }
+        CHECK(bytes_of(journal.string() + ".damaged-1") == damaged);
+    }
+}
