@@ -341,6 +341,24 @@ std::optional<Bytes> ReplicaReader::header_after(const AuthorId& author,
     return header;
 }
 
+bool ReplicaReader::for_each_content(const std::function<void(const ContentId&)>& visit) const {
+    const Key table(rows::kEntries);
+    bool readable = true;
+    rows_.scan(table, table, [&](ByteSpan, ByteSpan row) {
+        const auto item = rows::item_of_row(row);
+        readable = item.has_value();
+        if (item && item->form == ItemForm::entry) {
+            const auto entry = decode_entry(item->bytes);
+            readable = entry.ok();
+            if (entry.ok() && entry->kind == EntryKind::file && entry->content.size > 0) {
+                visit(entry->content);
+            }
+        }
+        return readable;
+    });
+    return readable && !rows_.failed();
+}
+
 std::optional<Bytes> ReplicaReader::entry_row(const Dot& dot) const {
     return rows_.get(rows::dot_key(rows::kEntries, dot));
 }

@@ -86,6 +86,11 @@ public:
     void for_each_child(std::string_view directory, std::string_view after,
                         const std::function<bool(std::string_view name)>& visit) const;
 
+    // Visits what every entry names whose bytes are still here: versions that stand, those replaced
+    // or deleted less than kKeepSupersededMs ago, which can be had again, and those yet to be
+    // applied. Returns: false when an entry cannot be read.
+    bool for_each_content(const std::function<void(const ContentId&)>& visit) const;
+
     // Heads of which only the stub is here: to be asked for again, from somebody else.
     std::vector<Dot> bodiless_heads(std::size_t count_max) const;
 

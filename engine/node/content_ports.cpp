@@ -8,8 +8,11 @@ namespace {
 class StorePort final : public swarm::ContentPort {
 public:
     StorePort(std::shared_ptr<store::StoredContent> content, Problems& problems,
-              StorePorts::Completed completed)
-        : content_(std::move(content)), problems_(problems), completed_(std::move(completed)) {}
+              StorePorts::Completed completed, std::function<void()> disk_full)
+        : content_(std::move(content)),
+          problems_(problems),
+          completed_(std::move(completed)),
+          disk_full_(std::move(disk_full)) {}
 
     std::uint16_t leaf_mask(ChunkIndex chunk) const override { return content_->leaf_mask(chunk); }
     bool complete() const override { return content_->complete(); }
@@ -36,6 +39,9 @@ public:
         if (!written.ok()) {
             problems_.failed(Doing::storing, "",
                              "what arrives cannot be stored: " + written.error().message);
+            if (written.error().code == Code::no_space) {
+                disk_full_();
+            }
             return written;
         }
         problems_.worked(Doing::storing, "");
@@ -49,6 +55,7 @@ private:
     const std::shared_ptr<store::StoredContent> content_;
     Problems& problems_;
     const StorePorts::Completed completed_;
+    const std::function<void()> disk_full_;
     std::atomic<bool> told_ = false;
 };
 
@@ -61,7 +68,7 @@ Result<std::shared_ptr<swarm::ContentPort>> StorePorts::open(const ContentId& co
         return std::shared_ptr<swarm::ContentPort>();
     }
     return std::shared_ptr<swarm::ContentPort>(
-        std::make_shared<StorePort>(std::move(stored), problems_, completed_));
+        std::make_shared<StorePort>(std::move(stored), problems_, completed_, disk_full_));
 }
 
 }  // namespace swarmfs::node

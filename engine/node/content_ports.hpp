@@ -14,8 +14,13 @@ class StorePorts final : public swarm::ContentPorts {
 public:
     // `completed` is called when a content has become whole by what was fetched. Any thread.
     using Completed = std::function<void(const ContentId&)>;
-    StorePorts(store::ContentStore& contents, Problems& problems, Completed completed)
-        : contents_(contents), problems_(problems), completed_(std::move(completed)) {}
+    // `disk_full` when there was no room for what was fetched. Any thread; it must be quick.
+    StorePorts(store::ContentStore& contents, Problems& problems, Completed completed,
+               std::function<void()> disk_full)
+        : contents_(contents),
+          problems_(problems),
+          completed_(std::move(completed)),
+          disk_full_(std::move(disk_full)) {}
     Result<std::shared_ptr<swarm::ContentPort>> open(const ContentId& content,
                                                      swarm::Purpose purpose) override;
 
@@ -23,6 +28,7 @@ private:
     store::ContentStore& contents_;
     Problems& problems_;
     const Completed completed_;
+    const std::function<void()> disk_full_;
 };
 
 }  // namespace swarmfs::node

@@ -1,63 +1,74 @@
 #include "engine/node/leaving.hpp"
 
-#include <unordered_set>
-
+#include "engine/node/membership.hpp"
 #include "engine/node/share_manifest.hpp"
-#include "engine/node/tree_walk.hpp"
+#include "engine/node/tree.hpp"
+#include "engine/store/key_spaces.hpp"
 #include "engine/store/staged_file.hpp"
 
 namespace swarmfs::node {
 namespace {
 
-using Contents = std::unordered_set<ContentId>;
+Bytes leaving_prefix() {
+    return {static_cast<std::uint8_t>(store::KeySpace::node), 'l'};
+}
 
-Contents named_by(Member& member) {
-    Contents contents;
-    const TreeView view = member.tree().view();
-    walk_below(view.names, store::kRootInode, [&](const store::InodeRecord& record) {
-        if (record.kind == store::InodeKind::file && record.content.size > 0) {
-            contents.insert(record.content);
+Bytes leaving_key(const SwarmId& swarm) {
+    Bytes key = leaving_prefix();
+    key.insert(key.end(), swarm.bytes.begin(), swarm.bytes.end());
+    return key;
+}
+
+Result<> forget_staged(store::Disk& disk, store::Database& database, const std::string& home,
+                       const SwarmId& swarm) {
+    store::Changes rows;
+    std::vector<std::uint64_t> numbers;
+    database.reader().scan(store::staging_prefix(), {}, [&](ByteSpan key, ByteSpan value) {
+        const auto row = store::decode_staging_row(value);
+        if (row && row->swarm == swarm) {
+            rows[to_bytes(key)] = std::nullopt;
+            numbers.push_back(row->number);
         }
         return true;
     });
-    return contents;
-}
-
-Result<> remove_contents(Member& left, const std::vector<std::shared_ptr<Member>>& staying) {
-    Contents going = named_by(left);
-    for (const auto& member : staying) {
-        for (const ContentId& kept : named_by(*member)) {
-            going.erase(kept);
-        }
+    if (rows.empty()) {
+        return done();
     }
-    for (const ContentId& id : going) {
-        SWARM_CHECK(left.contents().remove(id));
+    SWARM_CHECK(database.commit(std::move(rows), store::Durability::process_crash));
+    for (const std::uint64_t number : numbers) {  // one that a crash leaves is swept at the start
+        SWARM_CHECK(disk.remove(store::Path(home) / "staging" / std::to_string(number)));
     }
     return done();
 }
 
-// A staged file without its row is swept away at the next start.
-Result<> forget_staged(Member& left) {
-    store::Changes rows;
-    const SwarmId swarm = left.membership().swarm;
-    left.database().reader().scan(store::staging_prefix(), {}, [&](ByteSpan key, ByteSpan value) {
-        const auto row = store::decode_staging_row(value);
-        if (row && row->swarm == swarm) {
-            rows[to_bytes(key)] = std::nullopt;
+}  // namespace
+
+Result<> erase_left(store::Disk& disk, store::Database& database, const std::string& home,
+                    const SwarmId& swarm) {
+    SWARM_CHECK(database.commit({{leaving_key(swarm), Bytes()}}, store::Durability::power_loss));
+    SWARM_CHECK(remove_membership(home, swarm));
+    SWARM_CHECK(forget_staged(disk, database, home, swarm));
+    SWARM_CHECK(database.erase_below(manifest_prefix(swarm)));
+    SWARM_CHECK(Tree::erase_all(database, swarm));
+    return database.commit({{leaving_key(swarm), std::nullopt}}, store::Durability::process_crash);
+}
+
+Result<> finish_leaving(store::Disk& disk, store::Database& database, const std::string& home) {
+    std::vector<SwarmId> left;
+    const Bytes prefix = leaving_prefix();
+    database.reader().scan(prefix, prefix, [&](ByteSpan key, ByteSpan) {
+        SwarmId swarm;
+        if (key.size() == prefix.size() + swarm.bytes.size()) {
+            std::copy(key.begin() + static_cast<std::ptrdiff_t>(prefix.size()), key.end(),
+                      swarm.bytes.begin());
+            left.push_back(swarm);
         }
         return true;
     });
-    return rows.empty() ? done()
-                        : left.database().commit(std::move(rows), store::Durability::process_crash);
-}
-
-}  // namespace
-
-Result<> erase_left(Member& left, const std::vector<std::shared_ptr<Member>>& staying) {
-    SWARM_CHECK(remove_contents(left, staying));
-    SWARM_CHECK(forget_staged(left));
-    SWARM_CHECK(left.database().erase_below(manifest_prefix(left.membership().swarm)));
-    return left.tree().erase_all();
+    for (const SwarmId& swarm : left) {
+        SWARM_CHECK(erase_left(disk, database, home, swarm));
+    }
+    return done();
 }
 
 }  // namespace swarmfs::node

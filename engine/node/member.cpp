@@ -31,8 +31,10 @@ Member::Member(const Common& common, Membership membership)
       tree_({common.database, identity_, common.clock, common.dice, common.history},
             membership_.swarm),
       problems_(common.clock),
-      ports_(common.contents, problems_,
-             [this](const ContentId& content) { on_complete(content, ""); }),
+      ports_(
+          common.contents, problems_,
+          [this](const ContentId& content) { on_complete(content, ""); },
+          [this] { common_.sweeper.request(); }),
       sync_(common.engine.context(0), tree_, common.clock),
       seal_timer_(common.engine.context(0)),
       dial_timer_(common.engine.context(0)),
@@ -48,11 +50,13 @@ Member::Member(const Common& common, Membership membership)
                          problems_,
                          [this](const ContentId& content, const std::string& name) {
                              content_arrived(content, name);
-                         }},
+                         },
+                         [this] { common_.sweeper.request(); }},
         [this](const std::shared_ptr<OpenFile>& file) { volume_->published(file); });
     volume_ = std::make_shared<TreeVolume>(
         TreeVolume::Parts{membership_.name, common_.home.path(), identity_, tree_, common_.database,
-                          common_.contents, *publisher_, jobs_, *swarm_, common_.clock, problems_});
+                          common_.contents, *publisher_, jobs_, *swarm_, common_.clock, problems_,
+                          [this] { return common_.sweeper.make_room(); }});
     tree_.on_unsealed([this] { on_unsealed(); });
 }
 

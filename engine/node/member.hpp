@@ -26,6 +26,7 @@
 #include "engine/node/problems.hpp"
 #include "engine/node/publisher.hpp"
 #include "engine/node/settings.hpp"
+#include "engine/node/sweeper.hpp"
 #include "engine/node/tree.hpp"
 #include "engine/node/tree_volume.hpp"
 #include "engine/node/workers.hpp"
@@ -46,6 +47,7 @@ public:
         store::Disk& disk;
         store::Database& database;
         store::ContentStore& contents;
+        Sweeper& sweeper;
         Workers& workers;
         async::IoThreads& engine;  // one thread
         async::IoThreads& links;

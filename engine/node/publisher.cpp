@@ -150,6 +150,9 @@ void Publisher::run(const std::shared_ptr<OpenFile>& file) {
     if (!published.ok() && file->named != Named::no) {
         const std::string what = "\"" + printable(file->record.name) +
                                  "\" cannot be published yet: " + published.error().message;
+        if (published.error().code == Code::no_space) {
+            parts_.disk_full();
+        }
         if (!stopping_ && !std::exchange(file->delayed, true)) {
             log_error("node", what);
         }

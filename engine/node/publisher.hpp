@@ -59,6 +59,8 @@ public:
         Problems& problems;
         // A content is stored here since now, under that name.
         std::function<void(const ContentId&, const std::string&)> arrived;
+        // There was no room for one. Quick.
+        std::function<void()> disk_full;
     };
     using Published = std::function<void(const std::shared_ptr<OpenFile>&)>;
 

@@ -30,6 +30,7 @@ Result<std::unique_ptr<RunningNode>> RunningNode::open(Settings settings, Clock&
     if (auto opened = node->open_store(); !opened.ok()) {
         return explain_permission(opened.error(), node->settings_.home);
     }
+    SWARM_CHECK(finish_leaving(node->disk_, *node->database_, node->home_->path()));
     auto memberships = load_memberships(node->settings_.home);
     if (!memberships.ok()) {
         return explain_permission(memberships.error(), node->settings_.home);
@@ -65,6 +66,7 @@ Result<> RunningNode::open_store() {
     for (const std::string& line : contents_->repairs()) {
         log_warning("store", line);
     }
+    sweeper_ = std::make_unique<Sweeper>(*database_, *contents_, clock_);
     return done();
 }
 
@@ -83,8 +85,19 @@ std::string RunningNode::listen_address() const {
 }
 
 Member::Common RunningNode::common() {
-    return {settings_,       *home_,   history_, disk_,  *database_, *contents_,
-            *workers_,       *engine_, *links_,  clock_, dice_,      listener_->address().port,
+    return {settings_,
+            *home_,
+            history_,
+            disk_,
+            *database_,
+            *contents_,
+            *sweeper_,
+            *workers_,
+            *engine_,
+            *links_,
+            clock_,
+            dice_,
+            listener_->address().port,
             listen_address()};
 }
 
@@ -104,6 +117,7 @@ Result<> RunningNode::start(ControlMethods extra) {
         SWARM_TRY(const auto shares, shares_of(*member));
         shares->start();
     }
+    sweeper_->start();
     ControlMethods methods = std::move(extra);
     add_control_methods(*this, methods);
     SWARM_TRY(control_,
@@ -131,6 +145,9 @@ void RunningNode::stop() {
         group->stop_and_wait();
     }
     handshakes_.clear();
+    if (sweeper_) {
+        sweeper_->stop();
+    }
     std::map<std::string, Joined> members;
     {
         const std::lock_guard lock(members_mutex_);
@@ -145,6 +162,7 @@ void RunningNode::stop() {
     listener_.reset();
     links_.reset();
     engine_.reset();
+    sweeper_.reset();
     contents_.reset();
     database_.reset();
 }
@@ -214,6 +232,7 @@ Result<std::shared_ptr<Member>> RunningNode::join(Membership membership) {
     } else {
         SWARM_CHECK(check_name_is_free(membership.name));
     }
+    SWARM_CHECK(finish_leaving(disk_, *database_, home_->path()));
     SWARM_CHECK(save_membership(home_->path(), membership));
     if (lapsed) {
         lapsed.reset();
@@ -278,13 +297,20 @@ RunningNode::Joined RunningNode::take_out(const std::string& name) {
 
 Result<> RunningNode::leave(const std::string& name) {
     const std::lock_guard joining(joining_mutex_);
-    const Joined joined = take_out(name);
+    Joined joined = take_out(name);
     if (!joined.member) {
         return caller_error(Code::not_found, "no swarm is called \"" + name +
                                                  "\"; `swarmfs status` lists those there are");
     }
-    SWARM_CHECK(remove_membership(home_->path(), joined.member->membership().swarm));
-    return erase_left(*joined.member, members());
+    const SwarmId swarm = joined.member->membership().swarm;
+    joined = {};  // what it has open is no longer needed
+    SWARM_CHECK(erase_left(disk_, *database_, home_->path(), swarm));
+    if (members().empty()) {
+        SWARM_CHECK(sweeper_->forget_found());
+    }
+    SWARM_TRY(const std::uint64_t removed, sweeper_->sweep_all());
+    (void)removed;
+    return done();
 }
 
 // ---- links that others dial ----

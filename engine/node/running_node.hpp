@@ -45,6 +45,7 @@ public:
     Dice& dice() { return dice_; }
     Home& home() { return *home_; }
     store::ContentStore& contents() { return *contents_; }
+    Sweeper& sweeper() { return *sweeper_; }
     std::string listen_address() const;
     TimePoint started_at() const { return started_at_; }
     void request_stop();
@@ -77,6 +78,7 @@ private:
     store::SystemDisk disk_;
     std::unique_ptr<store::Database> database_;
     std::unique_ptr<store::ContentStore> contents_;
+    std::unique_ptr<Sweeper> sweeper_;
     std::unique_ptr<Workers> workers_;
     std::unique_ptr<async::IoThreads> engine_;
     std::unique_ptr<async::IoThreads> links_;

@@ -15,6 +15,12 @@ Bytes prefix_of(store::KeySpace space, const SwarmId& swarm) {
     return prefix;
 }
 
+Bytes history_key_of(const SwarmId& swarm) {
+    Bytes key{static_cast<std::uint8_t>(store::KeySpace::node), 'w'};
+    key.insert(key.end(), swarm.bytes.begin(), swarm.bytes.begin() + 8);
+    return key;
+}
+
 // For how long a publication that this machine has no room for is not tried again. Trying costs as
 // much as applying it.
 constexpr Duration kPassedOverFor = std::chrono::seconds(30);
@@ -59,9 +65,7 @@ Tree::Tree(const Parts& parts, const SwarmId& swarm)
       catalog_prefix_(prefix_of(store::KeySpace::catalog, swarm)) {}
 
 Bytes Tree::history_key() const {
-    Bytes key{static_cast<std::uint8_t>(store::KeySpace::node), 'w'};
-    key.insert(key.end(), swarm_.bytes.begin(), swarm_.bytes.begin() + 8);
-    return key;
+    return history_key_of(swarm_);
 }
 
 // A history that was written in another home is not continued (rule 4). Every batch begins with
@@ -289,11 +293,11 @@ Result<std::size_t> Tree::compact(std::size_t count_max) {
     return count;
 }
 
-Result<> Tree::erase_all() {
-    for (const Bytes& prefix : {names_prefix_, catalog_prefix_}) {
-        SWARM_CHECK(database_.erase_below(prefix));
+Result<> Tree::erase_all(store::Database& database, const SwarmId& swarm) {
+    for (const store::KeySpace space : {store::KeySpace::namespace_, store::KeySpace::catalog}) {
+        SWARM_CHECK(database.erase_below(prefix_of(space, swarm)));
     }
-    return database_.erase_below(history_key());
+    return database.erase_below(history_key_of(swarm));
 }
 
 }  // namespace swarmfs::node

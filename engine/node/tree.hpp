@@ -104,8 +104,8 @@ public:
     // Called after a local change was committed and waits to be signed. Quick; must not call back.
     void on_unsealed(std::function<void()> act) { on_unsealed_ = std::move(act); }
 
-    // A swarm that was left leaves nothing behind here.
-    Result<> erase_all();
+    // A swarm that was left leaves nothing behind here. Requires: no Tree of it is used any more.
+    static Result<> erase_all(store::Database& database, const SwarmId& swarm);
 
 private:
     struct Window;  // one batch with the replica and namespace in it

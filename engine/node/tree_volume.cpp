@@ -198,9 +198,10 @@ public:
 
     // Requires: within the batch, which may be tried again. What is staged goes with the name: it
     // does not come back after a crash.
-    void begin(store::Inode inode, KeyValueWriter& batch) {
+    void begin(const store::InodeRecord& record, KeyValueWriter& batch) {
         settle(Named::yes);
-        inode_ = inode;
+        const store::Inode inode = inode_ = record.inode;
+        content_ = record.content;
         std::shared_ptr<OpenFile> file;
         {
             const std::lock_guard lock(volume_.files_mutex_);
@@ -222,6 +223,8 @@ public:
                 volume_.parts_.publisher.forget_row(*file);  // kept while the name was going
             }
             volume_.close_if_idle(file);  // one that waited to be published is nobody's now
+        } else if (content_.size > 0) {
+            volume_.parts_.swarm.end_reading(content_, swarm::ReadAgain::never);
         }
     }
 
@@ -243,6 +246,7 @@ private:
 
     TreeVolume& volume_;
     store::Inode inode_ = 0;
+    ContentId content_;
 };
 
 Result<> TreeVolume::remove_file(Inode parent, std::string_view name) {
@@ -250,7 +254,7 @@ Result<> TreeVolume::remove_file(Inode parent, std::string_view name) {
     const auto remove = [&](store::Namespace& names, KeyValueWriter& batch) -> Result<> {
         SWARM_TRY(const auto record, names.lookup(parent, name));
         SWARM_CHECK(names.remove_file(parent, name));
-        removal.begin(record.inode, batch);
+        removal.begin(record, batch);
         return done();
     };
     SWARM_CHECK(change({{parent, name}}, remove));
@@ -273,7 +277,7 @@ Result<> TreeVolume::rename(Inode parent, std::string_view name, Inode new_paren
         SWARM_CHECK(names.rename(parent, name, new_parent, new_name, rule_of(rule)));
         if (rule == RenameRule::replace && source.ok() && target.ok() &&
             source->inode != target->inode) {
-            replaced.begin(target->inode, batch);
+            replaced.begin(*target, batch);
         }
         return done();
     };

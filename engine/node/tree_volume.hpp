@@ -39,6 +39,9 @@ public:
         swarm::Swarm& swarm;
         const Clock& clock;
         Problems& problems;
+        // The disk is full. Returns: whether there is more room now. May take a while, never waits
+        // for the network, for a file or for a batch of this thread.
+        std::function<bool()> make_room;
     };
     explicit TreeVolume(Parts parts) : parts_(std::move(parts)) {}
 
@@ -131,6 +134,14 @@ private:
     std::int64_t now_ns() const;
     Result<Attributes> set_nameless(const std::shared_ptr<OpenFile>& file,
                                     const AttributeChanges& changes);
+    // Once more, when there was no room and some could be made.
+    template <class Act>
+    Result<> with_room(const Act& act) const {
+        auto acted = act();
+        const bool again =
+            !acted.ok() && acted.error().code == Code::no_space && parts_.make_room();
+        return again ? act() : std::move(acted);
+    }
     Result<> resize(const std::shared_ptr<OpenFile>& file, std::uint64_t size);
     void take_record(OpenFile& file);
     void close_if_idle(const std::shared_ptr<OpenFile>& file);

@@ -282,10 +282,13 @@ Result<std::size_t> TreeVolume::write(FileHandle handle, std::uint64_t offset, B
     OpenFile& file = *found.file;
     std::unique_lock lock(file.mutex());
     file.wait_until_unclaimed(lock);
-    if (!file.staged) {
-        SWARM_CHECK(parts_.publisher.stage(file));
-    }
-    SWARM_CHECK(file.staged->write(offset, bytes, now_ns()));
+    const auto stage_and_write = [&]() -> Result<> {
+        if (!file.staged) {
+            SWARM_CHECK(parts_.publisher.stage(file));
+        }
+        return file.staged->write(offset, bytes, now_ns());
+    };
+    SWARM_CHECK(with_room(stage_and_write));
     file.staged_changed();
     return bytes.size();
 }
@@ -319,7 +322,8 @@ Result<> TreeVolume::resize(const std::shared_ptr<OpenFile>& file, std::uint64_t
 Result<> TreeVolume::close_write(FileHandle handle) {
     SWARM_TRY(const Handle found, handle_of(handle));
     const std::lock_guard lock(found.file->mutex());
-    return parts_.publisher.keep_row(*found.file, store::Durability::process_crash);
+    return with_room(
+        [&] { return parts_.publisher.keep_row(*found.file, store::Durability::process_crash); });
 }
 
 // Whoever syncs means the file, not what was written through this one handle.
@@ -391,8 +395,10 @@ void TreeVolume::close_if_idle(const std::shared_ptr<OpenFile>& file) {
     // Nobody comes to it any more.
     const std::lock_guard lock(file->mutex());
     parts_.publisher.discard(*file);
-    if (file->stored && !file->stored->complete()) {
-        parts_.swarm.end_reading(file->stored->id());
+    if (file->stored && (!file->stored->complete() || file->named == Named::no)) {
+        parts_.swarm.end_reading(file->stored->id(), file->named == Named::no
+                                                         ? swarm::ReadAgain::never
+                                                         : swarm::ReadAgain::perhaps);
     }
 }
 

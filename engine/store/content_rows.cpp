@@ -43,6 +43,11 @@ Bytes state_key() {
     key.push_back('m');
     return key;
 }
+Bytes found_key() {
+    Bytes key = key_of(KeySpace::contents);
+    key.push_back('f');
+    return key;
+}
 Bytes records_prefix() {
     return key_of(KeySpace::contents);
 }

@@ -2,6 +2,7 @@
 // How contents lie in the Database.
 //
 //   10 'm'                          ->  state         of the whole store: see StoreState
+//   10 'f'                          ->  wall_ms:u64   when contents were found that no table knew of
 //   10 root:32 size:u64             ->  record        what is known of a content
 //   10 'p' root:32 size:u64         ->  pending       files to be moved to their place
 //   11 root:32 size:u64 page:u32    ->  mask:u16[1024]   which leaves are stored; none when complete
@@ -72,6 +73,7 @@ struct StoreState {
 };
 
 Bytes state_key();
+Bytes found_key();
 Bytes record_key(const ContentId& id);
 Bytes records_prefix();
 Bytes pending_key(const ContentId& id);

@@ -11,7 +11,7 @@ namespace swarmfs::store {
 
 Result<std::shared_ptr<StoredContent>> ContentStore::Core::open(const ContentId& id) {
     SWARM_CHECK(content::check_content_id(id));
-    Shelf& shelf = shelves_[std::hash<ContentId>{}(id) % kShelves];
+    Shelf& shelf = shelf_of(id);
     std::shared_ptr<StoredContent> content;
     std::shared_ptr<StoredContent> displaced;  // dies outside the lock
     {
@@ -333,57 +333,17 @@ Result<> ContentStore::set_owned(const ContentId& id, bool owned) {
     return done();
 }
 
-Result<> ContentStore::remove(const ContentId& id) {
-    SWARM_TRY(const auto content, core_->open(id));
-    StoreShared& shared = core_->shared();
-    Batch batch = shared.database().begin();  // no saver collects its rows meanwhile
-    const std::unique_lock files(content->files_mutex_);
-    content->forget_everything();
-    batch.erase(record_key(id));
-    batch.erase(pending_key(id));
-    batch.erase(small_key(id));
-    std::vector<Bytes> pages;
-    batch.scan(masks_prefix(id), {}, [&](ByteSpan key, ByteSpan) {
-        pages.push_back(to_bytes(key));
-        return true;
-    });
-    for (const Bytes& key : pages) {
-        batch.erase(key);
-    }
-    SWARM_CHECK(shared.database().commit(std::move(batch), Durability::process_crash));
-    // The tree first: without it a file that a kill leaves behind proves nothing and goes too.
-    SWARM_CHECK(shared.disk().remove(shared.tree_path(id)));
-    SWARM_CHECK(shared.disk().remove(shared.data_path(id)));
-    content->data_.forget();
-    content->tree_.forget();
-    return done();
-}
-
 void ContentStore::for_each_stored(
     const std::function<bool(const ContentId&, const ContentRecord&)>& visit) const {
-    const KeyValueReader& rows = core_->shared().database().reader();
-    bool go_on = true;
-    rows.scan(records_prefix(), {}, [&](ByteSpan key, ByteSpan value) {
-        const auto id = id_of_record_key(key);
-        const auto record = id ? decode_content_record(value) : std::nullopt;
-        go_on = !record || visit(*id, *record);
-        return go_on;
-    });
-    if (!go_on) {
-        return;
-    }
-    rows.scan(small_prefix(), {}, [&](ByteSpan key, ByteSpan value) {
-        const auto id = id_of_small_key(key);
-        const auto small = id ? decode_small(value) : std::nullopt;
-        if (!small) {
-            return true;
+    constexpr std::size_t kAtOnce = 1024;
+    Bytes from;
+    do {
+        for (const auto& [id, record] : stored_from(from, kAtOnce)) {
+            if (!visit(id, record)) {
+                return;
+            }
         }
-        ContentRecord record;
-        record.complete = true;
-        record.owned = small->owned;
-        record.stored_bytes = id->size;
-        return visit(*id, record);
-    });
+    } while (!from.empty());
 }
 
 ContentStatistics ContentStore::statistics() const {

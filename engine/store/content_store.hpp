@@ -98,6 +98,14 @@ public:
     // Nothing of it is stored any more; whoever has it open finds nothing there. A file shared in
     // place is left alone.   Errors: io, no_space.
     Result<> remove(const ContentId& id);
+    // The same unless somebody holds the content, or `unneeded` says no. That is asked while no
+    // batch can be begun, so what it finds in the Database is so until the content has gone.
+    // Returns: whether it has. Errors: io, no_space; corrupt for one that cannot be opened.
+    Result<bool> remove_unused(const ContentId& id, const std::function<bool()>& unneeded);
+    // Up to `count` contents of which anything is stored, from `from` on. Moves `from` on, to empty
+    // after the last.   Cost: as many rows.
+    std::vector<std::pair<ContentId, ContentRecord>> stored_from(Bytes& from,
+                                                                 std::size_t count) const;
     // Visits every content of which anything is stored, until `visit` returns false.
     void for_each_stored(
         const std::function<bool(const ContentId&, const ContentRecord&)>& visit) const;

@@ -26,6 +26,10 @@ public:
     Result<> save();
     Result<> sync();
     Result<> move_files(const NewContent& fresh);
+    // Whether the caller's is the only handle on it.
+    bool is_unshared(const std::shared_ptr<StoredContent>& content);
+    // Requires: `batch` was begun, for no saver is to collect its rows meanwhile.
+    Result<> remove(StoredContent& content, Batch batch);
 
     StoreShared& shared() { return shared_; }
 
@@ -51,6 +55,7 @@ private:
         std::size_t sweep_at = 64;
     };
     static constexpr std::size_t kShelves = 16;
+    Shelf& shelf_of(const ContentId& id) { return shelves_[std::hash<ContentId>{}(id) % kShelves]; }
 
     const std::shared_ptr<StoreShared> owned_shared_;
     StoreShared& shared_;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "engine/core/clock.hpp"
+#include "engine/core/wire.hpp"
 #include "engine/store/content_repair.hpp"
 #include "engine/store/content_store_core.hpp"
 
@@ -176,6 +177,10 @@ Result<> ContentStore::Core::settle_unknown() {
         shared_.note_repair("the tables knew of no contents: " + std::to_string(found) +
                             " found on disk were hashed again");
         SWARM_CHECK(save());
+        Bytes since;
+        WireWriter(since).u64(SystemClock().wall_ms());
+        SWARM_CHECK(
+            shared_.database().commit(Changes{{found_key(), since}}, Durability::process_crash));
         return remove_orphans();
     }
     return done();

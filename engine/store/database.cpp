@@ -97,6 +97,9 @@ Result<> Database::sync() {
 Result<> Database::flush() {
     return core_->flush();
 }
+void Database::watch(Watcher watcher) {
+    core_->watch(std::move(watcher));
+}
 const KeyValueReader& Database::reader() const {
     return *core_;
 }

@@ -18,6 +18,7 @@
 //
 // Keys begin with a byte that says whose they are: see key_spaces.hpp.
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -109,6 +110,11 @@ public:
     // What is committed. Each get and each page of a scan sees whole batches; a scan over many keys
     // may see later batches further on. failed() stays true once a read failed.   Thread: any.
     const KeyValueReader& reader() const;
+
+    // Shows `watcher` every batch from now on, when it is committed and before the next one begins;
+    // an empty one ends that. It is quick, and does not call back.   Thread: any.
+    using Watcher = std::function<void(const Changes& changes)>;
+    void watch(Watcher watcher);
 
     // The error of rule 4, once there is one.   Thread: any.
     std::optional<Error> failure() const;

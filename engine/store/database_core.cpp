@@ -89,6 +89,9 @@ Result<> Database::Core::commit(Changes changes, Durability durability,
         }
         sequence = *appended;
         unwritten_bytes_ += body.size() + changes.size() * kChangeOverheadBytes;
+        if (watcher_) {
+            watcher_(changes);
+        }
         const std::unique_lock tables(tables_);
         for (auto& [key, value] : changes) {
             active_->insert_or_assign(key, std::move(value));
@@ -125,6 +128,11 @@ Result<> Database::Core::sync() {
     }
     auto synced = journal_->sync_to(journal_->last_sequence());
     return synced ? done() : Result<>(fail(std::move(synced).error()));
+}
+
+void Database::Core::watch(Watcher watcher) {
+    const std::lock_guard lock(commit_);
+    watcher_ = std::move(watcher);
 }
 
 Result<> Database::Core::flush() {

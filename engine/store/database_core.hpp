@@ -30,6 +30,7 @@ public:
     Result<> commit(Changes changes, Durability durability, std::unique_lock<std::mutex> writer);
     Result<> sync();
     Result<> flush();
+    void watch(Watcher watcher);
     std::optional<Error> failure() const;
 
     // Reads what is committed; `failed` becomes true when the disk did not let it.
@@ -74,12 +75,13 @@ private:
     std::mutex flush_;
     Frozen frozen_;  // guarded by flush_, and by tables_ when it changes
 
-    mutable std::mutex commit_;        // guards the following five
+    mutable std::mutex commit_;        // guards the following six
     std::condition_variable changed_;  // for the flusher and for commits that wait for room
     std::uint64_t unwritten_bytes_ = 0;
     std::optional<Error> failure_;
     std::optional<Error> blocked_;  // why LMDB cannot be written just now
     bool stopping_ = false;
+    Watcher watcher_;
 
     mutable std::shared_mutex tables_;
     std::shared_ptr<Changes> active_ = std::make_shared<Changes>();  // guarded by tables_

@@ -126,6 +126,7 @@ private:
     void collect(KeyValueWriter& rows, std::uint64_t epoch);
     void collect_again();
     void forget_everything();
+    void forget_load();
     void note_change();
 
     Result<std::shared_ptr<File>> data_file(Open how);

@@ -59,6 +59,7 @@ struct ReadRequest {
 // Errors: unavailable (nobody left to ask), timed_out, cancelled, and those of ContentPort::store.
 using ReadDone = std::function<void(Result<>)>;
 
+enum class ReadAgain : std::uint8_t { perhaps, never };
 enum class FillOrder : std::uint8_t { rarest_first, sequential };
 struct FillRequest {
     ContentId content;
@@ -136,7 +137,8 @@ public:
     virtual void note_read(const ContentId& content, std::uint64_t offset,
                            std::uint64_t length) = 0;
     // Nobody has the content open any more: its windows end, and what they asked for is cancelled.
-    virtual void end_reading(const ContentId& content) = 0;
+    // One that nobody here will read again is let go of as soon as nothing waits for it.
+    virtual void end_reading(const ContentId& content, ReadAgain again) = 0;
     // Fetches the whole content. `progressed` may be empty.
     virtual FillId fill(FillRequest request, FillProgressed progressed) = 0;
     virtual void cancel_fill(FillId fill) = 0;

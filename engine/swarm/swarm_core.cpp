@@ -275,13 +275,18 @@ void SwarmCore::note_read(const ContentId& id, std::uint64_t offset, std::uint64
     idle_again(content, now);
 }
 
-void SwarmCore::end_reading(const ContentId& id, TimePoint now) {
+void SwarmCore::end_reading(const ContentId& id, ReadAgain again, TimePoint now) {
     WantedContent* content = find(id);
     if (content == nullptr) {
         return;
     }
     for (const ByteRange& range : content->window->end()) {
         abandon(*content, range, now);
+    }
+    if (again == ReadAgain::never) {
+        idle_.erase({content->idle_since, content->number});
+        content->idle_since = now - kIdleMax;  // settle() forgets it
+        idle_.emplace(content->idle_since, content->number);
     }
     changed_.insert(content->number);
 }

@@ -65,7 +65,7 @@ public:
     void cancel_read(ReadId id, TimePoint now);
     void note_read(const ContentId& content, std::uint64_t offset, std::uint64_t length,
                    TimePoint now);
-    void end_reading(const ContentId& content, TimePoint now);
+    void end_reading(const ContentId& content, ReadAgain again, TimePoint now);
     void fill(FillId id, const FillRequest& request, TimePoint now);
     void cancel_fill(FillId id, TimePoint now);
     // It was published or shared here: nobody need wait for peers any more.

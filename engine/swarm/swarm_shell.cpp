@@ -271,9 +271,9 @@ void SwarmShell::note_read(const ContentId& content, std::uint64_t offset, std::
     });
 }
 
-void SwarmShell::end_reading(const ContentId& content) {
-    soon([content](SwarmShell& shell) {
-        shell.core_.end_reading(content, shell.parts_.clock.now());
+void SwarmShell::end_reading(const ContentId& content, ReadAgain again) {
+    soon([content, again](SwarmShell& shell) {
+        shell.core_.end_reading(content, again, shell.parts_.clock.now());
     });
 }
 

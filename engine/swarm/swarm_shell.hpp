@@ -48,7 +48,7 @@ public:
     ReadId read(ReadRequest request, ReadDone done) override;
     void cancel_read(ReadId read) override;
     void note_read(const ContentId& content, std::uint64_t offset, std::uint64_t length) override;
-    void end_reading(const ContentId& content) override;
+    void end_reading(const ContentId& content, ReadAgain again) override;
     FillId fill(FillRequest request, FillProgressed progressed) override;
     void cancel_fill(FillId fill) override;
     void content_arrived(const ContentId& content) override;

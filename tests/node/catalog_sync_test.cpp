@@ -49,7 +49,7 @@ public:
     swarm::ReadId read(swarm::ReadRequest, swarm::ReadDone) override { return 1; }
     void cancel_read(swarm::ReadId) override {}
     void note_read(const ContentId&, std::uint64_t, std::uint64_t) override {}
-    void end_reading(const ContentId&) override {}
+    void end_reading(const ContentId&, swarm::ReadAgain) override {}
     swarm::FillId fill(swarm::FillRequest, swarm::FillProgressed) override { return 1; }
     void cancel_fill(swarm::FillId) override {}
     void content_arrived(const ContentId&) override {}

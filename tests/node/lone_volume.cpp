@@ -26,6 +26,9 @@ public:
         return under_->read_at(offset, parts);
     }
     Result<> write_at(std::uint64_t offset, ByteSpan bytes) override {
+        if (disk_.full_ && path_.parent_path().filename() == "staging") {
+            return disk_error(Code::no_space, "the disk is full");
+        }
         return under_->write_at(offset, bytes);
     }
     Result<> write_at(std::uint64_t offset, std::span<const ByteSpan> parts) override {
@@ -138,11 +141,13 @@ LoneVolume::LoneVolume() {
                                         swarm_id);
     publisher = std::make_unique<node::Publisher>(
         node::Publisher::Parts{*tree, swarm_id, *database, *contents, disk, home / "staging", jobs,
-                               swarm, clock, problems, [](const ContentId&, const std::string&) {}},
+                               swarm, clock, problems, [](const ContentId&, const std::string&) {},
+                               [this] { make_room(); }},
         [this](const std::shared_ptr<node::OpenFile>& file) { volume->published(file); });
     volume = std::make_shared<node::TreeVolume>(
         node::TreeVolume::Parts{"team", home.string(), *identity, *tree, *database, *contents,
-                                *publisher, jobs, swarm, clock, problems});
+                                *publisher, jobs, swarm, clock, problems,
+                                [this] { return make_room(); }});
 }
 
 LoneVolume::~LoneVolume() {

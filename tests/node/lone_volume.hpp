@@ -1,6 +1,7 @@
 #pragma once
 // The volume of one member without a network, on a disk whose reads the test can hold.
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 
@@ -10,7 +11,8 @@
 
 namespace swarmfs::test {
 
-// Holds reads of staging files until they are let go, and notes which files are synced.
+// Holds reads of staging files until they are let go, has no room for one, and notes which files
+// are synced.
 class HeldDisk final : public store::Disk {
 public:
     void hold_next_read();
@@ -19,6 +21,7 @@ public:
     void wait_until_held();
     void let_go();
     std::size_t large_reads() const;
+    void fill(bool full) { full_ = full; }
     std::size_t syncs_below(const std::string& folder) const;
 
     Result<std::unique_ptr<store::File>> open(const store::Path& path, store::Open how) override;
@@ -50,6 +53,7 @@ private:
     void synced(const store::Path& path);
 
     store::SystemDisk under_;
+    std::atomic<bool> full_ = false;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     Hold hold_ = Hold::no;             // guarded by mutex_
@@ -77,7 +81,7 @@ public:
     }
     void cancel_read(swarm::ReadId) override {}
     void note_read(const ContentId&, std::uint64_t, std::uint64_t) override {}
-    void end_reading(const ContentId&) override {}
+    void end_reading(const ContentId&, swarm::ReadAgain) override {}
     swarm::FillId fill(swarm::FillRequest, swarm::FillProgressed) override { return 1; }
     void cancel_fill(swarm::FillId) override {}
     void content_arrived(const ContentId&) override {}
@@ -104,6 +108,8 @@ struct LoneVolume {
     void wait_until_published(std::uint64_t count);
     std::vector<std::string> names();
     std::size_t staging_files();
+    // What the volume asks for on a full disk.
+    std::function<bool()> make_room = [] { return false; };
 
     ScratchFolder scratch;
     HeldDisk disk;

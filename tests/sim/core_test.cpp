@@ -206,10 +206,29 @@ TEST_CASE("when reading ends, what only the window wanted is cancelled") {
     bench.read(film, kLeafBytes, kLeafBytes);
     CHECK(bench.asked(1) > 20);
     bench.deliver(1, film, 0, 2);
-    bench.core.end_reading(film, bench.now);
+    bench.core.end_reading(film, ReadAgain::perhaps, bench.now);
     bench.decide();
     CHECK_FALSE(bench.all<CancelLeaves>().empty());
     CHECK(bench.core.report(PeerNumber{1}, bench.now).outstanding == 0);
+}
+
+TEST_CASE(
+    "a content that nobody will read again is let go of at once, unless something waits for it") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    bench.read(film, 0, kLeafBytes);
+    bench.holds_all(1, film);
+    bench.core.end_reading(film, ReadAgain::never, bench.now);
+    bench.decide();
+    CHECK(bench.core.contents() == 1);  // the read is not answered yet
+    bench.deliver(1, film, 0, 1);
+    bench.core.end_reading(film, ReadAgain::perhaps, bench.now);
+    bench.decide();
+    CHECK(bench.core.contents() == 1);
+    bench.core.end_reading(film, ReadAgain::never, bench.now);
+    bench.decide();
+    CHECK(bench.core.contents() == 0);
 }
 
 TEST_CASE("a busy peer is asked again after its pause, if nobody else holds the data") {
