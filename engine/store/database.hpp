@@ -46,6 +46,8 @@ struct DatabaseOptions {
     std::uint64_t flush_bytes = std::uint64_t{8} << 20;
     // Reserved for each of the two or three journal files.
     std::uint64_t segment_bytes = std::uint64_t{16} << 20;
+    // Kept back for opening and closing on a full disk: half of what is usually written at once.
+    std::uint64_t ballast_bytes = std::uint64_t{4} << 20;
     // Memory that changes may take while LMDB cannot be written (full disk, slow disk): commits
     // wait beyond it, and fail with no_space while the disk is full.
     std::uint64_t unwritten_bytes_max = std::uint64_t{64} << 20;

@@ -5,6 +5,8 @@
 namespace swarmfs::store {
 namespace {
 
+// Rows that lie far apart are written with the pages around them.
+constexpr std::uint64_t kRoomPerChange = 4;
 // What a std::map node and two vectors cost beside their bytes.
 constexpr std::uint64_t kChangeOverheadBytes = 128;
 
@@ -29,6 +31,7 @@ Result<> Database::Core::open() {
     SWARM_CHECK(write_recovered(recovered, recovery, mark));
     opening_ = mark.opening;
     SWARM_TRY(journal_, Journal::start(disk_, folder_, recovery, opening_, options_.segment_bytes));
+    ballast_.restore();
     report_.replayed_batches = recovery.records;
     report_.repaired = std::move(recovery.repaired);
     for (const auto& line : report_.repaired) {
@@ -38,18 +41,29 @@ Result<> Database::Core::open() {
     return done();
 }
 
-// On a full disk, journal files that hold nothing any more make room for what the tables need.
+// On a full disk, journal files that hold nothing any more, and the ballast, make room for what the
+// tables need.
 Result<> Database::Core::write_recovered(const Changes& changes, const Journal::Recovery& recovery,
                                          const Journal::Mark& mark) {
     auto written = lmdb_->write(disk_, changes, mark);
-    if (written || written.error().code != Code::no_space || recovery.spent.empty()) {
+    if (written || written.error().code != Code::no_space) {
         return written;
     }
     for (const Path& file : recovery.spent) {
         SWARM_TRY(const auto spent, disk_.open(file, Open::write));
         SWARM_CHECK(spent->truncate(0));
     }
-    return lmdb_->write(disk_, changes, mark);
+    SWARM_CHECK(ballast_.release());
+    written = lmdb_->write(disk_, changes, mark);
+    if (written || written.error().code != Code::no_space) {
+        return written;
+    }
+    const std::uint64_t needed = (body_bytes(changes) * kRoomPerChange >> 20) + 1;
+    return disk_error(Code::no_space, written.error().message + "; free at least " +
+                                          std::to_string(needed) +
+                                          " MiB on that disk and start again: nothing is lost, " +
+                                          std::to_string(recovery.records) +
+                                          " changes wait in the journal to be written");
 }
 
 Database::Core::~Core() {
@@ -61,7 +75,10 @@ Database::Core::~Core() {
         changed_.notify_all();
         flusher_.join();
         // A failure here loses nothing: the journal has it all.
-        [[maybe_unused]] const auto flushed = flush();
+        const auto flushed = flush();
+        if (!flushed && flushed.error().code == Code::no_space && ballast_.release()) {
+            [[maybe_unused]] const auto again = flush();
+        }
     }
 }
 
@@ -196,8 +213,12 @@ Result<> Database::Core::write_frozen() {
         ended = std::exchange(frozen_, {});
     }
     journal_->retire(ended.segment, ended.last_sequence);
-    const std::lock_guard commit(commit_);
-    blocked_.reset();
+    std::unique_lock commit(commit_);
+    if (std::exchange(blocked_, std::nullopt)) {
+        commit.unlock();
+        ballast_.restore();  // there is room again
+        commit.lock();
+    }
     const std::uint64_t active = journal_->current_bytes();
     unwritten_bytes_ = std::min(unwritten_bytes_, active + active_->size() * kChangeOverheadBytes);
     changed_.notify_all();

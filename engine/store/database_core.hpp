@@ -13,6 +13,7 @@
 #include <shared_mutex>
 #include <thread>
 
+#include "engine/store/ballast.hpp"
 #include "engine/store/database.hpp"
 #include "engine/store/journal.hpp"
 #include "engine/store/layers.hpp"
@@ -23,7 +24,10 @@ namespace swarmfs::store {
 class Database::Core final : public KeyValueReader {
 public:
     Core(Disk& disk, Path folder, const DatabaseOptions& options)
-        : disk_(disk), folder_(std::move(folder)), options_(options) {}
+        : disk_(disk),
+          folder_(std::move(folder)),
+          options_(options),
+          ballast_(disk, folder_ / "ballast", options.ballast_bytes) {}
     ~Core() override;
 
     Result<> open();
@@ -66,6 +70,7 @@ private:
     Disk& disk_;
     Path folder_;
     DatabaseOptions options_;
+    Ballast ballast_;  // used while opening and closing, else under flush_
     std::uint32_t opening_ = 0;
     std::unique_ptr<Tables> lmdb_;
     std::unique_ptr<Journal> journal_;

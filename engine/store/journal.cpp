@@ -29,6 +29,11 @@ Result<std::unique_ptr<Journal>> Journal::start(Disk& disk, const Path& folder,
         auto segment = std::make_shared<Segment>();
         segment->path = file;
         SWARM_TRY(segment->file, disk.open(file, Open::write));
+        // One that was emptied to make room takes it back, if there is any.
+        if (auto reserved = segment->file->allocate(0, segment_bytes);
+            !reserved && reserved.error().code != Code::no_space) {
+            return std::move(reserved).error();
+        }
         journal->spare_.push_back(std::move(segment));
     }
     SWARM_TRY(journal->current_, journal->next_segment());

@@ -165,6 +165,10 @@ Result<Journal::Recovery> Journal::recover(Disk& disk, const Path& folder, const
             continue;
         }
         recovery.files.push_back(segment.path);
+        if (segment.replay.records == 0 && !segment.replay.torn) {
+            recovery.spent.push_back(segment.path);  // begun, and nothing came
+            continue;
+        }
         SWARM_TRY(const Bytes bytes, whole_file(disk, segment.path));
         replay_records(bytes, use, [&](std::uint64_t sequence, Changes&& changes) {
             recovery.last_sequence = sequence;

@@ -3,6 +3,7 @@
 import errno
 import os
 import pathlib
+import shutil
 import subprocess
 import unittest
 
@@ -50,7 +51,7 @@ class Room(SmallDisk):
         os.unlink(bob.mounted / "large")
         # The swarm lets go of a file a moment after its name has gone.
         wait_until(lambda: self.written(bob.mounted / "written", data), 20, "there is room again")
-        self.assertEqual(alice.sees("written").read_bytes(), data)
+        wait_until(lambda: alice.sees("written").read_bytes() == data, 20, "others have what was written")
 
     def written(self, path, data):
         try:
@@ -76,3 +77,42 @@ class Room(SmallDisk):
     @staticmethod
     def contents(node):
         return node.json("status")["store"]["contents"]
+
+
+class Restart(SmallDisk):
+    def fill(self):
+        """Takes the last byte of room, as somebody else's files do."""
+        with open(self.small / "filler", "ab", buffering=0) as filler:
+            for size in (1 << 20, 4096):
+                try:
+                    while True:
+                        filler.write(bytes(size))
+                except OSError as error:
+                    self.assertEqual(error.errno, errno.ENOSPC)
+        self.assertEqual(self.room(), 0)
+
+    def test_a_node_that_stopped_on_a_full_disk_starts_again(self):
+        for end in ("stop", "kill"):
+            with self.subTest(end):
+                alice = self.scene.node(f"alice {end}", home=self.small / end)
+                alice.create()
+                alice.mount()
+                for number in range(200):
+                    (alice.mounted / f"file{number}").write_bytes(b"small" * (number + 1))
+                (alice.mounted / "large").write_bytes(bytes(1 << 20))
+                self.fill()
+                if end == "stop":
+                    self.assertEqual(alice.stop(), 0)
+                else:
+                    alice.kill()
+                for _ in range(3):
+                    self.fill()
+                    alice.start()
+                    self.assertEqual(len(alice.json("list", "team")["entries"]), 201)
+                    self.assertEqual(alice.stop(), 0)
+                os.unlink(self.small / "filler")
+                alice.start()
+                alice.mount(self.scene.root / "mounts" / f"again {end}")
+                self.assertEqual((alice.mounted / "file199").read_bytes(), b"small" * 200)
+                self.assertEqual(alice.stop(), 0)
+                shutil.rmtree(alice.home)

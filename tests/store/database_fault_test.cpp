@@ -49,6 +49,29 @@ bool lacks(const KeyValueReader& reader, std::uint64_t number) {
     return !reader.get(as_bytes("P" + text)) && !reader.get(as_bytes("\x01" + text));
 }
 
+// A disk on which LMDB has no room while there is ballast; or none at all.
+class FullDisk final : public FaultyDisk {
+public:
+    explicit FullDisk(Path ballast) : ballast_(std::move(ballast)) {}
+    bool is_full = false;
+    bool ballast_is_enough = true;
+
+    Result<> commit(lmdb::WriteTransaction& transaction) override {
+        const auto ballast = status(ballast_);
+        const bool released = ballast && ballast->allocated_bytes == 0;
+        if (is_full && !(released && ballast_is_enough)) {
+            return disk_error(Code::no_space, "writing tables.mdb: No space left on device");
+        }
+        return FaultyDisk::commit(transaction);
+    }
+    Result<std::uint64_t> free_bytes(const Path& path) override {
+        return is_full ? Result<std::uint64_t>(std::uint64_t{0}) : FaultyDisk::free_bytes(path);
+    }
+
+private:
+    const Path ballast_;
+};
+
 }  // namespace
 
 TEST_CASE(
@@ -153,6 +176,39 @@ TEST_CASE("a disk too full for LMDB leaves changes in the journal until there is
     for (std::uint64_t each = 1; each < n; ++each) {
         CHECK(holds(database->reader(), each));
     }
+}
+
+TEST_CASE(
+    "a Database that was closed or killed on a full disk opens on one, and keeps its ballast") {
+    const ScratchFolder folder(Medium::memory);
+    SystemDisk disk;
+    DatabaseOptions options = by_hand();
+    options.ballast_bytes = 64 << 10;
+    const auto ballast_bytes = [&] {
+        return disk.status(folder / "db" / "ballast")->allocated_bytes;
+    };
+    {
+        auto database = std::move(Database::open(disk, folder / "db", options)).value();
+        CHECK(ballast_bytes() == options.ballast_bytes);
+        REQUIRE(database->commit(numbered(1), kCrash).ok());
+    }
+    CHECK(ballast_bytes() == options.ballast_bytes);
+    for (const bool enough : {true, false}) {
+        CAPTURE(enough);
+        FullDisk full(folder / "db" / "ballast");
+        full.is_full = true;
+        full.ballast_is_enough = enough;
+        const auto opened = Database::open(full, folder / "db", options);
+        CHECK(opened.ok() == enough);
+        CHECK(ballast_bytes() == 0);
+        if (!enough) {
+            CHECK(opened.error().code == Code::no_space);
+            CHECK(opened.error().message.find("free at least") != std::string::npos);
+        }
+    }
+    auto database = std::move(Database::open(disk, folder / "db", options)).value();
+    CHECK(ballast_bytes() == options.ballast_bytes);
+    CHECK(holds(database->reader(), 1));
 }
 
 TEST_CASE("one sync serves everyone who waits for one") {

@@ -20,7 +20,7 @@ enum class Fault {
     short_write,  // half of a write arrives, then ENOSPC; other calls as no_space
 };
 
-class FaultyDisk final : public store::Disk {
+class FaultyDisk : public store::Disk {
 public:
     // From now on, call number `nth` (from 0) fails, and every later one too when `lasting`.
     void fail_at(std::uint64_t nth, Fault fault, bool lasting) {
