@@ -8,12 +8,48 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <mutex>
 
 extern char** environ;
 
 namespace swarmfs::fs {
+namespace {
+
+// A killed child is gone in moments, on a busy machine too; later only when the kernel keeps it.
+constexpr int kDeathMs = 1'000;
+
+std::mutex left_mutex;
+std::vector<pid_t> left_behind;  // guarded by left_mutex
+
+void collect_left() {
+    const std::scoped_lock lock(left_mutex);
+    std::erase_if(left_behind, [](pid_t child) { return ::waitpid(child, nullptr, WNOHANG) != 0; });
+}
+
+// Returns: the exit code of a child that ended by itself in time.
+std::optional<int> outcome_of(pid_t child, int patience_ms) {
+    const int handle = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
+    pollfd end{handle, POLLIN, 0};
+    if (handle < 0 || ::poll(&end, 1, patience_ms) != 1) {
+        ::kill(child, SIGKILL);
+        ::poll(&end, 1, kDeathMs);
+    }
+    if (handle >= 0) {
+        ::close(handle);
+    }
+    int status = 0;
+    const pid_t ended = ::waitpid(child, &status, WNOHANG);
+    if (ended == 0) {
+        const std::scoped_lock lock(left_mutex);
+        left_behind.push_back(child);
+    }
+    return ended == child && WIFEXITED(status) ? std::optional(WEXITSTATUS(status)) : std::nullopt;
+}
+
+}  // namespace
 
 std::optional<int> run_program(const std::vector<std::string>& words, int patience_ms) {
+    collect_left();
     std::vector<std::string> copies = words;
     std::vector<char*> arguments;
     for (std::string& word : copies) {
@@ -40,19 +76,7 @@ std::optional<int> run_program(const std::vector<std::string>& words, int patien
     if (failed != 0) {
         return std::nullopt;
     }
-    const int handle = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
-    pollfd end{handle, POLLIN, 0};
-    if (handle >= 0 && ::poll(&end, 1, patience_ms) != 1) {
-        ::kill(child, SIGKILL);
-    }
-    if (handle >= 0) {
-        ::close(handle);
-    }
-    int status = 0;
-    if (::waitpid(child, &status, 0) != child || !WIFEXITED(status)) {
-        return std::nullopt;
-    }
-    return WEXITSTATUS(status);
+    return outcome_of(child, patience_ms);
 }
 
 }  // namespace swarmfs::fs

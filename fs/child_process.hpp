@@ -1,5 +1,7 @@
 #pragma once
-// Short-lived programs this one asks for help (fusermount3, stat): run, waited for, with a bound.
+// Short-lived children this program asks for help: run, waited for, with a bound. A child that the
+// kernel keeps although it was killed (state D, in a call to a mount that does not answer) is left
+// behind, and collected by a later call here.
 
 #include <optional>
 #include <string>
@@ -7,7 +9,7 @@
 
 namespace swarmfs::fs {
 
-// Runs `words` with nothing on its standard input and output, found by PATH.
+// Runs `words` (fusermount3, say) with nothing on its standard input and output, found by PATH.
 // Returns: its exit code; nothing when it could not be started, died of a signal, or did not end in
 // `patience_ms` and was killed. Thread: any.
 std::optional<int> run_program(const std::vector<std::string>& words, int patience_ms);

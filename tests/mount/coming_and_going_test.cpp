@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,7 +12,9 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "fs/child_process.hpp"
 #include "tests/mount/mounted.hpp"
+#include "tests/mount/stubborn_mount.hpp"
 
 using namespace swarmfs;
 using namespace swarmfs::test;
@@ -162,6 +165,23 @@ TEST_CASE("a mount of another swarmfsd that is alive is left alone") {
     CHECK(at.mount(at.directory.path()).error().code == Code::busy);
     CHECK(read_file(at.directory.file("a.txt")) == "hello");
     CHECK(shell("umount " + quoted(at.directory.path())).code == 0);
+}
+
+TEST_CASE("who asks a mount that never answers is let go in time, and collected later") {
+    TemporaryDirectory directory;
+    StubbornMount other(directory.path(), StubbornMount::kNoAnswer);
+    const std::vector<std::string> asks = {"stat", "-f", "--", directory.path()};
+    CHECK_FALSE(fs::run_program(asks, 50).has_value());
+    CHECK_FALSE(fs::run_program(asks, 50).has_value());
+    CHECK(::waitpid(-1, nullptr, WNOHANG) == 0);  // two children that even SIGKILL does not end
+    other.end();
+    for (int child = 0; child < 2; ++child) {
+        siginfo_t ended{};
+        CHECK(::waitid(P_ALL, 0, &ended, WEXITED | (child == 0 ? 0 : WNOWAIT)) == 0);
+    }
+    CHECK(fs::run_program({"true"}, 10'000) == 0);
+    CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+    CHECK(errno == ECHILD);
 }
 
 TEST_CASE("stopping leaves alone what was mounted over us") {
