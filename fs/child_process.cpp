@@ -4,9 +4,11 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <mutex>
 
@@ -77,6 +79,19 @@ std::optional<int> run_program(const std::vector<std::string>& words, int patien
         return std::nullopt;
     }
     return outcome_of(child, patience_ms);
+}
+
+std::optional<int> statfs_error(const std::string& path, int patience_ms) {
+    collect_left();
+    const char* const asked = path.c_str();
+    const pid_t child = ::fork();
+    if (child == 0) {
+        // Should it never come back, it must not keep the home's lock and our ports with it.
+        ::close_range(0, ~0U, 0);
+        struct statfs about {};
+        ::_exit(::statfs(asked, &about) == 0 ? 0 : errno);
+    }
+    return child < 0 ? std::nullopt : outcome_of(child, patience_ms);
 }
 
 }  // namespace swarmfs::fs

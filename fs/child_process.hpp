@@ -14,4 +14,8 @@ namespace swarmfs::fs {
 // `patience_ms` and was killed. Thread: any.
 std::optional<int> run_program(const std::vector<std::string>& words, int patience_ms);
 
+// statfs(2) by a child, because a mount that never answers would keep whoever asks.
+// Returns: 0 or its errno; nothing when there is no answer in `patience_ms`. Thread: any.
+std::optional<int> statfs_error(const std::string& path, int patience_ms);
+
 }  // namespace swarmfs::fs

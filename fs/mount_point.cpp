@@ -53,13 +53,15 @@ bool is_inside(const std::string& path, const std::string& directory) {
 
 enum class Answer { alive, dead, silent };
 
-// Asked by a child, because a mount that never answers would keep whoever asks.
+// Dead is only what has nobody behind it: the kernel says ENOTCONN then, and ECONNABORTED to who was
+// waiting while it came to that. Any other error came from a swarmfsd that is alive (its disk fails,
+// say), or from the way to the directory; whatever is written there must not be cut off.
 Answer probe(const std::string& directory) {
-    const auto code = run_program({"stat", "-f", "--", directory}, kProbeMs);
-    if (!code) {
+    const auto failed = statfs_error(directory, kProbeMs);
+    if (!failed) {
         return Answer::silent;
     }
-    return *code == 0 ? Answer::alive : Answer::dead;
+    return *failed == ENOTCONN || *failed == ECONNABORTED ? Answer::dead : Answer::alive;
 }
 
 Result<> clear_stale_mount(const std::string& directory) {

@@ -122,7 +122,8 @@ Liveness probe(const std::string& directory) {
     const pid_t child = ::fork();
     if (child == 0) {
         struct statfs about {};
-        ::_exit(::statfs(directory.c_str(), &about) != 0 && errno == ENOTCONN ? 1 : 0);
+        const bool answered = ::statfs(directory.c_str(), &about) == 0;
+        ::_exit(!answered && (errno == ENOTCONN || errno == ECONNABORTED) ? 1 : 0);
     }
     const Descriptor process(static_cast<int>(::syscall(SYS_pidfd_open, child, 0)));
     pollfd ended{process.get(), POLLIN, 0};

@@ -2,8 +2,9 @@
 // What this machine has mounted, as the command line sees it, and how a mount is taken away whose
 // swarmfsd is gone. The node does the same before it mounts (fs/mount_point.hpp).
 //
-// A mount is stale when it answers ENOTCONN, and for no other reason: what answers anything else
-// has somebody behind it, perhaps with files being written, and is never detached from here.
+// A mount is stale when it answers ENOTCONN (or ECONNABORTED, when its swarmfsd died while it was
+// asked), and for no other reason: what answers anything else has somebody behind it, perhaps with
+// files being written, and is never detached from here.
 
 #include <sys/types.h>
 

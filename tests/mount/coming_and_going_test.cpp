@@ -167,12 +167,28 @@ TEST_CASE("a mount of another swarmfsd that is alive is left alone") {
     CHECK(shell("umount " + quoted(at.directory.path())).code == 0);
 }
 
+TEST_CASE("a mount that answers with an error has somebody behind it and is left alone") {
+    Table at;
+    for (const int error : {EIO, EACCES, ENOSYS}) {
+        const StubbornMount other(at.directory.path(), error);
+        CHECK(at.mount(at.directory.path()).error().code == Code::busy);
+        CHECK(is_mounted(at.directory.path()));
+        CHECK(other.alive());
+    }
+}
+
+TEST_CASE("a mount that dies while it is asked is cleared away as well") {
+    Table at;
+    const StubbornMount other(at.directory.path(), StubbornMount::kDies);
+    CHECK(at.mount(at.directory.path()).ok());
+    CHECK(fs::find_mount(at.directory.path())->source == "swarmfs:photos");
+}
+
 TEST_CASE("who asks a mount that never answers is let go in time, and collected later") {
     TemporaryDirectory directory;
     StubbornMount other(directory.path(), StubbornMount::kNoAnswer);
-    const std::vector<std::string> asks = {"stat", "-f", "--", directory.path()};
-    CHECK_FALSE(fs::run_program(asks, 50).has_value());
-    CHECK_FALSE(fs::run_program(asks, 50).has_value());
+    CHECK_FALSE(fs::statfs_error(directory.path(), 50).has_value());
+    CHECK_FALSE(fs::run_program({"stat", "-f", "--", directory.path()}, 50).has_value());
     CHECK(::waitpid(-1, nullptr, WNOHANG) == 0);  // two children that even SIGKILL does not end
     other.end();
     for (int child = 0; child < 2; ++child) {
