@@ -14,6 +14,7 @@
 #include <cstring>
 
 #include "engine/core/log.hpp"
+#include "engine/core/mount_list.hpp"
 #include "fs/fuse_api.hpp"
 #include "fs/fuse_ops.hpp"
 #include "fs/mount_point.hpp"
@@ -120,7 +121,8 @@ FuseSession::~FuseSession() {
 Result<> FuseSession::start(const std::string& directory) {
     install_wake_signal();
     fuse_set_log_func(swarmfs_fuse_log);
-    std::string all = "fsname=swarmfs:" + options_.name + ",subtype=swarmfs";
+    std::string all =
+        std::string("fsname=") + kSwarmMountSource + options_.name + ",subtype=swarmfs";
     for (const std::string& word : options_.words) {
         all += "," + word;
     }

@@ -59,7 +59,7 @@ Mount::~Mount() {
 
 bool Mount::in_sight() const {
     const auto mounted = find_mount(directory_);
-    return mounted && mounted->type == kMountType && mounted->minor == connection_;
+    return mounted && mounted->type == kSwarmMountType && mounted->minor == connection_;
 }
 
 Result<> Mount::unmount(Detach how) {

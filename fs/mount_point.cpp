@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "engine/core/log.hpp"
 #include "fs/child_process.hpp"
@@ -69,7 +71,7 @@ Result<> clear_stale_mount(const std::string& directory) {
     if (!mount) {
         return done();
     }
-    if (mount->type != kMountType) {
+    if (mount->type != kSwarmMountType) {
         // Mounting over another file system is the user's business; mount(8) allows it, too.
         return done();
     }

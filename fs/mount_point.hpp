@@ -3,30 +3,12 @@
 // Everything here is blocking system calls for the control thread; nothing waits for a mount that
 // does not answer. Thread: any.
 
-#include <optional>
 #include <string>
-#include <vector>
 
+#include "engine/core/mount_list.hpp"
 #include "engine/core/result.hpp"
 
 namespace swarmfs::fs {
-
-inline constexpr const char* kMountType = "fuse.swarmfs";
-
-// A line of /proc/self/mountinfo.
-struct MountedDirectory {
-    unsigned major = 0;
-    unsigned minor = 0;  // for FUSE also the number of the connection
-    std::string directory;
-    std::string type;
-    std::string source;
-};
-
-// Pure. Lines that are not understood are left out.
-std::vector<MountedDirectory> parse_mount_table(const std::string& text);
-std::vector<MountedDirectory> read_mount_table();
-// The uppermost mount on exactly this directory.
-std::optional<MountedDirectory> find_mount(const std::string& directory);
 
 enum class Contents : std::uint8_t { must_be_empty, may_be_there };
 

@@ -13,35 +13,16 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <sstream>
 
+#include "engine/core/mount_list.hpp"
 #include "tools/descriptor.hpp"
 
 namespace swarmfs::tools {
 namespace {
 
-constexpr std::string_view kSourcePrefix = "swarmfs:";
 // Longer than any mount that is alive takes to answer, short enough for a person who waits.
 constexpr int kProbeMs = 3'000;
-
-// mountinfo writes blanks, tabs, newlines and backslashes as three octal digits.
-std::string unescaped(const std::string& field) {
-    std::string text;
-    for (std::size_t i = 0; i < field.size(); ++i) {
-        unsigned byte = 0;
-        const char* const digits = field.data() + i + 1;
-        if (field[i] == '\\' && i + 3 < field.size() &&
-            std::from_chars(digits, digits + 3, byte, 8).ptr == digits + 3) {
-            text.push_back(static_cast<char>(byte));
-            i += 3;
-        } else {
-            text.push_back(field[i]);
-        }
-    }
-    return text;
-}
 
 uid_t user_of(const std::string& options) {
     constexpr std::string_view kKey = "user_id=";
@@ -71,34 +52,16 @@ std::string without_trailing_slashes(std::string path) {
 
 }  // namespace
 
-// proc(5): 36 35 98:0 /root /mount/point rw,noatime [tag:value ...] - type source super-options
 std::optional<SwarmMount> find_swarm_mount(const std::string& directory) {
-    std::optional<SwarmMount> found;
-    std::ifstream table("/proc/self/mountinfo");
-    for (std::string line; std::getline(table, line);) {
-        std::istringstream fields(line);
-        std::string word;
-        std::string point;
-        fields >> word >> word >> word >> word >> point;
-        if (unescaped(point) != directory) {
-            continue;
-        }
-        while (fields >> word && word != "-") {
-        }
-        std::string type;
-        std::string source;
-        std::string options;
-        fields >> type >> source >> options;
-        // Later lines lie over earlier ones.
-        found.reset();
-        if (type == "fuse.swarmfs") {
-            source = unescaped(source);
-            const bool named = source.starts_with(kSourcePrefix);
-            found = SwarmMount{directory, named ? source.substr(kSourcePrefix.size()) : source,
-                               user_of(options)};
-        }
+    const auto mount = find_mount(directory);
+    if (!mount || mount->type != kSwarmMountType) {
+        return std::nullopt;
     }
-    return found;
+    constexpr std::string_view kBefore = kSwarmMountSource;
+    const std::string& source = mount->source;
+    return SwarmMount{directory,
+                      source.starts_with(kBefore) ? source.substr(kBefore.size()) : source,
+                      user_of(mount->options)};
 }
 
 std::string canonical_path(const std::string& given) {

@@ -3,8 +3,6 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
-#include "fs/mount_point.hpp"
-
 using namespace swarmfs;
 using namespace swarmfs::fs;
 using nlohmann::json;
@@ -76,22 +74,4 @@ TEST_CASE("an option that is unknown or wrong is an error that names it") {
         CHECK(parsed.error().message.find(name) != std::string::npos);
     }
     CHECK_FALSE(parse_mount_options(json::array(), {}).ok());
-}
-
-TEST_CASE("the mount table is read with its escapes, and nonsense is left out") {
-    const auto mounts = parse_mount_table(
-        "36 35 0:51 / /mnt/a\\040b\\012c\\134d rw,nosuid shared:1 - fuse.swarmfs swarmfs:photos "
-        "rw\n"
-        "not a line\n"
-        "37 35 8:1 / /mnt rw - ext4 /dev/sda1 rw\n"
-        "38 35 x:y / /mnt rw - ext4 /dev/sda1 rw\n"
-        "39 35 0:52 / /trailing\\04 rw - tmpfs none rw\n");
-    REQUIRE(mounts.size() == 3);
-    CHECK(mounts[0].directory == "/mnt/a b\nc\\d");
-    CHECK(mounts[0].type == "fuse.swarmfs");
-    CHECK(mounts[0].source == "swarmfs:photos");
-    CHECK(mounts[0].major == 0);
-    CHECK(mounts[0].minor == 51);
-    CHECK(mounts[1].directory == "/mnt");
-    CHECK(mounts[2].directory == "/trailing\\04");
 }

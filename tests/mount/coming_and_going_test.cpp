@@ -36,7 +36,7 @@ struct Table {
 };
 
 bool is_mounted(const std::string& directory) {
-    const auto mount = fs::find_mount(directory);
+    const auto mount = find_mount(directory);
     return mount && mount->type == "fuse.swarmfs";
 }
 
@@ -48,7 +48,7 @@ TEST_CASE("a mount is live when mount returns, and gone when unmount returns") {
     for (int i = 0; i < 5; ++i) {
         REQUIRE(at.mount(at.directory.path()).ok());
         CHECK(read_file(at.directory.file("a.txt")) == "x");
-        const auto mount = fs::find_mount(at.directory.path());
+        const auto mount = find_mount(at.directory.path());
         CHECK(mount->source == "swarmfs:photos");
         CHECK(mount->type == "fuse.swarmfs");
         CHECK(at.table.list().size() == 1);
@@ -181,7 +181,7 @@ TEST_CASE("a mount that dies while it is asked is cleared away as well") {
     Table at;
     const StubbornMount other(at.directory.path(), StubbornMount::kDies);
     CHECK(at.mount(at.directory.path()).ok());
-    CHECK(fs::find_mount(at.directory.path())->source == "swarmfs:photos");
+    CHECK(find_mount(at.directory.path())->source == "swarmfs:photos");
 }
 
 TEST_CASE("who asks a mount that never answers is let go in time, and collected later") {
@@ -208,7 +208,7 @@ TEST_CASE("stopping leaves alone what was mounted over us") {
     CHECK(at.table.unmount(at.directory.path(), fs::Detach::when_unused).error().code ==
           Code::not_found);
     at.table.stop();
-    CHECK(fs::find_mount(at.directory.path())->type == "tmpfs");
+    CHECK(find_mount(at.directory.path())->type == "tmpfs");
     CHECK(::umount2(at.directory.path().c_str(), 0) == 0);
     CHECK(::umount2(at.directory.path().c_str(), MNT_DETACH) == 0);
 }

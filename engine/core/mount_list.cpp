@@ -1,12 +1,10 @@
-// /proc/self/mountinfo, proc(5):
-//   36 35 98:0 /root /mount/point rw,noatime [tag:value ...] - type source super-options
+#include "engine/core/mount_list.hpp"
+
 #include <charconv>
 #include <fstream>
 #include <sstream>
 
-#include "fs/mount_point.hpp"
-
-namespace swarmfs::fs {
+namespace swarmfs {
 namespace {
 
 // Blanks, tabs, newlines and backslashes are written as three octal digits.
@@ -26,6 +24,8 @@ std::string unescaped(const std::string& field) {
     return text;
 }
 
+// /proc/self/mountinfo, proc(5):
+//   36 35 98:0 /root /mount/point rw,noatime [tag:value ...] - type source super-options
 std::optional<MountedDirectory> parse_line(const std::string& line) {
     std::istringstream fields(line);
     std::string id;
@@ -47,6 +47,7 @@ std::optional<MountedDirectory> parse_line(const std::string& line) {
         std::from_chars(major.ptr + 1, end, mount.minor).ptr != end) {
         return std::nullopt;
     }
+    fields >> mount.options;
     mount.directory = unescaped(directory);
     mount.source = unescaped(source);
     return mount;
@@ -54,7 +55,7 @@ std::optional<MountedDirectory> parse_line(const std::string& line) {
 
 }  // namespace
 
-std::vector<MountedDirectory> parse_mount_table(const std::string& text) {
+std::vector<MountedDirectory> parse_mount_list(const std::string& text) {
     std::vector<MountedDirectory> mounts;
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
@@ -65,16 +66,12 @@ std::vector<MountedDirectory> parse_mount_table(const std::string& text) {
     return mounts;
 }
 
-std::vector<MountedDirectory> read_mount_table() {
+std::optional<MountedDirectory> find_mount(const std::string& directory) {
     std::ifstream file("/proc/self/mountinfo");
     std::ostringstream text;
     text << file.rdbuf();
-    return parse_mount_table(text.str());
-}
-
-std::optional<MountedDirectory> find_mount(const std::string& directory) {
     std::optional<MountedDirectory> found;
-    for (MountedDirectory& mount : read_mount_table()) {
+    for (MountedDirectory& mount : parse_mount_list(text.str())) {
         if (mount.directory == directory) {
             found = std::move(mount);
         }
@@ -82,4 +79,4 @@ std::optional<MountedDirectory> find_mount(const std::string& directory) {
     return found;
 }
 
-}  // namespace swarmfs::fs
+}  // namespace swarmfs
