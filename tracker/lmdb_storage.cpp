@@ -53,6 +53,8 @@ public:
         SWARM_CHECK(lock_.take(folder));
         lmdb::Options options;
         options.map_bytes_max = bytes_max;
+        options.when_damaged =
+            "move it away and start again: the members send the tracker everything it had";
         SWARM_TRY(environment_, lmdb::Environment::open(folder / "tracker.mdb", options));
         return done();
     }

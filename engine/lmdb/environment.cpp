@@ -104,7 +104,13 @@ Result<> Environment::start() {
         return disk_error(Code::busy, file_.string() + " is open in this process already");
     }
     registered_ = true;
-    SWARM_CHECK(check_pages(file_));
+    if (auto checked = check_pages(file_); !checked) {
+        Error error = std::move(checked).error();
+        if (error.code == Code::corrupt) {
+            error.message += "; " + options_.when_damaged;
+        }
+        return error;
+    }
     int code = mdb_env_create(&env_);
     if (code == 0) {
         code = mdb_env_set_maxreaders(env_, kReadersMax);
@@ -161,10 +167,8 @@ Error Environment::error_of(int code, const char* doing) const {
         case MDB_PAGE_NOTFOUND:
         case MDB_VERSION_MISMATCH:
         case MDB_PANIC:
-            return disk_error(Code::corrupt,
-                              what + ": the file is damaged (" + mdb_strerror(code) +
-                                  "); move it away and start again: what the swarm holds comes "
-                                  "back from its other members");
+            return disk_error(Code::corrupt, what + ": the file is damaged (" + mdb_strerror(code) +
+                                                 "); " + options_.when_damaged);
         case MDB_READERS_FULL: return disk_error(Code::busy, what + ": too many readers at once");
         case MDB_MAP_FULL:
             return disk_error(Code::no_space, what + ": the file reached its limit of " +

@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "engine/core/key_value.hpp"
@@ -42,13 +43,16 @@ struct Options {
     std::uint64_t map_bytes_at_start = std::uint64_t{64} << 20;
     // A terabyte of tables is beyond what a home will hold; a bug ends here, not at a full disk.
     std::uint64_t map_bytes_max = std::uint64_t{1} << 40;
+    // The end of every message about a damaged file: only its owner knows what else must go with it.
+    std::string when_damaged = "move it away and start again";
 };
 
 class Environment {
 public:
     // Opens `file`, creating it (mode 0600) when it is absent. Its folder must exist. Beside it
     // stands `<file>-lock`.
-    // Errors: corrupt (damaged or truncated; the message names the file and the next step), busy
+    // Errors: corrupt (damaged or truncated; the message names the file and the next step, as
+    // `options` has it), busy
     // (open here already), no_space, permission, io.
     static Result<std::unique_ptr<Environment>> open(const std::filesystem::path& file,
                                                      const Options& options = {});

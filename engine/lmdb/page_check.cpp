@@ -89,10 +89,7 @@ private:
     enum class Keys { numbers, bytes };
 
     Error damaged(const std::string& what) const {
-        return disk_error(Code::corrupt,
-                          file_.string() + " is damaged (" + what +
-                              "); move it away and start again: what the swarm holds comes back "
-                              "from its other members");
+        return disk_error(Code::corrupt, file_.string() + " is damaged (" + what + ")");
     }
     Error damaged_page(std::uint64_t page, const char* what) const {
         return damaged("page " + std::to_string(page) + " " + what);

@@ -21,7 +21,7 @@ namespace swarmfs::lmdb {
 inline constexpr std::uint64_t kLeafCheckBytesMax = std::uint64_t{256} << 20;
 
 // An absent or empty file is fine: LMDB makes a new one of it.
-// Errors: corrupt with a message that names the file, the place and what to do; io.
+// Errors: corrupt with a message that names the file and the place; io.
 Result<> check_pages(const std::filesystem::path& file);
 
 }  // namespace swarmfs::lmdb

@@ -38,6 +38,7 @@ private:
     Result<> finish_all_pending();
     Result<> settle_doubtful(const StoreState& before);
     Result<> settle_unknown();
+    Result<std::uint64_t> set_staging_aside();
     Result<> sweep_staging();
     Result<> settle_orphans();
     Result<> claim_what_is_there(StoredContent& content, const Path& path);

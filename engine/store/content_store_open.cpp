@@ -15,6 +15,15 @@ namespace {
 // unsaved, as a line may be fast while the disk is slow. A tenth of a second of hashing.
 constexpr std::uint64_t kOrphanBytesMax = 16 * kUnsavedBytesMax;
 
+constexpr std::string_view kLostSuffix = ".lost";
+
+std::optional<std::uint64_t> staging_number(std::string_view name) {
+    std::uint64_t number = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
+    const bool whole = parsed.ec == std::errc() && parsed.ptr == name.data() + name.size();
+    return whole ? std::optional(number) : std::nullopt;
+}
+
 }  // namespace
 
 Result<> ContentStore::Core::start() {
@@ -38,6 +47,9 @@ Result<> ContentStore::Core::start() {
         number = std::max(number, staged ? *staged + 1 : 0);
         return true;
     });
+    if (!before) {
+        SWARM_TRY(number, set_staging_aside());
+    }
     shared_.start_at_number(number);
     SWARM_CHECK(finish_all_pending());
     SWARM_CHECK(sweep_staging());
@@ -186,6 +198,41 @@ Result<> ContentStore::Core::settle_unknown() {
     return done();
 }
 
+// The Database knows of nothing: it is new, or was lost. Then these files may be all there is of
+// what programs wrote and closed; without their rows nobody can tell what is where in them but a
+// person. Returns: a number beyond all that are in use there.
+Result<std::uint64_t> ContentStore::Core::set_staging_aside() {
+    Disk& disk = shared_.disk();
+    const Path folder = shared_.staging_folder();
+    std::uint64_t next = 1;
+    if (!disk.status(folder)) {
+        return next;
+    }
+    SWARM_TRY(const auto names, disk.list(folder));
+    std::uint64_t kept = 0;
+    for (const std::string& name : names) {
+        const bool aside = name.ends_with(kLostSuffix);
+        const auto number =
+            staging_number(aside ? name.substr(0, name.size() - kLostSuffix.size()) : name);
+        next = std::max(next, number ? *number + 1 : 0);
+        if (!number || aside) {
+            continue;
+        }
+        SWARM_TRY(const FileStatus status, disk.status(folder / name));
+        if (status.size > 0) {
+            SWARM_CHECK(disk.rename(folder / name, folder / (name + std::string(kLostSuffix))));
+            ++kept;
+        }
+    }
+    if (kept > 0) {
+        SWARM_CHECK(disk.sync_folder(folder));
+        shared_.note_repair("with the tables went the names of " + std::to_string(kept) +
+                            " files that were written here and not published; their bytes are in " +
+                            (folder / "*").string() + std::string(kLostSuffix));
+    }
+    return next;
+}
+
 // Staging files without a row: nobody was told of them. (A file whose row was erased when it was
 // published stands in its place by now.)
 Result<> ContentStore::Core::sweep_staging() {
@@ -195,10 +242,8 @@ Result<> ContentStore::Core::sweep_staging() {
     }
     SWARM_TRY(const auto names, shared_.disk().list(shared_.staging_folder()));
     for (const auto& name : names) {
-        std::uint64_t number = 0;
-        const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
-        const bool ours = parsed.ec == std::errc() && parsed.ptr == name.data() + name.size();
-        if (ours && !rows.get(staging_key(number)) && !rows.failed()) {
+        const auto number = staging_number(name);
+        if (number && !rows.get(staging_key(*number)) && !rows.failed()) {
             SWARM_CHECK(shared_.disk().remove(shared_.staging_folder() / name));
         }
     }

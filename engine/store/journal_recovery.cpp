@@ -5,6 +5,7 @@
 
 #include "engine/store/journal.hpp"
 #include "engine/store/journal_files.hpp"
+#include "engine/store/lost_tables.hpp"
 
 namespace swarmfs::store {
 namespace {
@@ -107,9 +108,8 @@ Error tables_are_older(const Path& folder, const Journal::Mark& mark, const Segm
     return disk_error(Code::corrupt,
                       folder.string() + ": its tables end at " + at(mark.opening, mark.applied) +
                           ", its journal goes on from " + at(use.opening, use.applied) +
-                          ", so a table file was removed or replaced; put it back, or move the "
-                          "whole folder away and start again: what the swarm holds comes back from "
-                          "its other members");
+                          ", so a table file was removed or replaced; put it back, or " +
+                          how_to_start_without(folder));
 }
 
 // Nothing of it is believed, and nothing of it is lost.

@@ -2,6 +2,7 @@
 
 #include "engine/core/wire.hpp"
 #include "engine/store/key_spaces.hpp"
+#include "engine/store/lost_tables.hpp"
 
 namespace swarmfs::store {
 namespace {
@@ -22,7 +23,9 @@ Result<Journal::Mark> read_mark(const lmdb::Environment& environment) {
         mark.opening = in.u32();
         mark.applied = in.u64();
         if (!in.finished()) {
-            return disk_error(Code::corrupt, environment.file().string() + ": its mark is damaged");
+            const Path file = environment.file();
+            return disk_error(Code::corrupt, file.string() + ": its mark is damaged; " +
+                                                 how_to_start_without(file.parent_path()));
         }
     }
     return mark;
@@ -53,16 +56,18 @@ Result<> write_file(lmdb::Environment& environment, Disk& disk, const Changes& c
 
 Result<std::unique_ptr<Tables>> Tables::open(const Path& folder) {
     std::unique_ptr<Tables> tables(new Tables);
-    SWARM_TRY(tables->main_, lmdb::Environment::open(folder / "tables.mdb"));
-    SWARM_TRY(tables->aside_, lmdb::Environment::open(folder / "small.mdb"));
+    lmdb::Options options;
+    options.when_damaged = how_to_start_without(folder);
+    SWARM_TRY(tables->main_, lmdb::Environment::open(folder / "tables.mdb", options));
+    SWARM_TRY(tables->aside_, lmdb::Environment::open(folder / "small.mdb", options));
     SWARM_TRY(tables->mark_, read_mark(*tables->main_));
     SWARM_TRY(const Journal::Mark aside, read_mark(*tables->aside_));
     if (aside.opening < tables->mark_.opening) {
         return disk_error(Code::corrupt,
                           folder.string() +
                               ": small.mdb is older than tables.mdb, so it was removed or "
-                              "replaced; put it back, or move the whole folder away and start "
-                              "again: what the swarm holds comes back from its other members");
+                              "replaced; put it back, or " +
+                              how_to_start_without(folder));
     }
     return tables;
 }

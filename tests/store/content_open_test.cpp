@@ -120,6 +120,35 @@ TEST_CASE("staging files without a row go at open, and a row that cannot be read
     CHECK(home.contents->next_staging_number() > 90);
 }
 
+TEST_CASE("when the tables are lost, what was written and not published is set aside for people") {
+    SystemDisk disk;
+    Home home(disk);
+    home.open();
+    const Path staging = home.folder / "staging";
+    REQUIRE(disk.make_folder(staging).ok());
+    const auto lose_tables = [&] {
+        home.close();
+        std::filesystem::rename(home.folder / "db", home.folder / "db.away");
+        home.open();
+        std::filesystem::remove_all(home.folder / "db.away");
+    };
+    REQUIRE((*disk.open(staging / "7", Open::create))->write_at(0, as_bytes("first")).ok());
+    REQUIRE(disk.open(staging / "8", Open::create).ok());  // nothing was written to it
+    lose_tables();
+    CHECK_FALSE(home.contents->repairs().empty());
+    CHECK_FALSE(std::filesystem::exists(staging / "7"));
+    CHECK_FALSE(std::filesystem::exists(staging / "8"));
+    CHECK(home.contents->next_staging_number() > 7);
+    for (int again = 0; again < 2; ++again) {
+        CHECK(std::filesystem::file_size(staging / "7.lost") == 5);
+        CHECK_FALSE(std::filesystem::exists(staging / "8.lost"));
+        home.open();
+    }
+    lose_tables();
+    CHECK(home.contents->repairs().empty());
+    CHECK(home.contents->next_staging_number() > 7);  // "7.lost" is never written over
+}
+
 TEST_CASE("one unreadable sector costs its leaf, not the start of the node") {
     FaultyDisk disk;
     for (const bool tree_too : {false, true}) {
