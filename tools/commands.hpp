@@ -16,6 +16,7 @@ namespace swarmfs::tools {
 struct Context {
     std::string home_flag;
     bool json = false;
+    unsigned timeout_s = NodeClient::kPatience.count();
     std::function<Result<>(NodeClient&)> run;  // set by the command that was chosen
 };
 

@@ -57,18 +57,18 @@ Result<> run_share(NodeClient& node, const Context& context, ShareOptions option
     json shared;
     {
         ProgressLine line;
-        SWARM_TRY(shared, node.call("share",
-                                    {{"name", name},
-                                     {"paths", paths},
-                                     {"to", options.to},
-                                     {"once", options.once},
-                                     {"tags", options.tags}},
-                                    [&](const json& at) {
-                                        line.text(std::to_string(at.value("files", 0ULL)) +
-                                                  " files, " +
-                                                  human_bytes(at.value("bytes", 0ULL)) + "  " +
-                                                  printable(at.value("path", std::string())));
-                                    }));
+        SWARM_TRY(shared, node.call_for_long(
+                              "share",
+                              {{"name", name},
+                               {"paths", paths},
+                               {"to", options.to},
+                               {"once", options.once},
+                               {"tags", options.tags}},
+                              [&](const json& at) {
+                                  line.text(std::to_string(at.value("files", 0ULL)) + " files, " +
+                                            human_bytes(at.value("bytes", 0ULL)) + "  " +
+                                            printable(at.value("path", std::string())));
+                              }));
     }
     if (context.json) {
         print_json(shared);
@@ -182,8 +182,8 @@ Result<> run_download(NodeClient& node, const Context& context, DownloadOptions 
     json fetched;
     {
         ProgressLine line;
-        SWARM_TRY(fetched,
-                  node.call("download", params, [&](const json& at) { show_download(line, at); }));
+        SWARM_TRY(fetched, node.call_for_long("download", params,
+                                              [&](const json& at) { show_download(line, at); }));
     }
     if (context.json) {
         print_json(fetched);

@@ -20,7 +20,7 @@ int run(const Context& context) {
         if (!home.ok()) {
             return report(home.error());
         }
-        NodeClient node(*home);
+        NodeClient node(*home, std::chrono::seconds(context.timeout_s));
         const auto result = context.run(node);
         return result.ok() ? EX_OK : report(result.error());
     } catch (const std::exception& error) {
@@ -50,6 +50,10 @@ int main(int argc, char** argv) {
     app.add_option("--home", context.home_flag,
                    "The node's directory (default $SWARMFS_HOME, else the user's data directory)");
     app.add_flag("--json", context.json, "Print the answer as JSON");
+    app.add_option(
+           "--timeout", context.timeout_s,
+           "Seconds the node may take to answer (60); share, download and leave take theirs")
+        ->check(CLI::Range(1U, 86'400U));
     add_swarm_commands(app, context);
     add_mount_commands(app, context);
     add_file_commands(app, context);

@@ -3,10 +3,11 @@
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -29,9 +30,17 @@ constexpr int kStartAgainMsFirst = 250;
 // A socket is in its directory a moment before it is listened on.
 constexpr int kLookAgainMs = 50;
 
-// Returns: a connected socket, or -1. The path may be longer than sun_path: it is reached through
-// the descriptor of its directory.
-Descriptor connect_to(const std::string& home) {
+// How long sending and receiving may stand still; zero is for ever.
+void bound(int socket, int option, std::chrono::milliseconds patience) {
+    const auto count = patience.count();
+    const timeval limit{count / 1000, count % 1000 * 1000};
+    ::setsockopt(socket, SOL_SOCKET, option, &limit, sizeof(limit));
+}
+
+// The path may be longer than sun_path: it is reached through the descriptor of its directory.
+// Errors: unavailable when nobody listens; timed_out when whoever does has not accepted for so long
+// that no more callers may queue.
+Result<Descriptor> connect_to(const std::string& home, std::chrono::milliseconds patience) {
     const Descriptor directory(::open(home.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     Descriptor connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{};
@@ -39,17 +48,51 @@ Descriptor connect_to(const std::string& home) {
     const std::string path =
         "/proc/self/fd/" + std::to_string(directory.get()) + "/" + protocol::kControlSocketName;
     std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-    if (directory.get() < 0 ||
-        ::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) !=
+    bound(connection.get(), SO_SNDTIMEO, patience);
+    if (directory.get() >= 0 &&
+        ::connect(connection.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) ==
             0) {
-        return Descriptor(-1);
+        return connection;
     }
-    return connection;
+    if (directory.get() >= 0 && errno == EAGAIN) {
+        return network_error(Code::timed_out, "swarmfsd on " + home + " accepts no more calls");
+    }
+    return network_error(Code::unavailable, "no swarmfsd runs on " + home +
+                                                "; start it with `swarmfsd --home " + home +
+                                                "` or by mounting a swarm");
+}
+
+// The process that listens at the other end; 0 when it cannot be seen from here.
+pid_t process_behind(int socket) {
+    ucred peer{};
+    socklen_t size = sizeof(peer);
+    return ::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.pid : 0;
+}
+
+Error no_answer(int socket) {
+    std::string whose;
+    std::string ending;
+    if (const pid_t process = process_behind(socket); process > 0) {
+        whose = " (process " + std::to_string(process) + ")";
+        ending = "; kill -9 " + std::to_string(process) +
+                 " ends it, and what was closed or synced is not lost";
+    }
+    return network_error(Code::timed_out,
+                         "swarmfsd" + whose +
+                             " took the call and does not answer: it hangs, or was stopped. Its "
+                             "log may say why. --timeout SECONDS waits longer" +
+                             ending);
 }
 
 Result<> send_all(int socket, std::string_view text) {
     while (!text.empty()) {
         const ssize_t sent = ::send(socket, text.data(), text.size(), MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) {
+            continue;
+        }
+        if (sent < 0 && errno == EAGAIN) {
+            return no_answer(socket);
+        }
         if (sent <= 0) {
             return network_error(Code::unavailable, "swarmfsd hung up");
         }
@@ -67,6 +110,12 @@ Result<std::string> read_line(int socket, std::string& buffer) {
         }
         char chunk[16 * 1024];
         const ssize_t got = ::recv(socket, chunk, sizeof(chunk), 0);
+        if (got < 0 && errno == EINTR) {
+            continue;  // a socket with a bound says so when we were stopped and go on (signal(7))
+        }
+        if (got < 0 && errno == EAGAIN) {
+            return no_answer(socket);
+        }
         if (got <= 0 || buffer.size() > protocol::kControlLineBytesMax) {
             return network_error(Code::unavailable,
                                  "swarmfsd hung up before it answered; its log may say why");
@@ -78,7 +127,8 @@ Result<std::string> read_line(int socket, std::string& buffer) {
 }  // namespace
 
 bool NodeClient::is_running() const {
-    return connect_to(home_).get() >= 0;
+    const auto connection = connect_to(home_, std::chrono::milliseconds(1));
+    return connection.ok() || connection.error().code == Code::timed_out;
 }
 
 void NodeClient::wait_for_node(int ms) const {
@@ -109,14 +159,19 @@ Result<> NodeClient::ensure_running() {
     return done();
 }
 
-Result<json> NodeClient::call(const std::string& method, const json& params,
-                              const ProgressShown& shown) {
-    const Descriptor connection = connect_to(home_);
-    if (connection.get() < 0) {
-        return network_error(Code::unavailable, "no swarmfsd runs on " + home_ +
-                                                    "; start it with `swarmfsd --home " + home_ +
-                                                    "` or by mounting a swarm");
-    }
+Result<json> NodeClient::call(const std::string& method, const json& params) {
+    return exchange(method, params, patience_, {});
+}
+
+Result<json> NodeClient::call_for_long(const std::string& method, const json& params,
+                                       const ProgressShown& shown) {
+    return exchange(method, params, std::chrono::seconds(0), shown);
+}
+
+Result<json> NodeClient::exchange(const std::string& method, const json& params,
+                                  std::chrono::seconds patience, const ProgressShown& shown) {
+    SWARM_TRY(const Descriptor connection, connect_to(home_, patience_));
+    bound(connection.get(), SO_RCVTIMEO, patience);
     protocol::ControlRequest request;
     request.id = 1;
     request.method = method;

@@ -1,6 +1,7 @@
 #pragma once
 // The command line's end of the control socket, and the starting of a node that is not there.
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -14,8 +15,12 @@ using ProgressShown = std::function<void(const nlohmann::json&)>;
 
 class NodeClient {
 public:
+    // What a node does at once takes it milliseconds; on a machine that swaps, seconds.
+    static constexpr std::chrono::seconds kPatience{60};
+
     // `home` must be absolute.
-    explicit NodeClient(std::string home) : home_(std::move(home)) {}
+    explicit NodeClient(std::string home, std::chrono::seconds patience = kPatience)
+        : home_(std::move(home)), patience_(patience) {}
 
     // Starts swarmfsd when nobody answers on the home's socket, and waits until it reports that it
     // is ready (or has ended: then the error carries what it said last). When another holds the
@@ -23,18 +28,26 @@ public:
     Result<> ensure_running();
     bool is_running() const;
 
-    // One request and its reply; reports in between go to `shown`.
-    // Errors: unavailable when no node runs; otherwise what the node answered.
-    Result<nlohmann::json> call(const std::string& method, const nlohmann::json& params,
-                                const ProgressShown& shown = {});
+    // One request and its reply.
+    // Errors: unavailable when no node runs; timed_out when it does not answer within the patience;
+    // otherwise what the node answered.
+    Result<nlohmann::json> call(const std::string& method, const nlohmann::json& params);
+    // The same for work that takes as long as it takes (it hashes, fetches or erases what the
+    // caller named); reports in between go to `shown`.
+    Result<nlohmann::json> call_for_long(const std::string& method, const nlohmann::json& params,
+                                         const ProgressShown& shown = {});
 
     const std::string& home() const { return home_; }
 
 private:
     // Until somebody answers on the socket, for at most `ms`.
     void wait_for_node(int ms) const;
+    // Zero `patience` is none: it waits as long as the node lives.
+    Result<nlohmann::json> exchange(const std::string& method, const nlohmann::json& params,
+                                    std::chrono::seconds patience, const ProgressShown& shown);
 
     const std::string home_;
+    const std::chrono::seconds patience_;
 };
 
 // --home, else $SWARMFS_HOME, else the user's default; absolute.

@@ -242,7 +242,7 @@ Result<> run_leave(NodeClient& node, const Context& context, const std::string& 
             }
         }
     }
-    SWARM_TRY(const json left, node.call("leave", {{"name", name}}));
+    SWARM_TRY(const json left, node.call_for_long("leave", {{"name", name}}));
     if (context.json) {
         print_json(left);
     } else {

@@ -5,13 +5,15 @@ import concurrent.futures
 import json
 import os
 import re
+import select
+import signal
 import socket
 import subprocess
 import threading
 
 from harness import PROGRAMS, Node, SceneTest, free_port
 
-BAD_DATA, UNAVAILABLE, SOFTWARE, CONFIGURATION = 65, 69, 70, 78
+USAGE, BAD_DATA, UNAVAILABLE, SOFTWARE, TRY_AGAIN, CONFIGURATION = 64, 65, 69, 70, 75, 78
 
 
 class Options(SceneTest):
@@ -155,10 +157,10 @@ class StartedByCommands(SceneTest):
 
 
 class Answers(SceneTest):
-    """A node of another version may answer what this command line does not understand."""
+    """A node of another version may answer what this command line does not understand; one that hangs, not at all."""
 
-    def answer_with(self, home, result):
-        """Stands in for a node: answers one request."""
+    def answer_with(self, home, result, late=()):
+        """Stands in for a node. A method named in `late` is answered 2 s after it was asked, if somebody still waits."""
         home.mkdir()
         listener = socket.socket(socket.AF_UNIX)
         self.addCleanup(listener.close)
@@ -173,7 +175,10 @@ class Answers(SceneTest):
                     return
                 with connection, connection.makefile("rwb") as stream:
                     if line := stream.readline():
-                        stream.write(json.dumps({"id": json.loads(line)["id"], "result": result}).encode() + b"\n")
+                        request = json.loads(line)
+                        if request["method"] in late and select.select([connection], [], [], 2)[0]:
+                            continue
+                        stream.write(json.dumps({"id": request["id"], "result": result}).encode() + b"\n")
         threading.Thread(target=serve, daemon=True).start()
 
     def test_what_lacks_a_field_is_an_error_and_no_crash(self):
@@ -184,3 +189,35 @@ class Answers(SceneTest):
                 result = alice.try_cli(*words)
                 self.assertEqual(result.returncode, SOFTWARE, result.stderr)
                 self.assertIn("swarmfs stop", result.stderr)
+
+    def test_a_node_that_hangs_is_given_up(self):
+        alice = self.scene.node("alice")
+        alice.create()
+        alice.process.send_signal(signal.SIGSTOP)
+        for words in (["status"], ["list"], ["download", "file"], ["leave", "team"]):
+            with self.subTest(words):
+                result = alice.try_cli("--timeout", "1", *words)
+                self.assertEqual((result.returncode, result.stdout), (TRY_AGAIN, ""), result.stderr)
+                self.assertIn(f"swarmfsd (process {alice.process.pid}) took the call and does not answer", result.stderr)
+        alice.process.send_signal(signal.SIGCONT)
+        self.assertEqual(alice.status()["name"], "team")
+        self.assertEqual(alice.try_cli("--timeout", "0", "status").returncode, USAGE)
+
+    def test_a_node_that_accepts_no_call_is_given_up(self):
+        alice = Node(self.scene, "alice")
+        alice.home.mkdir()
+        with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as queued:
+            listener.bind(str(alice.home / "control.sock"))
+            listener.listen(0)
+            queued.connect(str(alice.home / "control.sock"))
+            result = alice.try_cli("--timeout", "1", "status")
+        self.assertEqual(result.returncode, TRY_AGAIN, result.stderr)
+        self.assertIn("accepts no more calls", result.stderr)
+
+    def test_work_that_takes_long_is_not_cut(self):
+        alice = Node(self.scene, "alice")
+        result = {"swarms": [{"name": "team"}], "out": "/x", "sources": [], "watched": [], "skipped": []}
+        self.answer_with(alice.home, result, late=("download", "share", "list"))
+        for words, code in ((["download", "file"], 0), (["share", "/etc"], 0), (["list"], TRY_AGAIN)):
+            with self.subTest(words):
+                self.assertEqual(alice.try_cli("--timeout", "1", *words).returncode, code)
