@@ -41,18 +41,36 @@ sigset_t signals_that_end() {
     return ends;
 }
 
+// The process behind the mount has ended; if it ended well, it unmounted.
+Result<> end_with_the_node(NodeClient& node, const SwarmMount& mount) {
+    if (probe(mount.directory) == Liveness::stale) {
+        SWARM_CHECK(detach_stale(mount));
+    }
+    return network_error(Code::unavailable,
+                         "the swarmfsd behind " + mount.directory +
+                             " ended without unmounting it; its log may say why. Mount it again: "
+                             "swarmfs --home " +
+                             node.home() + " mount " + mount.swarm + " " + mount.directory);
+}
+
 // Until the directory is unmounted by anyone, or we are told to end, and then unmount it.
-// Requires: signals_that_end() are blocked.
-Result<> stay_until_unmounted(NodeClient& node, const std::string& directory) {
+// `process`: the node's. Requires: signals_that_end() are blocked.
+// Errors: unavailable when the node ends first; those of unmounting.
+Result<> stay_until_unmounted(NodeClient& node, const Descriptor& process,
+                              const std::string& directory) {
     const sigset_t ends = signals_that_end();
     const Descriptor signals(::signalfd(-1, &ends, SFD_CLOEXEC));
     const Descriptor mounts(::open("/proc/self/mounts", O_RDONLY | O_CLOEXEC));
-    while (find_swarm_mount(directory)) {
-        pollfd watched[] = {{signals.get(), POLLIN, 0}, {mounts.get(), POLLPRI, 0}};
-        ::poll(watched, 2, -1);
+    while (const auto mount = find_swarm_mount(directory)) {
+        pollfd watched[] = {
+            {signals.get(), POLLIN, 0}, {process.get(), POLLIN, 0}, {mounts.get(), POLLPRI, 0}};
+        ::poll(watched, 3, -1);
         if ((watched[0].revents & POLLIN) != 0) {
             auto unmounted = node.call("unmount", {{"directory", directory}});
             return unmounted.ok() ? done() : Result<>(unmounted.error());
+        }
+        if ((watched[1].revents & POLLIN) != 0 && find_swarm_mount(directory)) {
+            return end_with_the_node(node, *mount);
         }
     }
     return done();
@@ -74,6 +92,7 @@ Result<> run_mount(NodeClient& node, const Context& context, MountOptions option
         const sigset_t ends = signals_that_end();
         ::sigprocmask(SIG_BLOCK, &ends, nullptr);
     }
+    const Descriptor process = node.process();
     SWARM_TRY(const json mounted,
               node.call("mount", {{"name", name},
                                   {"directory", canonical_path(options.words[0])},
@@ -85,7 +104,7 @@ Result<> run_mount(NodeClient& node, const Context& context, MountOptions option
         std::fprintf(stderr, "Swarm \"%s\" is mounted on %s.\n",
                      mounted.at("name").get<std::string>().c_str(), printable(directory).c_str());
     }
-    return options.foreground ? stay_until_unmounted(node, directory) : done();
+    return options.foreground ? stay_until_unmounted(node, process, directory) : done();
 }
 
 // Somebody may be working in it, so it is theirs to end.

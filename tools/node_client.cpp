@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -15,7 +16,6 @@
 #include "engine/core/clock.hpp"
 #include "engine/protocol/control.hpp"
 #include "tools/daemon_start.hpp"
-#include "tools/descriptor.hpp"
 #include "tools/paths.hpp"
 
 namespace swarmfs::tools {
@@ -129,6 +129,12 @@ Result<std::string> read_line(int socket, std::string& buffer) {
 bool NodeClient::is_running() const {
     const auto connection = connect_to(home_, std::chrono::milliseconds(1));
     return connection.ok() || connection.error().code == Code::timed_out;
+}
+
+Descriptor NodeClient::process() const {
+    const auto connection = connect_to(home_, patience_);
+    const pid_t process = connection.ok() ? process_behind(connection->get()) : 0;
+    return Descriptor(process > 0 ? static_cast<int>(::syscall(SYS_pidfd_open, process, 0)) : -1);
 }
 
 void NodeClient::wait_for_node(int ms) const {

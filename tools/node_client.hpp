@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/core/result.hpp"
+#include "tools/descriptor.hpp"
 
 namespace swarmfs::tools {
 
@@ -36,6 +37,10 @@ public:
     // caller named); reports in between go to `shown`.
     Result<nlohmann::json> call_for_long(const std::string& method, const nlohmann::json& params,
                                          const ProgressShown& shown = {});
+
+    // The process behind the socket, to be polled: readable once it has ended. -1 where nobody
+    // listens, or who does cannot be seen from here.
+    Descriptor process() const;
 
     const std::string& home() const { return home_; }
 

@@ -12,7 +12,7 @@ import content
 from cleanup import mounts_under
 from harness import NOBODY, PROGRAMS, Node, SceneTest, as_nobody, is_live_mount, needs_fuse, wait_until
 
-BAD_DATA, TRY_AGAIN = 65, 75
+BAD_DATA, UNAVAILABLE, TRY_AGAIN = 65, 69, 75
 
 
 class Mounting(SceneTest):
@@ -114,6 +114,17 @@ class Foreground(SceneTest):
             process.send_signal(number)
             self.assertEqual(process.wait(30), 0)
             self.assertEqual(mounts_under(self.directory), [])
+
+    def test_it_ends_with_its_node(self):
+        process = self.mount(self.alice, self.directory)
+        self.assertEqual(self.alice.stop(), 0)
+        self.assertEqual(process.wait(30), 0, "the node unmounted")
+        self.alice.start()
+        process = self.mount(self.alice, self.directory)
+        self.alice.kill()
+        self.assertEqual(process.wait(30), UNAVAILABLE)
+        self.assertIn("ended without unmounting", process.stderr.read())
+        self.assertEqual(mounts_under(self.directory), [], "a stale mount is taken away")
 
 
 class OfOthers(SceneTest):
