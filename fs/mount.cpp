@@ -75,15 +75,19 @@ void Mount::stop() {
         return;
     }
     notifier_.stop();
-    // Out of sight first, so that nobody walks into a mount that is about to die.
-    if (!ended() && (!in_sight() || !detach(directory_, Detach::when_unused).ok())) {
+    // Out of sight first, so that nobody walks into a mount that is about to die, or that somebody
+    // has killed through fusectl.
+    const bool alive = !ended();
+    if (!alive || !in_sight() || !detach(directory_, Detach::when_unused).ok()) {
         if (in_sight()) {
             const auto detached = detach(directory_, Detach::at_once);
             if (!detached.ok()) {
                 log_warning("fs", detached.error().message);
             }
         }
-        abort_connection(connection_);
+        if (alive) {
+            abort_connection(connection_);
+        }
     }
     session_->stop();
     files_->release_all();

@@ -1,5 +1,6 @@
 // Mounting and unmounting, with everything that can be in the way.
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -116,6 +117,19 @@ TEST_CASE("umount and fusermount3 -u work as well, and the mount is forgotten") 
         CHECK(at.table.unmount(at.directory.path(), fs::Detach::when_unused).error().code ==
               Code::not_found);
     }
+    CHECK(at.mount(at.directory.path()).ok());
+}
+
+TEST_CASE("a mount whose connection is aborted is taken away by the node behind it") {
+    Table at;
+    REQUIRE(at.mount(at.directory.path()).ok());
+    const int list = ::open("/proc/self/mounts", O_RDONLY | O_CLOEXEC);
+    CHECK(fs::abort_connection(find_mount(at.directory.path())->minor));
+    pollfd change{list, POLLPRI, 0};
+    while (is_mounted(at.directory.path()) && ::poll(&change, 1, 10'000) == 1) {
+    }
+    ::close(list);
+    CHECK_FALSE(is_mounted(at.directory.path()));
     CHECK(at.mount(at.directory.path()).ok());
 }
 
