@@ -71,23 +71,6 @@ std::string complaint_about_duration(const std::string& text) {
                                   : "\"" + text + "\" is no duration; write 7d, 12h, 30m or 45s";
 }
 
-// Only slips of the hand are caught here; the node takes the URL apart.
-std::string complaint_about_tracker(const std::string& url) {
-    const bool plain = std::none_of(url.begin(), url.end(), [](char c) {
-        return static_cast<unsigned char>(c) <= ' ' || c == '\x7f';
-    });
-    for (const std::string_view scheme : {"http://", "https://"}) {
-        if (plain && url.starts_with(scheme) && url.size() > scheme.size() &&
-            std::string_view("/:?#").find(url[scheme.size()]) == std::string_view::npos) {
-            return "";
-        }
-    }
-    return url == "none" ? ""
-                         : "\"" + url +
-                               "\" is no tracker's URL; write http://HOST[:PORT], "
-                               "https://HOST[:PORT] or none";
-}
-
 // Two rows of the code in one line of half blocks; dark modules are drawn as spaces, so that it can
 // be scanned from a dark terminal, and framed by the quiet zone scanners need.
 Result<> print_qr(const std::string& text) {
@@ -261,7 +244,6 @@ void add_swarm_commands(CLI::App& app, Context& context) {
         command
             ->add_option("--tracker", options->trackers,
                          "A tracker's URL (default http://localhost:8080), or none")
-            ->check(complaint_about_tracker)
             ->take_all()
             ->allow_extra_args(false);
         command->add_option("--description", options->description, "For people");

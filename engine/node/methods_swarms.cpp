@@ -66,7 +66,13 @@ Result<json> create(RunningNode& node, const json& params) {
         return caller_error(Code::too_large, "a swarm names at most 8 trackers");
     }
     for (const std::string& url : membership.trackers) {
-        SWARM_CHECK(http::parse_url(url));
+        if (auto parsed = http::parse_url(url); !parsed.ok()) {
+            Error error = std::move(parsed).error();
+            error.message +=
+                "; a tracker is http://HOST[:PORT] or https://HOST[:PORT], and "
+                "--tracker none is for none";
+            return error;
+        }
     }
     const crypto::SigningKey owner = crypto::SigningKey::generate(node.dice());
     membership.swarm.bytes = owner.public_key().bytes;

@@ -67,7 +67,7 @@ class Commands(Refusals):
                 self.refused(alice.try_cli("invite", "team", f"--expires={text}"), USAGE, "--expires", "7d")
         for url in ("htp:/x", "localhost:8080", "http://", "http:///x", "ftp://x", "http://a b", "NONE"):
             with self.subTest(f"--tracker {url}"):
-                self.refused(alice.try_cli("create", "new", f"--tracker={url}"), USAGE, "--tracker", "http://HOST")
+                self.refused(alice.try_cli("create", "new", f"--tracker={url}"), BAD_DATA, url, "tracker", "http://HOST")
         self.refused(alice.try_cli("create", "new", "--tracker", "none", "--tracker", "http://x"), USAGE, "none")
         self.assertEqual([swarm["name"] for swarm in alice.json("status")["swarms"]], ["team"])
 
