@@ -78,7 +78,6 @@ Result<> Download::gather(const store::NamespaceReader& names, const store::Inod
 
 Result<> Download::fetch_all(ExportTree& tree) {
     started_ = reported_ = clock_.now();
-    shared_->last_progress = started_;
     for (;;) {
         for (;;) {
             {
@@ -139,26 +138,26 @@ Result<> Download::begin(Wanted wanted, ExportTree& tree) {
         return write_out(tree, wanted);
     }
     SWARM_TRY(const auto stored, member_.contents().open(content));
-    return stored->complete() ? deliver(tree, std::move(wanted)) : fetch(std::move(wanted));
+    if (stored->complete()) {
+        return deliver(tree, std::move(wanted));
+    }
+    fetch(std::move(wanted), stored->stored_bytes());
+    return done();
 }
 
-Result<> Download::fetch(Wanted wanted) {
-    const ContentId content = wanted.record.content;
-    SWARM_TRY(const auto stored, member_.contents().open(content));
+void Download::fetch(Wanted wanted, std::uint64_t stored_bytes) {
     ++wanted.fetches;
     const std::uint64_t number = next_++;
     Running running;
     running.wanted = std::move(wanted);
-    running.stored_before = running.stored = stored->stored_bytes();
+    running.stored_before = running.stored = stored_bytes;
     swarm::FillRequest request;
-    request.content = content;
+    request.content = running.wanted.record.content;
     if (running.wanted.record.dot) {
         request.likely = running.wanted.record.dot->author.node;
     }
     const std::lock_guard lock(shared_->mutex);
-    if (shared_->running.empty()) {
-        shared_->last_progress = clock_.now();  // nothing was waited for until now
-    }
+    shared_->last_progress = clock_.now();  // it is waited for from now on
     auto& slot = shared_->running[number];
     slot = std::move(running);
     slot.fill = member_.swarm().fill(
@@ -180,7 +179,6 @@ Result<> Download::fetch(Wanted wanted) {
                 shared->changed.notify_all();
             }
         });
-    return done();
 }
 
 Result<> Download::finish_completed(ExportTree& tree) {
@@ -217,10 +215,12 @@ Result<> Download::deliver(ExportTree& tree, Wanted wanted) {
     auto written = write_out(tree, wanted);
     const bool not_here = !written.ok() && (written.error().code == Code::corrupt ||
                                             written.error().code == Code::not_found);
-    if (not_here && wanted.fetches < kFetchesMax) {
-        return fetch(std::move(wanted));
+    if (!not_here || wanted.fetches == kFetchesMax) {
+        return written;
     }
-    return written;
+    SWARM_TRY(const auto stored, member_.contents().open(wanted.record.content));
+    fetch(std::move(wanted), stored->stored_bytes());
+    return done();
 }
 
 Result<> Download::write_out(ExportTree& tree, const Wanted& wanted) {

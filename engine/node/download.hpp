@@ -67,7 +67,7 @@ private:
     // Copies what is here whole out, or, when it is not after all, has it fetched (rule 5).
     Result<> deliver(ExportTree& tree, Wanted wanted);
     Result<> write_out(ExportTree& tree, const Wanted& wanted);
-    Result<> fetch(Wanted wanted);
+    void fetch(Wanted wanted, std::uint64_t stored_bytes);
     Error nobody_has(const store::InodeRecord& record) const;
     // Errors: cancelled, when the caller hung up.
     Result<> breathe();
