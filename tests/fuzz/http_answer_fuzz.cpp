@@ -2,26 +2,20 @@
 // Answers from whatever calls itself a tracker: whole and byte by byte they mean the same, or are
 // refused alike, and nothing grows beyond its bound.
 
-#include <algorithm>
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/error.hpp>
-#include <cstddef>
 #include <cstdint>
-#include <string>
 
 #include "engine/core/assert.hpp"
 #include "engine/http/answer_parser.hpp"
-#include "engine/http/parser_floor.hpp"
+#include "tests/fuzz/http_feeding.hpp"
 
 using namespace swarmfs;
-using boost::beast::http::error;
+using fuzzing::End;
 
 namespace {
 
 constexpr std::size_t kBodyMax = 256;
 
 struct Outcome {
-    bool refused = false;
     bool whole = false;
     http::Answer answer;
 };
@@ -30,36 +24,18 @@ Outcome parse(std::string_view text, std::size_t step) {
     Outcome outcome;
     http::AnswerParser parser(outcome.answer, kBodyMax, false);
     std::size_t consumed = 0;
-    std::size_t available = 0;
-    while (true) {
-        http::AnswerParser::ErrorCode failed = error::need_more;
-        if (http::may_parse(parser, available - consumed)) {
-            consumed += parser.put(
-                boost::asio::buffer(text.data() + consumed, available - consumed), failed);
-        }
+    const End end = fuzzing::feed(parser, text, step, consumed, [&](const auto&) {
         SWARM_ASSERT(outcome.answer.body.size() <= kBodyMax);
         SWARM_ASSERT(outcome.answer.headers.size() <= http::kAnswerFieldsMax);
-        if (failed && failed != error::need_more) {
-            outcome.refused = true;
-            return outcome;
-        }
-        if (parser.is_done()) {
-            outcome.whole = true;
-            return outcome;
-        }
-        if (!failed && consumed < available) {
-            continue;
-        }
-        if (available == text.size()) {
-            if (parser.got_some()) {  // the connection ends here
-                http::AnswerParser::ErrorCode at_end;
-                parser.put_eof(at_end);
-                outcome.whole = !at_end && parser.is_done();
-            }
-            return outcome;
-        }
-        available = std::min(text.size(), available + step);
+        return true;
+    });
+    outcome.whole = end == End::whole;
+    if (end == End::cut && parser.got_some()) {  // the connection ends here
+        http::AnswerParser::ErrorCode at_end;
+        parser.put_eof(at_end);
+        outcome.whole = !at_end && parser.is_done();
     }
+    return outcome;
 }
 
 }  // namespace

@@ -1,25 +1,21 @@
 // fuzz: uses core http
 // Requests from strangers: whole and byte by byte they mean the same, or are refused alike.
 
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/error.hpp>
-#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "engine/core/assert.hpp"
-#include "engine/http/parser_floor.hpp"
 #include "engine/http/request_parser.hpp"
+#include "tests/fuzz/http_feeding.hpp"
 
 using namespace swarmfs;
-using boost::beast::http::error;
 
 namespace {
 
 constexpr std::size_t kBodyMax = 256;
 
 struct Outcome {
-    bool refused = false;
     bool whole = false;
     std::size_t consumed = 0;
     std::string path;
@@ -33,44 +29,30 @@ Outcome parse(std::string_view text, std::size_t step) {
     room.clear();
     http::RequestParser parser(room);
     bool routed = false;
-    std::size_t available = 0;
-    while (true) {
-        http::RequestParser::ErrorCode failed = error::need_more;
-        if (http::may_parse(parser, available - outcome.consumed)) {
-            outcome.consumed += parser.put(
-                boost::asio::buffer(text.data() + outcome.consumed, available - outcome.consumed),
-                failed);
+    const auto look = [&](const http::RequestParser::ErrorCode& failed) {
+        if (failed) {
+            SWARM_ASSERT(failed == boost::beast::http::error::need_more ||
+                         parser.refusal_for(failed).status >= 400);
+            return true;
         }
-        if (failed && failed != error::need_more) {
-            SWARM_ASSERT(parser.refusal_for(failed).status >= 400);
-            outcome.refused = true;
-            return outcome;
-        }
-        if (!failed && !routed) {
-            routed = true;
+        if (!std::exchange(routed, true)) {
             if (!parser.finish_header()) {
-                outcome.refused = true;
-                return outcome;
+                return false;
             }
             parser.set_body_max(kBodyMax);
             parser.eager(true);
-            if (!parser.is_done()) {
-                continue;
-            }
         }
-        if (routed && parser.is_done()) {
-            SWARM_ASSERT(room.body.size() <= kBodyMax);
-            outcome.whole = true;
-            outcome.path = room.request.path;
-            outcome.body = room.body;
-            outcome.headers = room.request.headers.size();
-            return outcome;
-        }
-        if (available == text.size()) {
-            return outcome;
-        }
-        available = std::min(text.size(), available + step);
+        return true;
+    };
+    outcome.whole =
+        fuzzing::feed(parser, text, step, outcome.consumed, look) == fuzzing::End::whole;
+    if (outcome.whole) {
+        SWARM_ASSERT(room.body.size() <= kBodyMax);
+        outcome.path = room.request.path;
+        outcome.body = room.body;
+        outcome.headers = room.request.headers.size();
     }
+    return outcome;
 }
 
 }  // namespace

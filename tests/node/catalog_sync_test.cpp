@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 
+#include "tests/node/no_swarm.hpp"
 #include "tests/node/trees.hpp"
 
 namespace swarmfs::node {
@@ -15,7 +16,7 @@ using catalog::testing::Swarm;
 using test::TreeMember;
 
 // Carries catalog frames to another member's sync, and nothing else.
-class Line final : public swarm::Swarm {
+class Line final : public test::NoSwarm {
 public:
     CatalogSync* own = nullptr;
     CatalogSync* other = nullptr;
@@ -39,23 +40,7 @@ public:
     }
     void broadcast_vector() override { other->on_vector(self, own->our_vector()); }
 
-    void adopt(std::unique_ptr<transport::SecureLink>, bool, std::string) override {}
-    void note_dialling(int) override {}
     bool connected_to(const NodeId&) const override { return true; }
-    bool banned(const NodeId&) const override { return false; }
-    void block(const NodeId&) override {}
-    void unblock(const NodeId&) override {}
-    void send_hints(const NodeId&, std::vector<protocol::PeerHint>) override {}
-    swarm::ReadId read(swarm::ReadRequest, swarm::ReadDone) override { return 1; }
-    void cancel_read(swarm::ReadId) override {}
-    void note_read(const ContentId&, std::uint64_t, std::uint64_t) override {}
-    void end_reading(const ContentId&, swarm::ReadAgain) override {}
-    swarm::FillId fill(swarm::FillRequest, swarm::FillProgressed) override { return 1; }
-    void cancel_fill(swarm::FillId) override {}
-    void content_arrived(const ContentId&) override {}
-    std::vector<swarm::PeerStatistics> peers() override { return {}; }
-    std::vector<swarm::ContentSource> sources(const ContentId&) override { return {}; }
-    void close(std::function<void()>) override {}
 };
 
 struct End {

@@ -161,13 +161,18 @@ node::Inode LoneVolume::inode_of(const std::string& name) {
     return found->inode;
 }
 
-node::Inode LoneVolume::make_file(const std::string& name, const std::string& text) {
+node::Created LoneVolume::create(const std::string& name) {
     const auto created = volume->create(kRootInode, name, 0644);
     REQUIRE(created.ok());
-    write(created->handle, 0, text);
-    close(created->handle);
+    return *created;
+}
+
+node::Inode LoneVolume::make_file(const std::string& name, const std::string& text) {
+    const node::Created created = create(name);
+    write(created.handle, 0, text);
+    close(created.handle);
     jobs.drain();
-    return created->attributes.inode;
+    return created.attributes.inode;
 }
 
 node::FileHandle LoneVolume::open_to_write(const std::string& name) {
@@ -183,6 +188,19 @@ void LoneVolume::write(node::FileHandle handle, std::uint64_t offset, const std:
 void LoneVolume::close(node::FileHandle handle) {
     REQUIRE(volume->close_write(handle).ok());
     volume->release(handle);
+}
+
+void LoneVolume::close_and_hold(node::FileHandle handle, const std::string& text) {
+    write(handle, 0, text);
+    disk.hold_next_read();
+    close(handle);
+    disk.wait_until_held();
+}
+
+std::uint64_t LoneVolume::listen(std::vector<node::Change>& heard) {
+    return volume->add_change_listener([&heard](const std::vector<node::Change>& changes) {
+        heard.insert(heard.end(), changes.begin(), changes.end());
+    });
 }
 
 std::string LoneVolume::read(const std::string& name) {

@@ -7,6 +7,7 @@
 
 #include "engine/catalog/grant.hpp"
 #include "engine/node/tree_volume.hpp"
+#include "tests/node/no_swarm.hpp"
 #include "tests/support/scratch_folder.hpp"
 
 namespace swarmfs::test {
@@ -62,46 +63,21 @@ private:
     std::vector<store::Path> synced_;  // guarded by mutex_
 };
 
-// Nobody is there: what is asked is never answered; or said to have arrived, though it has not.
-class NoSwarm final : public swarm::Swarm {
-public:
-    std::atomic<bool> arrives = false;
-    void adopt(std::unique_ptr<transport::SecureLink>, bool, std::string) override {}
-    void note_dialling(int) override {}
-    bool connected_to(const NodeId&) const override { return false; }
-    bool banned(const NodeId&) const override { return false; }
-    void block(const NodeId&) override {}
-    void unblock(const NodeId&) override {}
-    void send_hints(const NodeId&, std::vector<protocol::PeerHint>) override {}
-    swarm::ReadId read(swarm::ReadRequest, swarm::ReadDone answer) override {
-        if (arrives) {
-            answer(done());
-        }
-        return 1;
-    }
-    void cancel_read(swarm::ReadId) override {}
-    void note_read(const ContentId&, std::uint64_t, std::uint64_t) override {}
-    void end_reading(const ContentId&, swarm::ReadAgain) override {}
-    swarm::FillId fill(swarm::FillRequest, swarm::FillProgressed) override { return 1; }
-    void cancel_fill(swarm::FillId) override {}
-    void content_arrived(const ContentId&) override {}
-    bool send_catalog(const NodeId&, swarm::CatalogFrame) override { return true; }
-    void broadcast_vector() override {}
-    std::vector<swarm::PeerStatistics> peers() override { return {}; }
-    std::vector<swarm::ContentSource> sources(const ContentId&) override { return {}; }
-    void close(std::function<void()> closed) override { closed(); }
-};
-
 struct LoneVolume {
     LoneVolume();
     ~LoneVolume();
 
     node::Inode inode_of(const std::string& name);
+    node::Created create(const std::string& name);
     // A file with that text, published.
     node::Inode make_file(const std::string& name, const std::string& text);
     node::FileHandle open_to_write(const std::string& name);
     void write(node::FileHandle handle, std::uint64_t offset, const std::string& text);
     void close(node::FileHandle handle);
+    // Writes `text` at its beginning, and closes it; its hashing is held until disk.let_go().
+    void close_and_hold(node::FileHandle handle, const std::string& text);
+    // Returns: for volume->remove_change_listener.
+    std::uint64_t listen(std::vector<node::Change>& heard);
     std::string read(const std::string& name);
     std::string read(node::FileHandle handle);
     // So many publications, in all.

@@ -29,12 +29,8 @@ Inode make_large(LoneVolume& at, const std::string& name) {
 
 TEST_CASE("a file that is removed while it is being published stays removed") {
     LoneVolume at;
-    const auto created = at.volume->create(kRootInode, "f", 0644);
-    REQUIRE(created.ok());
-    at.write(created->handle, 0, kText);
-    at.disk.hold_next_read();
-    at.close(created->handle);
-    at.disk.wait_until_held();
+    const Created created = at.create("f");
+    at.close_and_hold(created.handle, kText);
     CHECK(at.volume->remove_file(kRootInode, "f").ok());
     at.disk.let_go();
     at.jobs.drain();
@@ -47,11 +43,7 @@ TEST_CASE("what a file was while another is renamed over it does not come back")
     LoneVolume at;
     at.make_file("x", "old");
     at.make_file("new", "new");
-    const FileHandle handle = at.open_to_write("x");
-    at.write(handle, 0, kText);
-    at.disk.hold_next_read();
-    at.close(handle);
-    at.disk.wait_until_held();
+    at.close_and_hold(at.open_to_write("x"), kText);
     CHECK(at.volume->rename(kRootInode, "new", kRootInode, "x", RenameRule::replace).ok());
     at.disk.let_go();
     at.jobs.drain();
@@ -62,18 +54,14 @@ TEST_CASE("what a file was while another is renamed over it does not come back")
 
 TEST_CASE("while a file is hashed everything goes on but a write to it, which waits and is kept") {
     LoneVolume at;
-    const auto created = at.volume->create(kRootInode, "f", 0644);
-    REQUIRE(created.ok());
-    at.write(created->handle, 0, kText);
-    at.disk.hold_next_read();
-    at.close(created->handle);
-    at.disk.wait_until_held();
+    const Created created = at.create("f");
+    at.close_and_hold(created.handle, kText);
 
-    CHECK(at.volume->attributes(created->attributes.inode)->size == kText.size());
+    CHECK(at.volume->attributes(created.attributes.inode)->size == kText.size());
     CHECK(at.read("f") == kText);
     AttributeChanges times;
     times.mtime_ns = 77;
-    CHECK(at.volume->set_attributes(created->attributes.inode, times).ok());
+    CHECK(at.volume->set_attributes(created.attributes.inode, times).ok());
     const FileHandle handle = at.open_to_write("f");
     std::thread writer([&] { at.write(handle, kText.size(), "more"); });
     at.disk.let_go();
@@ -146,18 +134,14 @@ TEST_CASE(
 
 TEST_CASE("a time that is set while the file is hashed is published with it") {
     LoneVolume at;
-    const auto created = at.volume->create(kRootInode, "f", 0644);
-    REQUIRE(created.ok());
-    at.write(created->handle, 0, kText);
-    at.disk.hold_next_read();
-    at.close(created->handle);
-    at.disk.wait_until_held();
+    const Created created = at.create("f");
+    at.close_and_hold(created.handle, kText);
     AttributeChanges times;
     times.mtime_ns = 77;
-    CHECK(at.volume->set_attributes(created->attributes.inode, times).ok());
+    CHECK(at.volume->set_attributes(created.attributes.inode, times).ok());
     at.disk.let_go();
     at.jobs.drain();
-    CHECK(at.tree->view().names.find(created->attributes.inode)->mtime_ns == 77);
+    CHECK(at.tree->view().names.find(created.attributes.inode)->mtime_ns == 77);
 }
 
 TEST_CASE("an open file without a name can be cut and given a mode and a time, for itself alone") {
@@ -186,9 +170,7 @@ TEST_CASE("an open file without a name can be cut and given a mode and a time, f
 TEST_CASE("a publication is told as a change of attributes, and as nothing else") {
     LoneVolume at;
     std::vector<Change> heard;
-    const auto listener = at.volume->add_change_listener([&](const std::vector<Change>& changes) {
-        heard.insert(heard.end(), changes.begin(), changes.end());
-    });
+    const auto listener = at.listen(heard);
     const Inode inode = at.make_file("f", kText);
     at.volume->remove_change_listener(listener);
     REQUIRE(heard.size() == 1);
@@ -210,9 +192,7 @@ TEST_CASE("a directory that goes with the last file in it is told, the file itse
     REQUIRE(at.tree->change(put, Tree::Origin::elsewhere).ok());
     const Inode directory = at.inode_of("d");
     std::vector<Change> heard;
-    const auto listener = at.volume->add_change_listener([&](const std::vector<Change>& changes) {
-        heard.insert(heard.end(), changes.begin(), changes.end());
-    });
+    const auto listener = at.listen(heard);
     REQUIRE(at.volume->create(kRootInode, "other", 0644).ok());
     REQUIRE(at.volume->make_directory(kRootInode, "e", 0755).ok());
     CHECK(heard.empty());
@@ -255,11 +235,10 @@ TEST_CASE("giving a file the length it has sets its mtime") {
 
 TEST_CASE("what is staged counts as stored") {
     LoneVolume at;
-    const auto created = at.volume->create(kRootInode, "f", 0644);
-    REQUIRE(created.ok());
-    at.write(created->handle, 1'000'000, "at the end");
-    CHECK(at.volume->attributes(created->attributes.inode)->stored_bytes == 10);
-    at.close(created->handle);
+    const Created created = at.create("f");
+    at.write(created.handle, 1'000'000, "at the end");
+    CHECK(at.volume->attributes(created.attributes.inode)->stored_bytes == 10);
+    at.close(created.handle);
 }
 
 TEST_CASE("fsync keeps what was published a moment ago below what is staged, and reads or not") {
@@ -282,13 +261,12 @@ TEST_CASE("fsync keeps what was published a moment ago below what is staged, and
 
 TEST_CASE("a file that stays open is published some time after it was synced") {
     LoneVolume at;
-    const auto created = at.volume->create(kRootInode, "f", 0644);
-    REQUIRE(created.ok());
+    const Created created = at.create("f");
     const auto published_size = [&] {
-        return at.tree->view().names.find(created->attributes.inode)->content.size;
+        return at.tree->view().names.find(created.attributes.inode)->content.size;
     };
-    at.write(created->handle, 0, "first");
-    REQUIRE(at.volume->sync(created->handle).ok());
+    at.write(created.handle, 0, "first");
+    REQUIRE(at.volume->sync(created.handle).ok());
     at.publisher->publish_due();
     at.jobs.drain();
     CHECK(published_size() == 0);
@@ -297,13 +275,13 @@ TEST_CASE("a file that stays open is published some time after it was synced") {
     at.jobs.drain();
     CHECK(published_size() == 5);
 
-    at.write(created->handle, 5, ", second");  // nobody asked for this one to be kept yet
+    at.write(created.handle, 5, ", second");  // nobody asked for this one to be kept yet
     at.clock.advance(Publisher::kAfterSync);
     at.publisher->publish_due();
     at.jobs.drain();
     CHECK(published_size() == 5);
-    CHECK(at.read(created->handle) == "first, second");
-    at.close(created->handle);
+    CHECK(at.read(created.handle) == "first, second");
+    at.close(created.handle);
     at.jobs.drain();
     CHECK(published_size() == 13);
     CHECK(at.staging_files() == 0);

@@ -6,10 +6,8 @@
 
 #include <deque>
 
-#include "engine/protocol/peer_frames.hpp"
-#include "engine/swarm/fetch_side.hpp"
-#include "engine/swarm/serve_side.hpp"
 #include "tests/swarm/memory_member.hpp"
+#include "tests/swarm/two_halves.hpp"
 
 using namespace swarmfs;
 using namespace swarmfs::test;
@@ -121,17 +119,10 @@ private:
             protocol::FrameReader frames(said);
             const auto frame = *frames.next();
             Bytes out;
-            Result<> taken = done();
-            if (const auto* open = std::get_if<protocol::Open>(&*frame)) {
-                taken = serve_.on_open(*open, out);
-            } else if (const auto* request = std::get_if<protocol::Request>(&*frame)) {
-                taken = serve_.on_request(*request, out);
-            } else if (const auto* cancel = std::get_if<protocol::Cancel>(&*frame)) {
-                taken = serve_.on_cancel(*cancel);
-            } else if (std::holds_alternative<protocol::Ping>(*frame)) {
+            note(hear(serve_, *frame, out));
+            if (std::holds_alternative<protocol::Ping>(*frame)) {
                 protocol::encode(protocol::Pong{1}, out);
             }
-            note(taken);
             to_client_.append(out);
         }
     }
@@ -140,17 +131,7 @@ private:
         transport::RecordBuilder records;
         Bytes refusals;
         serve_.produce(records, 1 + dice_.below(8) * kLeafBytes, refusals);
-        channel::SendCipher send{crypto::Secret32{}};
-        channel::ReceiveCipher receive{crypto::Secret32{}};
-        const ByteSpan sealed = records.seal(send);
-        Bytes stream(sealed.begin(), sealed.end());
-        for (std::size_t at = 0; at < stream.size();) {
-            const std::size_t length = std::size_t{stream[at]} << 8 | stream[at + 1];
-            const auto opened = receive.open({stream.data() + at + 2, length});
-            REQUIRE(opened.ok());
-            to_client_.append(*opened);
-            at += 2 + length;
-        }
+        to_client_.append(plaintext_of(records));
         to_client_.append(refusals);
     }
     void client_hears() {
@@ -159,15 +140,8 @@ private:
             held.push_back(to_client_.take());
             protocol::FrameReader frames(held.back());
             const auto frame = *frames.next();
-            if (const auto* proof = std::get_if<protocol::Proof>(&*frame)) {
-                note(fetch_.on_proof(*proof));
-            } else if (const auto* leaf = std::get_if<protocol::Leaf>(&*frame)) {
-                note(fetch_.on_leaf(*leaf));
-            } else if (const auto* refuse = std::get_if<protocol::Refuse>(&*frame)) {
-                note(fetch_.on_refuse(*refuse));
-            } else if (const auto* holding = std::get_if<protocol::Holding>(&*frame)) {
-                note(fetch_.on_holding(*holding));
-            } else if (std::holds_alternative<protocol::Pong>(*frame)) {
+            note(hear(fetch_, *frame));
+            if (std::holds_alternative<protocol::Pong>(*frame)) {
                 ping_open_ = false;
                 note(fetch_.ping_answered());
             }

@@ -7,10 +7,8 @@
 #include <set>
 
 #include "engine/content/hash_tree.hpp"
-#include "engine/protocol/peer_frames.hpp"
-#include "engine/swarm/fetch_side.hpp"
-#include "engine/swarm/serve_side.hpp"
 #include "tests/swarm/memory_member.hpp"
+#include "tests/swarm/two_halves.hpp"
 
 using namespace swarmfs;
 using namespace swarmfs::test;
@@ -96,13 +94,7 @@ struct TwoSides {
         const Bytes said = std::exchange(to_server, {});
         protocol::FrameReader frames(said);
         while (const auto frame = *frames.next()) {
-            if (const auto* open = std::get_if<protocol::Open>(&*frame)) {
-                REQUIRE(serve.on_open(*open, to_client).ok());
-            } else if (const auto* request = std::get_if<protocol::Request>(&*frame)) {
-                REQUIRE(serve.on_request(*request, to_client).ok());
-            } else if (const auto* cancel = std::get_if<protocol::Cancel>(&*frame)) {
-                REQUIRE(serve.on_cancel(*cancel).ok());
-            }
+            REQUIRE(hear(serve, *frame, to_client).ok());
         }
     }
     // Leaves and proofs are built and follow what waits for the client already, as in a session.
@@ -111,7 +103,8 @@ struct TwoSides {
         while (serve.has_leaves()) {
             transport::RecordBuilder records;
             serve.produce(records, most, refusals);
-            append_plaintext(records);
+            const Bytes plain = plaintext_of(records);
+            to_client.insert(to_client.end(), plain.begin(), plain.end());
             if (most < 1 << 20) {
                 break;
             }
@@ -127,15 +120,7 @@ struct TwoSides {
             if (!frame) {
                 break;
             }
-            if (const auto* proof = std::get_if<protocol::Proof>(&*frame)) {
-                taken = fetch.on_proof(*proof);
-            } else if (const auto* leaf = std::get_if<protocol::Leaf>(&*frame)) {
-                taken = fetch.on_leaf(*leaf);
-            } else if (const auto* refuse = std::get_if<protocol::Refuse>(&*frame)) {
-                taken = fetch.on_refuse(*refuse);
-            } else if (const auto* holding = std::get_if<protocol::Holding>(&*frame)) {
-                taken = fetch.on_holding(*holding);
-            }
+            taken = hear(fetch, *frame);
         }
         if (auto flushed = fetch.flush(); taken.ok()) {
             taken = std::move(flushed);
@@ -160,20 +145,6 @@ struct TwoSides {
 
 private:
     static constexpr ContentNumber kNumber{7};
-    // What the records would carry, sealed with a key of zeros and opened again.
-    void append_plaintext(transport::RecordBuilder& records) {
-        channel::SendCipher send{crypto::Secret32{}};
-        channel::ReceiveCipher receive{crypto::Secret32{}};
-        const ByteSpan sealed = records.seal(send);
-        Bytes stream(sealed.begin(), sealed.end());
-        for (std::size_t at = 0; at < stream.size();) {
-            const std::size_t length = std::size_t{stream[at]} << 8 | stream[at + 1];
-            const auto opened = receive.open({stream.data() + at + 2, length});
-            REQUIRE(opened.ok());
-            to_client.insert(to_client.end(), opened->begin(), opened->end());
-            at += 2 + length;
-        }
-    }
 };
 
 }  // namespace
