@@ -157,10 +157,15 @@ void ServeSide::tell_holding(const ContentId& id, Bytes& out) {
 
 // ---- leaves ----
 
+// What a proof, and the headers of frames and records, add to a chunk's leaves at most: 16 hashes
+// and one for each of 32 levels above them, 16 leaf headers and 7 records come to about 2 KiB.
+constexpr std::size_t kOverheadMax = 4 * 1024;
+
 void ServeSide::produce(transport::RecordBuilder& records, std::size_t bytes, Bytes& out) {
     std::size_t built = 0;
-    while (built < bytes && !records.full()) {
-        const auto next = uploads_.next(std::min(bytes - built, records.room()));
+    // No frame may be begun in a builder that is full, and what is taken has to be built whole.
+    while (built < bytes && records.room() > kOverheadMax) {
+        const auto next = uploads_.next(std::min(bytes - built, records.room() - kOverheadMax));
         if (!next) {
             return;
         }

@@ -175,6 +175,30 @@ TEST_CASE("of a chunk with one unreadable leaf, the others come and that one is 
     CHECK(sides.got(0) == static_cast<LeafMask>(~0b100001U));
 }
 
+TEST_CASE("a proof and its leaves fit into whatever room other frames have left, or wait") {
+    for (const std::size_t room : {1, 17, 300, 500, 700, 900, 1100, 3000, 5000, 20'000, 50'000}) {
+        CAPTURE(room);
+        TwoSides sides;
+        sides.ask(0, 0, 16);
+        sides.serve_hears();
+        transport::RecordBuilder records;
+        std::size_t others = 0;
+        while (records.room() > room + channel::kRecordOverhead) {
+            const std::size_t left = records.room() - room - channel::kRecordOverhead;
+            others += records.extend(std::min<std::size_t>(left, 1000)).size();
+        }
+        Bytes refusals;
+        sides.serve.produce(records, 1 << 20, refusals);
+        CHECK(refusals.empty());
+        const Bytes plain = plaintext_of(records);
+        sides.to_client.insert(sides.to_client.end(),
+                               plain.begin() + static_cast<std::ptrdiff_t>(others), plain.end());
+        sides.serve_answers();
+        REQUIRE(sides.client_hears().ok());
+        CHECK(sides.got(0) == 0xFFFF);
+    }
+}
+
 TEST_CASE("a second request that is on its way outlives the refusal of the first") {
     for (const bool no_proofs : {false, true}) {
         CAPTURE(no_proofs);
