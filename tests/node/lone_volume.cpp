@@ -144,10 +144,9 @@ LoneVolume::LoneVolume() {
                                swarm, clock, problems, [](const ContentId&, const std::string&) {},
                                [this] { make_room(); }},
         [this](const std::shared_ptr<node::OpenFile>& file) { volume->published(file); });
-    volume = std::make_shared<node::TreeVolume>(
-        node::TreeVolume::Parts{"team", home.string(), *identity, *tree, *database, *contents,
-                                *publisher, jobs, swarm, clock, problems,
-                                [this] { return make_room(); }});
+    volume = std::make_shared<node::TreeVolume>(node::TreeVolume::Parts{
+        "team", home.string(), *identity, *tree, *database, *contents, *publisher, jobs, swarm,
+        clock, problems, [this] { return make_room(); }});
 }
 
 LoneVolume::~LoneVolume() {
