@@ -163,6 +163,12 @@ class Tracker(Program):
     def get(self, path):
         return self.request("GET", path)
 
+    def keeps(self, name):
+        """Whether the file is listed and a catalog of its swarm is kept: what a member merely says to hold is listed
+        too, and forgotten with the process."""
+        rows = [row for row in self.get("/api/files")[1]["files"] if row["name"] == name]
+        return any(self.get(f"/api/swarms/{row['swarm']}/changes")[1]["messages"] for row in rows)
+
 
 def decoded(text):
     try:
