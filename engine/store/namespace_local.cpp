@@ -231,8 +231,7 @@ Result<> Namespace::append_removal(const InodeRecord& record, const std::string&
 }
 
 // Of the versions that are shown at the entry's path.
-Namespace::DotSet Namespace::replaced_by(const Entry& entry,
-                                         const MayReplace& may_replace) const {
+Namespace::DotSet Namespace::replaced_by(const Entry& entry, const MayReplace& may_replace) const {
     DotSet replaced;
     const auto look_at = [&](const catalog::Version& version) {
         const Entry& shown = version.entry;

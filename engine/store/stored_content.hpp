@@ -60,8 +60,7 @@ public:
     // Returns: bytes read; fewer than asked only at the end of the content. Errors: not_found (a
     // leaf is not stored), corrupt (it no longer matches its hash, and is dropped now), io.
     Result<std::size_t> read(std::uint64_t offset, MutableByteSpan out);
-    // Whole leaves from `first` on, each to its own place, for a peer. Errors: as read.
-    // Requires: the leaves exist; leaves[i] has the size of leaf first + i.
+    // Whole leaves, each to its own place. Errors: as read. Requires: leaves[i] has leaf i's size.
     Result<> read_leaves(ChunkIndex chunk, unsigned first, std::span<const MutableByteSpan> leaves);
 
     // Takes in leaves that `proven` proved, one span each. Storing what is stored is no error.
