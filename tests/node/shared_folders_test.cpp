@@ -85,9 +85,9 @@ TEST_CASE("what others made of a shared file stands until the folder says someth
     TestNode node;
     node.ask("create", {{"name", "team"}, {"trackers", json::array()}});
     const auto file = node.folder("shared") / "a";
-    auto touch = [&, hours = 0]() mutable {
+    const auto touch = [&] {
         const auto now = std::filesystem::last_write_time(file);
-        std::filesystem::last_write_time(file, now + std::chrono::hours(++hours));
+        std::filesystem::last_write_time(file, now + std::chrono::hours(1));
     };
     put(file, "one");
     share(node, file);
