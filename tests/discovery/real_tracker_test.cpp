@@ -160,7 +160,7 @@ TEST_CASE("two members that meet at a tracker alone know each other and end with
     bob.client->start();
     REQUIRE(both(alice, bob,
                  [&] { return alice.picture().size() == 61 && alice.picture() == bob.picture(); }));
-    CHECK(alice.report().state == "online");
+    REQUIRE(both(alice, bob, [&] { return alice.report().state == "online"; }));
     alice.client->hurry();
     bob.client->hurry();
     REQUIRE(both(alice, bob, [&] { return !alice.peers.empty() && !bob.peers.empty(); }));

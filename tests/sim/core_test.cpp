@@ -223,6 +223,11 @@ TEST_CASE(
     bench.decide();
     CHECK(bench.core.contents() == 1);  // the read is not answered yet
     bench.deliver(1, film, 0, 1);
+    CHECK(bench.core.contents() == 0);
+
+    bench.read(film, kLeafBytes, kLeafBytes);
+    bench.holds_all(1, film);
+    bench.deliver(1, film, 0, 2);
     bench.core.end_reading(film, ReadAgain::perhaps, bench.now);
     bench.decide();
     CHECK(bench.core.contents() == 1);
