@@ -63,6 +63,7 @@ class Tidy(unittest.TestCase):
 
     def test_a_fuzz_target_names_its_rooms(self):
         self.expect("tests/fuzz/frame_fuzz.cpp", "// fuzz: uses core protocol\n")
+        self.expect("tests/fuzz/frame_fuzz.cpp", "// fuzz: uses fs\n")
         self.expect("tests/fuzz/frame_fuzz.cpp", "// Frames.\n", "begins with")
         self.expect("tests/fuzz/frame_fuzz.cpp", "// fuzz: uses cellar\n", "does not exist")
 
