@@ -94,7 +94,8 @@ Result<> ContentStore::Core::remove(StoredContent& content, Batch batch) {
     }
     auto committed = shared_.database().commit(std::move(batch), Durability::process_crash);
     if (!committed) {
-        content.forget_load();  // it is here as before, for who opens it next
+        const std::lock_guard lock(content.load_mutex_);
+        content.loaded_ = false;  // it is here as before, for whoever opens it next
         return committed;
     }
     // The tree first: without it a file that a kill leaves behind proves nothing and goes too.

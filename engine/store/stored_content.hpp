@@ -125,7 +125,6 @@ private:
     void collect(KeyValueWriter& rows, std::uint64_t epoch);
     void collect_again();
     void forget_everything();
-    void forget_load();
     void note_change();
 
     Result<std::shared_ptr<File>> data_file(Open how);

@@ -17,12 +17,6 @@ Result<> StoredContent::load() {
     return done();
 }
 
-// The next to open it reads the Database again.
-void StoredContent::forget_load() {
-    const std::lock_guard lock(load_mutex_);
-    loaded_ = false;
-}
-
 Result<> StoredContent::load_once() {
     const KeyValueReader& rows = shared_.database().reader();
     if (id_.size <= kSmallBytesMax) {
