@@ -76,10 +76,11 @@ void Mount::stop() {
     }
     notifier_.stop();
     // Out of sight first, so that nobody walks into a mount that is about to die, or that somebody
-    // has killed through fusectl.
+    // has killed through fusectl. One that was unmounted may have been followed by another at the
+    // same place and with the same number, which is alive.
     const bool alive = !ended();
     if (!alive || !in_sight() || !detach(directory_, Detach::when_unused).ok()) {
-        if (in_sight()) {
+        if (alive ? in_sight() : is_dead_mount(directory_)) {
             const auto detached = detach(directory_, Detach::at_once);
             if (!detached.ok()) {
                 log_warning("fs", detached.error().message);

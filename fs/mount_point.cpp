@@ -192,6 +192,11 @@ Result<> detach_as_user(const std::string& directory, Detach how) {
 
 }  // namespace
 
+bool is_dead_mount(const std::string& directory) {
+    const auto mount = find_mount(directory);
+    return mount && mount->type == kSwarmMountType && probe(directory) == Answer::dead;
+}
+
 Result<> detach(const std::string& directory, Detach how) {
     return ::geteuid() == 0 ? detach_as_root(directory, how) : detach_as_user(directory, how);
 }

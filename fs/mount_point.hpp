@@ -29,6 +29,9 @@ enum class Detach : std::uint8_t {
 // Errors: busy, naming who uses it; not_found; permission; io.
 Result<> detach(const std::string& directory, Detach how);
 
+// Whether the swarm that is mounted there has nobody behind it any more.
+bool is_dead_mount(const std::string& directory);
+
 // Ends a FUSE connection by its number (fusectl), which wakes everything that waits for it.
 // Returns: false where the kernel's control files are not to be had.
 bool abort_connection(unsigned connection);

@@ -37,13 +37,21 @@ Result<MountedSwarm> MountTable::mount(std::shared_ptr<node::Volume> volume,
     Row* row = nullptr;
     Rows::iterator at;
     {
-        const std::scoped_lock lock(mutex_);
+        std::unique_lock lock(mutex_);
+        // One that was unmounted there leaves first: its end must not meet the new one in its place,
+        // which may even get its number. One that somebody detached and still uses stays.
+        changed_.wait_for(lock, kEndPatience, [&] {
+            return stopping_ || std::none_of(rows_.begin(), rows_.end(), [&](const Row& other) {
+                       return other.directory == path && !other.detached;
+                   });
+        });
         if (stopping_) {
             return caller_error(Code::unavailable, "this node is stopping");
         }
         at = rows_.emplace(rows_.end());
         row = &*at;
         row->number = next_++;
+        row->directory = path;
         row->volume = volume.get();
         row->writes = !options.read_only && !volume->read_only();
         note_writers();  // before the first program can write there

@@ -49,6 +49,7 @@ public:
 private:
     struct Row {
         std::uint64_t number = 0;
+        std::string directory;
         const node::Volume* volume = nullptr;
         bool writes = false;
         std::unique_ptr<Mount> mount;
