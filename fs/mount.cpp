@@ -75,23 +75,28 @@ void Mount::stop() {
         return;
     }
     notifier_.stop();
-    // Out of sight first, so that nobody walks into a mount that is about to die, or that somebody
-    // has killed through fusectl. One that was unmounted may have been followed by another at the
-    // same place and with the same number, which is alive.
-    const bool alive = !ended();
-    if (!alive || !in_sight() || !detach(directory_, Detach::when_unused).ok()) {
-        if (alive ? in_sight() : is_dead_mount(directory_)) {
-            const auto detached = detach(directory_, Detach::at_once);
-            if (!detached.ok()) {
-                log_warning("fs", detached.error().message);
-            }
+    if (ended()) {
+        // Somebody killed it through fusectl; or unmounted it, and another may have followed at the
+        // same place and with the same number, which is alive.
+        if (is_dead_mount(directory_)) {
+            detach_at_once();
         }
-        if (alive) {
-            abort_connection(connection_);
+    } else if (!in_sight() || !detach(directory_, Detach::when_unused).ok()) {
+        // Out of sight first, so that nobody walks into a mount that is about to die.
+        if (in_sight()) {
+            detach_at_once();
         }
+        abort_connection(connection_);
     }
     session_->stop();
     files_->release_all();
+}
+
+void Mount::detach_at_once() {
+    const auto detached = detach(directory_, Detach::at_once);
+    if (!detached.ok()) {
+        log_warning("fs", detached.error().message);
+    }
 }
 
 }  // namespace swarmfs::fs

@@ -55,6 +55,7 @@ public:
 
 private:
     Mount(Plan plan, const Clock& clock);
+    void detach_at_once();
 
     const std::string directory_;
     const std::shared_ptr<node::Volume> volume_;

@@ -308,8 +308,7 @@ Result<> RunningNode::leave(const std::string& name) {
     if (members().empty()) {
         SWARM_CHECK(sweeper_->forget_found());
     }
-    SWARM_TRY(const std::uint64_t removed, sweeper_->sweep_all());
-    (void)removed;
+    SWARM_CHECK(sweeper_->sweep_all());
     return done();
 }
 

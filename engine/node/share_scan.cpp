@@ -41,10 +41,7 @@ bool says(const ManifestRow& row, catalog::EntryKind kind, const ContentId& cont
 }
 
 bool says(const ManifestRow& row, const store::InodeRecord& shown) {
-    const auto kind = shown.kind == store::InodeKind::directory ? catalog::EntryKind::directory
-                      : shown.kind == store::InodeKind::symlink ? catalog::EntryKind::symlink
-                                                                : catalog::EntryKind::file;
-    return says(row, kind, shown.content, shown.target);
+    return says(row, store::entry_kind_of(shown.kind), shown.content, shown.target);
 }
 
 Result<std::string> link_target(const std::string& path) {

@@ -35,8 +35,8 @@ Error other_version(const Path& path) {
                       path.string() +
                           ": this journal was written by another version of swarmfs, and may hold "
                           "what was not stored otherwise yet; start that version, which stores it "
-                          "when it stops, or move the whole folder away and start again: what the "
-                          "swarm holds comes back from its other members");
+                          "when it stops, or " +
+                          how_to_start_without(path.parent_path()));
 }
 
 Result<std::vector<FoundSegment>> find_segments(Disk& disk, const Path& folder) {

@@ -31,6 +31,8 @@
 
 namespace swarmfs::store {
 
+catalog::EntryKind entry_kind_of(InodeKind kind);
+
 struct NamespaceSums {
     std::uint64_t files = 0;
     std::uint64_t bytes = 0;

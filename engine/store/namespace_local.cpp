@@ -10,7 +10,14 @@ namespace {
 using catalog::Entry;
 using catalog::EntryKind;
 
-EntryKind kind_of(InodeKind kind) {
+std::uint16_t allowed(std::uint16_t mode) {
+    constexpr std::uint16_t kSetIds = 06000;
+    return static_cast<std::uint16_t>(mode & catalog::kModeMask & ~kSetIds);
+}
+
+}  // namespace
+
+EntryKind entry_kind_of(InodeKind kind) {
     switch (kind) {
         case InodeKind::directory: return EntryKind::directory;
         case InodeKind::symlink: return EntryKind::symlink;
@@ -18,13 +25,6 @@ EntryKind kind_of(InodeKind kind) {
     }
     return EntryKind::file;
 }
-
-std::uint16_t allowed(std::uint16_t mode) {
-    constexpr std::uint16_t kSetIds = 06000;
-    return static_cast<std::uint16_t>(mode & catalog::kModeMask & ~kSetIds);
-}
-
-}  // namespace
 
 // Returns: the directory, when `name` may be made in it.
 Result<InodeRecord> Namespace::vacant(Inode parent, std::string_view name) const {
@@ -111,7 +111,7 @@ Result<Entry> Namespace::entry_of(const InodeRecord& record, const std::string& 
             entry = std::move(version->entry);
         }
     }
-    entry.kind = kind_of(record.kind);
+    entry.kind = entry_kind_of(record.kind);
     entry.base.reset();
     entry.path = path;
     entry.content = record.content;
@@ -253,7 +253,7 @@ Namespace::DotSet Namespace::replaced_by(const Entry& entry, const MayReplace& m
 
 Result<InodeRecord> Namespace::put_path(const Entry& entry, const MayReplace& may_replace) {
     const auto existing = resolve(entry.path);
-    if (existing.ok() && existing->dot && kind_of(existing->kind) == entry.kind &&
+    if (existing.ok() && existing->dot && entry_kind_of(existing->kind) == entry.kind &&
         existing->content == entry.content && existing->target == entry.target &&
         existing->mode == entry.mode && existing->mtime_ns == entry.mtime_ns) {
         return *existing;
