@@ -3,15 +3,12 @@
 import errno
 import json
 import os
-import pathlib
 import shutil
 import socket
-import subprocess
-import unittest
 
 import content
-from harness import NOBODY, Node, as_nobody, free_port, needs, needs_fuse, needs_root, wait_until
-from refusals import BAD_DATA, IO_ERROR, NO_PERMISSION, TRY_AGAIN, USAGE, Refusals
+from harness import free_port, needs_fuse, wait_until
+from refusals import BAD_DATA, NO_PERMISSION, TRY_AGAIN, USAGE, Refusals
 
 
 class Invites(Refusals):
@@ -128,20 +125,13 @@ class Commands(Refusals):
         self.refused(result, BAD_DATA, str(self.scene.root / "nowhere"), "No such file")
 
     def test_what_the_node_may_not_read_is_no_permission_when_it_is_named_and_skipped_inside_a_folder(self):
-        nobody = as_nobody(self.scene)
+        node = self.node_of_nobody()
         folder = self.scene.root / "folder"
         (folder / "closed").mkdir(parents=True)
         for name in ("open", "secret"):
             (folder / name).write_text(name)
         for name in ("closed", "secret"):
             (folder / name).chmod(0)
-        home = self.scene.root / "home"
-        home.mkdir()
-        os.chown(home, NOBODY, NOBODY)
-        node = self.scene.add(Node(self.scene, "nobody", home=home, environment={"SWARMFS_LISTEN": "127.0.0.1:0"}))
-        node.within = lambda words: [*nobody, *words]
-        self.addCleanup(node.try_cli, "stop")
-        node.create()
         for path in (folder / "closed", folder / "secret"):
             self.refused(node.try_cli("share", "team", path), NO_PERMISSION, f"{path} cannot be shared",
                          "Permission denied", "let the user who runs the node read it")
@@ -363,109 +353,3 @@ class Mounting(Refusals):
                 os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
             self.assertEqual(refused.exception.errno, code)
         self.assertEqual(os.listdir(alice.mounted), [])
-
-
-class FullDisk(Refusals):
-    BYTES = 48 << 20
-
-    def setUp(self):
-        super().setUp()
-        needs_root()
-        needs_fuse()
-        needs("mount")
-        self.small = pathlib.Path(self.scene.root / "small")
-        self.small.mkdir()
-        made = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.BYTES}", "tmpfs", self.small],
-                              capture_output=True, check=False)
-        if made.returncode != 0:
-            raise unittest.SkipTest("cannot mount a small tmpfs here")
-        self.addCleanup(subprocess.run, ["umount", "-l", self.small], check=False)
-
-    def test_writing_on_a_full_disk_fails_with_enospc_and_recovers_without_a_restart(self):
-        alice = self.scene.node("alice", home=self.small / "home")
-        alice.create()
-        alice.mount()
-        (alice.mounted / "before").write_bytes(b"before" * 1000)
-        with self.assertRaises(OSError) as full:
-            with open(alice.mounted / "too large", "wb") as file:
-                for _ in range(2 * self.BYTES >> 20):
-                    file.write(os.urandom(1 << 20))
-        self.assertEqual(full.exception.errno, errno.ENOSPC)
-        self.assertEqual((alice.mounted / "before").read_bytes(), b"before" * 1000)
-        self.assertIn("the disk of the home", alice.status()["last_error"])
-        os.unlink(alice.mounted / "too large")
-        # The kernel lets go of a closed file a moment after close has returned; only then its room is free.
-        wait_until(lambda: self.written(alice.mounted / "after", b"after" * 1000), 20, "there is room again")
-        self.assertEqual((alice.mounted / "after").read_bytes(), b"after" * 1000)
-        self.assertEqual(alice.status()["last_error"], "")
-
-    def test_sharing_with_a_full_home_says_so_and_works_once_there_is_room(self):
-        alice = self.scene.node("alice", home=self.small / "home")
-        alice.create()
-        # One table of hashes for each file: 32 bytes a leaf.
-        folder = self.scene.root / "folder"
-        folder.mkdir()
-        content.random_file(folder / "file", 16 << 20)
-        filler = self.small / "filler"
-        with self.assertRaises(OSError) as full, open(filler, "wb", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
-        self.assertEqual(full.exception.errno, errno.ENOSPC)
-        for path in (folder, folder / "file"):
-            self.refused(alice.try_cli("share", "team", path, "--once"), IO_ERROR, str(folder / "file"),
-                         "No space left on device", "make room")
-        filler.unlink()
-        self.assertEqual(alice.json("share", "team", folder)["files"], 1)
-
-    def written(self, path, data):
-        try:
-            path.write_bytes(data)
-        except OSError as error:
-            self.assertEqual(error.errno, errno.ENOSPC)
-            return False
-        return True
-
-    def test_fetching_onto_a_full_disk_still_answers_readers_or_fails_cleanly(self):
-        alice, = self.swarm("alice")
-        content = os.urandom(self.BYTES * 3 // 2)
-        (alice.mounted / "large").write_bytes(content)
-        (alice.mounted / "small").write_bytes(b"small" * 1000)
-        bob = self.scene.node("bob", home=self.small / "home")
-        bob.join(alice.json("invite", "team")["invite"])
-        bob.mount()
-        self.assertEqual(bob.sees("small").read_bytes(), b"small" * 1000)
-        try:
-            self.assertEqual(bob.sees("large").read_bytes(), content)
-        except OSError as error:
-            self.assertIn(error.errno, (errno.ENOSPC, errno.EIO))
-        self.assertEqual((bob.mounted / "small").read_bytes(), b"small" * 1000)
-        self.assertTrue(bob.running)
-
-    def test_a_download_that_does_not_fit_says_so_and_works_once_there_is_room(self):
-        alice, bob = self.swarm("alice", "bob", mount=False)
-        large = content.random_file(self.scene.root / "large", self.BYTES * 3 // 2)
-        small = content.random_file(self.scene.root / "little", 1000)
-        alice.cli("share", "team", large, small)
-        wait_until(lambda: len(bob.json("list", "team")["entries"]) == 2, 60, "bob lists both")
-        out = self.small / "out"
-        self.refused(bob.try_cli("download", "team", "large", "-o", out), IO_ERROR, "No space left on device", "out")
-        self.assertEqual(os.listdir(self.small), [], "no part of it is left")
-        bob.download("little", out)
-        self.assertEqual(content.sha256(out), content.sha256(small))
-        bob.download("large", self.scene.root / "elsewhere")
-        self.assertEqual(content.sha256(self.scene.root / "elsewhere"), content.sha256(large))
-
-    def test_a_download_that_does_not_fit_into_the_home_says_so_and_the_node_goes_on(self):
-        alice, = self.swarm("alice", mount=False)
-        large = content.random_file(self.scene.root / "large", self.BYTES * 3 // 2)
-        small = content.random_file(self.scene.root / "little", 300_000)
-        alice.cli("share", "team", large, small)
-        bob = self.scene.node("bob", home=self.small / "home")
-        bob.join(alice.json("invite", "team")["invite"])
-        wait_until(lambda: len(bob.json("list", "team")["entries"]) == 2, 60, "bob lists both")
-        out = self.scene.root / "out"
-        bob.download("little", out)
-        self.refused(bob.try_cli("download", "team", "large", "-o", out), IO_ERROR, "No space left on device")
-        self.assertEqual(content.sha256(out), content.sha256(small))
-        bob.download("little", self.scene.root / "again")
-        self.assertEqual(content.sha256(self.scene.root / "again"), content.sha256(small))

@@ -1,6 +1,8 @@
 """What a refusal must be like, for scenarios that provoke many."""
 
-from harness import SceneTest
+import os
+
+from harness import NOBODY, Node, SceneTest, as_nobody
 
 USAGE, BAD_DATA, UNAVAILABLE, IO_ERROR, TRY_AGAIN, NO_PERMISSION, CONFIGURATION = 64, 65, 69, 74, 75, 77, 78
 
@@ -12,6 +14,18 @@ class Refusals(SceneTest):
         self.assertEqual(result.stdout, "")
         for word in words:
             self.assertIn(word, result.stderr)
+
+    def node_of_nobody(self):
+        """A node whose home and commands are those of the user nobody; a swarm is made on it."""
+        nobody = as_nobody(self.scene)
+        home = self.scene.root / "home"
+        home.mkdir()
+        os.chown(home, NOBODY, NOBODY)
+        node = self.scene.add(Node(self.scene, "nobody", home=home, environment={"SWARMFS_LISTEN": "127.0.0.1:0"}))
+        node.within = lambda words: [*nobody, *words]
+        self.addCleanup(node.try_cli, "stop")
+        node.create()
+        return node
 
     def not_started(self, node, code, *words):
         """The daemon ends by itself with `code` and says why."""

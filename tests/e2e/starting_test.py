@@ -47,14 +47,8 @@ class Starting(Refusals):
         self.assertEqual(os.listdir(home), [])
 
     def test_what_is_in_the_home_and_belongs_to_another_user_is_named_with_the_way_out(self):
-        nobody = as_nobody(self.scene)
-        home = self.scene.root / "home"
-        home.mkdir()
-        os.chown(home, NOBODY, NOBODY)
-        node = self.scene.add(Node(self.scene, "nobody", home=home, environment={"SWARMFS_LISTEN": "127.0.0.1:0"}))
-        node.within = lambda words: [*nobody, *words]
-        self.addCleanup(node.try_cli, "stop")
-        node.create()
+        node = self.node_of_nobody()
+        home = node.home
         membership, = (home / "swarms").iterdir()
         for path in (home / "db", home / "content", home / "staging", home / "swarms", home / "node.key",
                      home / "db/tables.mdb", membership):

@@ -4,20 +4,11 @@
 // form only, which means the same address; and no word but the operator's leads to a name, a
 // service's port or port 0.
 
-#include <cstdlib>
-
 #include "engine/core/bytes.hpp"
 #include "engine/transport/address.hpp"
+#include "tests/fuzz/must.hpp"
 
-namespace {
-
-void must(bool truth) {
-    if (!truth) {
-        std::abort();
-    }
-}
-
-}  // namespace
+using swarmfs::fuzz::must;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t length) {
     using namespace swarmfs::transport;

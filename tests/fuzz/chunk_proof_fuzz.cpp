@@ -7,23 +7,18 @@
 // 2. The same numbers folded to a small content: our proof equals the naive definition's and
 //    verifies; the input's hashes in its place do not, unless they are the proof.
 
-#include <cstdlib>
-
 #include "engine/content/partial_tree.hpp"
 #include "engine/content/proof.hpp"
 #include "engine/core/wire.hpp"
 #include "tests/content/naive_tree.hpp"
+#include "tests/fuzz/must.hpp"
+
+using swarmfs::fuzz::must;
 
 namespace {
 
 using namespace swarmfs;
 using namespace swarmfs::content;
-
-void must(bool truth) {
-    if (!truth) {
-        std::abort();
-    }
-}
 
 struct Input {
     std::uint64_t size = 0;

@@ -3,24 +3,19 @@
 // input = (what:u8 where:u8 leaves:u16)*         the ledger and a plain list agree on who owes
 // what, and the times keep their bounds
 
-#include <cstdlib>
-
 #include "engine/core/wire.hpp"
+#include "tests/fuzz/must.hpp"
 #include "tests/swarm/naive_ledger.hpp"
 
 using namespace swarmfs;
 using namespace swarmfs::swarm;
 
+using swarmfs::fuzz::must;
+
 namespace {
 
 constexpr std::uint64_t kSize = 3 * kChunkBytes + 5 * kLeafBytes + 77;
 constexpr std::uint32_t kPeers = 3;
-
-void must(bool truth) {
-    if (!truth) {
-        std::abort();
-    }
-}
 
 }  // namespace
 

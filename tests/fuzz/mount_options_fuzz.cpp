@@ -5,21 +5,13 @@
 // show.
 
 #include <algorithm>
-#include <cstdlib>
 
 #include <nlohmann/json.hpp>
 
 #include "fs/mount_options.hpp"
+#include "tests/fuzz/must.hpp"
 
-namespace {
-
-void must(bool truth) {
-    if (!truth) {
-        std::abort();
-    }
-}
-
-}  // namespace
+using swarmfs::fuzz::must;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t length) {
     using namespace swarmfs;

@@ -3,23 +3,14 @@
 // input = chunks:u8 order:u8 (what:u8 which:u8)*        every pick must be one the naive twin
 // allows
 
-#include <cstdlib>
-
 #include "engine/core/wire.hpp"
+#include "tests/fuzz/must.hpp"
 #include "tests/swarm/naive_picker.hpp"
 
 using namespace swarmfs;
 using namespace swarmfs::swarm;
 
-namespace {
-
-void must(bool truth) {
-    if (!truth) {
-        std::abort();
-    }
-}
-
-}  // namespace
+using swarmfs::fuzz::must;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t length) {
     WireReader reader({data, length});

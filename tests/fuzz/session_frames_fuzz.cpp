@@ -4,25 +4,18 @@
 // them with a content of 32 KiB and 100 bytes open and asked for: whatever comes, nothing unproven
 // is stored, and what is built in answer stays bounded.
 
-#include <cstdlib>
-
 #include "engine/content/hash_tree.hpp"
 #include "engine/core/wire.hpp"
 #include "engine/crypto/hash.hpp"
-#include "engine/protocol/peer_frames.hpp"
-#include "engine/swarm/fetch_side.hpp"
-#include "engine/swarm/serve_side.hpp"
+#include "tests/fuzz/must.hpp"
+#include "tests/swarm/hear.hpp"
 
 using namespace swarmfs;
 using namespace swarmfs::swarm;
 
-namespace {
+using swarmfs::fuzz::must;
 
-void must(bool truth) {
-    if (!truth) {
-        std::abort();
-    }
-}
+namespace {
 
 // Zeros: two leaves and a short third.
 class Zeros final : public ContentPort, public ContentPorts {
@@ -75,34 +68,8 @@ private:
 };
 
 Result<> take(FetchSide& fetch, ServeSide& serve, const protocol::Frame& frame, Bytes& out) {
-    if (const auto* open = std::get_if<protocol::Open>(&frame)) {
-        return serve.on_open(*open, out);
-    }
-    if (const auto* close = std::get_if<protocol::Close>(&frame)) {
-        return serve.on_close(*close);
-    }
-    if (const auto* request = std::get_if<protocol::Request>(&frame)) {
-        return serve.on_request(*request, out);
-    }
-    if (const auto* cancel = std::get_if<protocol::Cancel>(&frame)) {
-        return serve.on_cancel(*cancel);
-    }
-    if (const auto* holding = std::get_if<protocol::Holding>(&frame)) {
-        return fetch.on_holding(*holding);
-    }
-    if (const auto* have = std::get_if<protocol::Have>(&frame)) {
-        return fetch.on_have(*have);
-    }
-    if (const auto* proof = std::get_if<protocol::Proof>(&frame)) {
-        return fetch.on_proof(*proof);
-    }
-    if (const auto* leaf = std::get_if<protocol::Leaf>(&frame)) {
-        return fetch.on_leaf(*leaf);
-    }
-    if (const auto* refuse = std::get_if<protocol::Refuse>(&frame)) {
-        return fetch.on_refuse(*refuse);
-    }
-    return done();
+    SWARM_CHECK(test::hear(serve, frame, out));
+    return test::hear(fetch, frame);
 }
 
 }  // namespace

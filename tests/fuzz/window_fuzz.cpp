@@ -2,23 +2,14 @@
 //
 // input = size:u32 budget:u8 (how:u8 offset:u24 length:u16)*      every plan is one the rules allow
 
-#include <cstdlib>
-
 #include "engine/core/wire.hpp"
+#include "tests/fuzz/must.hpp"
 #include "tests/swarm/naive_window.hpp"
 
 using namespace swarmfs;
 using namespace swarmfs::swarm;
 
-namespace {
-
-void must(bool truth) {
-    if (!truth) {
-        std::abort();
-    }
-}
-
-}  // namespace
+using swarmfs::fuzz::must;
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t length) {
     WireReader reader({data, length});
