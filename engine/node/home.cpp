@@ -184,7 +184,7 @@ Result<std::unique_ptr<Home>> Home::open(const std::string& path, Dice& dice) {
 }
 
 std::uint64_t Home::recognize(store::Database& database, Dice& dice) const {
-    const Bytes key{static_cast<std::uint8_t>(store::KeySpace::node), 'h'};
+    const Bytes key = store::key_of(store::KeySpace::node, 'h');
     const auto row = database.reader().get(key);
     std::optional<Remembered> remembered = row ? decode_remembered(*row) : std::nullopt;
 

@@ -10,7 +10,7 @@ namespace swarmfs::node {
 namespace {
 
 Bytes leaving_prefix() {
-    return {static_cast<std::uint8_t>(store::KeySpace::node), 'l'};
+    return store::key_of(store::KeySpace::node, 'l');
 }
 
 Bytes leaving_key(const SwarmId& swarm) {

@@ -16,9 +16,7 @@ ContentId said(const ContentId& content, const std::string& target) {
 }
 
 Bytes manifest_prefix(const SwarmId& swarm) {
-    Bytes key{static_cast<std::uint8_t>(store::KeySpace::node), 'm'};
-    WireWriter(key).raw(swarm.span().first(8));
-    return key;
+    return store::key_of(store::KeySpace::node, 'm', swarm);
 }
 
 Bytes manifest_prefix(const SwarmId& swarm, const std::string& source) {

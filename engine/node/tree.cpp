@@ -7,18 +7,8 @@
 namespace swarmfs::node {
 namespace {
 
-// Tables of different swarms stand apart under the first bytes of the swarm's key: two owners with
-// the same eight bytes would take 2^32 swarms on one node to meet.
-Bytes prefix_of(store::KeySpace space, const SwarmId& swarm) {
-    Bytes prefix{static_cast<std::uint8_t>(space)};
-    prefix.insert(prefix.end(), swarm.bytes.begin(), swarm.bytes.begin() + 8);
-    return prefix;
-}
-
 Bytes history_key_of(const SwarmId& swarm) {
-    Bytes key{static_cast<std::uint8_t>(store::KeySpace::node), 'w'};
-    key.insert(key.end(), swarm.bytes.begin(), swarm.bytes.begin() + 8);
-    return key;
+    return store::key_of(store::KeySpace::node, 'w', swarm);
 }
 
 // For how long a publication that this machine has no room for is not tried again. Trying costs as
@@ -61,8 +51,8 @@ Tree::Tree(const Parts& parts, const SwarmId& swarm)
       clock_(parts.clock),
       dice_(parts.dice),
       history_(parts.history),
-      names_prefix_(prefix_of(store::KeySpace::namespace_, swarm)),
-      catalog_prefix_(prefix_of(store::KeySpace::catalog, swarm)) {}
+      names_prefix_(store::key_of(store::KeySpace::namespace_, swarm)),
+      catalog_prefix_(store::key_of(store::KeySpace::catalog, swarm)) {}
 
 Bytes Tree::history_key() const {
     return history_key_of(swarm_);
@@ -295,7 +285,7 @@ Result<std::size_t> Tree::compact(std::size_t count_max) {
 
 Result<> Tree::erase_all(store::Database& database, const SwarmId& swarm) {
     for (const store::KeySpace space : {store::KeySpace::namespace_, store::KeySpace::catalog}) {
-        SWARM_CHECK(database.erase_below(prefix_of(space, swarm)));
+        SWARM_CHECK(database.erase_below(store::key_of(space, swarm)));
     }
     return database.erase_below(history_key_of(swarm));
 }

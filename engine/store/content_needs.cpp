@@ -8,42 +8,9 @@
 namespace swarmfs::store {
 namespace {
 
-// Tables of a swarm stand below the key space and the first eight bytes of its key.
-constexpr std::size_t kSwarmPrefixBytes = 1 + 8;
-
-bool is_in(ByteSpan key, KeySpace space) {
-    return !key.empty() && key.front() == static_cast<std::uint8_t>(space);
-}
-
 Error unreadable(const char* what) {
     return disk_error(Code::corrupt, std::string("a row of ") + what +
                                          " cannot be read, so nothing that it may need is removed");
-}
-
-// Visits the prefixes of the swarms that have rows in `space`.
-void for_each_swarm(const KeyValueReader& rows, KeySpace space,
-                    const std::function<void(const Bytes& prefix)>& visit) {
-    const Bytes all{static_cast<std::uint8_t>(space)};
-    for (Bytes from = all; !from.empty();) {
-        Bytes prefix;
-        rows.scan(all, from, [&](ByteSpan key, ByteSpan) {
-            prefix = to_bytes(key.first(std::min(key.size(), kSwarmPrefixBytes)));
-            return false;
-        });
-        if (prefix.size() == kSwarmPrefixBytes) {
-            visit(prefix);
-        }
-        from = prefix;
-        while (!from.empty() && from.back() == 0xff) {
-            from.pop_back();
-        }
-        if (!from.empty()) {
-            ++from.back();
-        }
-        if (from.size() <= all.size()) {
-            return;  // nothing was found, or nothing can follow
-        }
-    }
 }
 
 }  // namespace

@@ -13,11 +13,7 @@ constexpr std::uint8_t kComplete = 1;
 constexpr std::uint8_t kOwned = 2;
 constexpr std::size_t kIdBytes = Hash256::kSize + 8;
 
-Bytes key_of(KeySpace space) {
-    return {static_cast<std::uint8_t>(space)};
-}
-
-Bytes key_of(Bytes prefix, const ContentId& id) {
+Bytes followed_by(Bytes prefix, const ContentId& id) {
     WireWriter out(prefix);
     out.fixed(id.root);
     out.u64(id.size);
@@ -39,31 +35,25 @@ std::optional<ContentId> id_after(ByteSpan key, const Bytes& prefix) {
 }  // namespace
 
 Bytes state_key() {
-    Bytes key = key_of(KeySpace::contents);
-    key.push_back('m');
-    return key;
+    return key_of(KeySpace::contents, 'm');
 }
 Bytes found_key() {
-    Bytes key = key_of(KeySpace::contents);
-    key.push_back('f');
-    return key;
+    return key_of(KeySpace::contents, 'f');
 }
 Bytes records_prefix() {
     return key_of(KeySpace::contents);
 }
 Bytes record_key(const ContentId& id) {
-    return key_of(records_prefix(), id);
+    return followed_by(records_prefix(), id);
 }
 Bytes pending_prefix() {
-    Bytes key = key_of(KeySpace::contents);
-    key.push_back('p');
-    return key;
+    return key_of(KeySpace::contents, 'p');
 }
 Bytes pending_key(const ContentId& id) {
-    return key_of(pending_prefix(), id);
+    return followed_by(pending_prefix(), id);
 }
 Bytes masks_prefix(const ContentId& id) {
-    return key_of(key_of(KeySpace::leaf_masks), id);
+    return followed_by(key_of(KeySpace::leaf_masks), id);
 }
 Bytes mask_key(const ContentId& id, std::uint64_t page) {
     Bytes key = masks_prefix(id);
@@ -74,7 +64,7 @@ Bytes small_prefix() {
     return key_of(KeySpace::small_contents);
 }
 Bytes small_key(const ContentId& id) {
-    return key_of(small_prefix(), id);
+    return followed_by(small_prefix(), id);
 }
 
 std::optional<ContentId> id_of_record_key(ByteSpan key) {

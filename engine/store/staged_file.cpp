@@ -21,7 +21,7 @@ Path file_of(const Path& folder, std::uint64_t number) {
 }  // namespace
 
 Bytes staging_prefix() {
-    return {static_cast<std::uint8_t>(KeySpace::staging)};
+    return key_of(KeySpace::staging);
 }
 
 Bytes staging_key(std::uint64_t number) {

@@ -8,7 +8,7 @@ namespace swarmfs::store {
 namespace {
 
 // Value: opening u32, applied u64, big-endian. In both files.
-const Bytes kMarkKey = {static_cast<std::uint8_t>(KeySpace::database), 'm'};
+const Bytes kMarkKey = key_of(KeySpace::database, 'm');
 
 bool is_aside(ByteSpan key) {
     return !key.empty() && key.front() == kAsideKey;

@@ -98,7 +98,7 @@ TEST_CASE(
         node.ask("leave", {{"name", "team"}});
     }
     SUBCASE("a start after a kill that came right after it had begun") {
-        Bytes key{static_cast<std::uint8_t>(store::KeySpace::node), 'l'};
+        Bytes key = store::key_of(store::KeySpace::node, 'l');
         key.insert(key.end(), swarm.bytes.begin(), swarm.bytes.end());
         REQUIRE(node.node()
                     .members()[0]

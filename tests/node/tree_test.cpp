@@ -103,10 +103,8 @@ TEST_CASE("a publication that was whole when the node was killed counts after th
     REQUIRE(alice.make("name").ok());
     REQUIRE(alice.tree().seal().ok());
     {
-        Bytes prefix{static_cast<std::uint8_t>(store::KeySpace::catalog)};
-        prefix.insert(prefix.end(), swarm.id.bytes.begin(), swarm.id.bytes.begin() + 8);
         store::Batch batch = bob.database().begin();
-        PrefixedWriter rows(batch, prefix);
+        PrefixedWriter rows(batch, store::key_of(store::KeySpace::catalog, swarm.id));
         catalog::Replica replica(rows, swarm.id);
         for (const auto& [kind, bytes] : alice.messages_for({})) {
             REQUIRE((kind == catalog::MessageKind::header

@@ -25,8 +25,8 @@ const std::atomic<bool> kGoOn = false;
 
 // Where a swarm has its inodes.
 Bytes inode_row_key(Inode inode, std::uint8_t swarm = 7) {
-    Bytes key{static_cast<std::uint8_t>(KeySpace::namespace_)};
-    key.resize(1 + 8, swarm);
+    Bytes key = key_of(KeySpace::namespace_);
+    key.resize(kSwarmPrefixBytes, swarm);
     const Bytes rest = inode_key(inode);
     key.insert(key.end(), rest.begin(), rest.end());
     return key;
