@@ -7,7 +7,6 @@
 #include "engine/async/block_on.hpp"
 #include "engine/core/log.hpp"
 #include "engine/node/tracker_line.hpp"
-#include "engine/node/tree_walk.hpp"
 #include "engine/transport/dial.hpp"
 
 namespace swarmfs::node {
@@ -141,19 +140,6 @@ void Member::accept(std::unique_ptr<transport::SecureLink> link) {
         return;
     }
     swarm_->adopt(std::move(link), false, std::move(address));
-}
-
-std::uint64_t Member::stored_bytes() const {
-    std::uint64_t bytes = 0;
-    const TreeView view = tree_.view();
-    walk_below(view.names, store::kRootInode, [&](const store::InodeRecord& record) {
-        if (record.kind == store::InodeKind::file && record.content.size > 0) {
-            const auto stored = common_.contents.open(record.content);
-            bytes += stored.ok() ? (*stored)->stored_bytes() : 0;
-        }
-        return true;
-    });
-    return bytes;
 }
 
 void Member::content_arrived(const ContentId& content, const std::string& name) {

@@ -92,8 +92,6 @@ public:
     std::vector<TrackerReport> trackers();
     // What goes wrong here just now.
     Problems& problems() { return problems_; }
-    // Of the swarm's files, what is on this node's disk. Walks the tree.
-    std::uint64_t stored_bytes() const;
 
     // ---- of swarm::SwarmListener; engine thread ----
     void on_peer_joined(const NodeId& peer, const std::vector<std::string>& addresses) override;

@@ -294,7 +294,8 @@ Result<> Publisher::commit(OpenFile& file, std::optional<store::NewContent> fres
                 return caller_error(Code::cancelled, "it has lost its name meanwhile");
             }
             if (fresh) {
-                SWARM_CHECK(parts_.contents.record(batch, *fresh));
+                store::ContentLedger ledger(batch);
+                SWARM_CHECK(parts_.contents.record(ledger, *fresh));
             }
             if (file.staged) {
                 batch.erase(store::staging_key(file.staged->row().number));

@@ -246,8 +246,9 @@ Result<> ShareScan::flush() {
     batch_.clear();
     auto committed = member_.tree().change(
         [&](store::Namespace& names, KeyValueWriter& rows) -> Result<> {
+            store::ContentLedger contents(rows);
             for (Item& item : batch) {
-                SWARM_CHECK(publish(names, rows, item));
+                SWARM_CHECK(publish(names, contents, item));
             }
             return done();
         },
@@ -270,14 +271,14 @@ Result<> ShareScan::flush() {
 
 // What others made of it since it was published from here stays: where it was only touched, their
 // word is the newer one; where it says something new, both are kept.
-Result<> ShareScan::publish(store::Namespace& names, KeyValueWriter& batch, Item& item) {
+Result<> ShareScan::publish(store::Namespace& names, store::ContentLedger& contents, Item& item) {
     const catalog::Entry& entry = item.entry;
     const std::optional<ManifestRow>& before = item.before;
     if (item.content) {
-        SWARM_CHECK(member_.contents().record(batch, *item.content));
+        SWARM_CHECK(member_.contents().record(contents, *item.content));
     }
-    batch.put(manifest_key(member_.membership().swarm, folder_.source, entry.path),
-              encode(item.row));
+    contents.batch().put(manifest_key(member_.membership().swarm, folder_.source, entry.path),
+                         encode(item.row));
     if (before && says(*before, entry.kind, entry.content, entry.target)) {
         const auto shown = names.resolve(entry.path);
         if (!shown.ok() || !says(*before, *shown)) {

@@ -42,7 +42,7 @@ private:
     Result<> prepare(const std::string& path, const ManifestRow& row, Item& item);
     Result<> add(Item item);
     Result<> flush();
-    Result<> publish(store::Namespace& names, KeyValueWriter& batch, Item& item);
+    Result<> publish(store::Namespace& names, store::ContentLedger& contents, Item& item);
     Result<> remove_vanished();
     Result<> skip(const std::string& path, Error why);
     Result<> keep(const std::string& path, const std::string& target, Error why);

@@ -34,7 +34,7 @@ struct Tree::Window {
           name_rows(batch, tree.names_prefix_),
           catalog_rows(batch, tree.catalog_prefix_),
           replica(catalog_rows, tree.swarm_),
-          names(name_rows, replica, tree.dice_, {tree.clock_.wall_ms()}) {}
+          names(name_rows, batch, replica, tree.dice_, {tree.clock_.wall_ms()}) {}
 
     store::Batch batch;
     PrefixedWriter name_rows;
@@ -90,6 +90,7 @@ void Tree::start() {
     Window window(*this);
     auto checked = check_home(window);
     if (checked.ok()) {
+        window.names.count_once();
         checked = finish(window, Origin::elsewhere, store::Durability::process_crash);
     }
     if (!checked.ok()) {
@@ -142,6 +143,7 @@ Result<> Tree::change(const Act& act, Origin origin, store::Durability durabilit
 Result<> Tree::act_once(const Act& act, Origin origin, store::Durability durability) {
     Window window(*this);
     SWARM_CHECK(begin_history(window));
+    window.names.count_once();  // before a ContentLedger of the same batch
     SWARM_CHECK(act(window.names, window.batch));
     // The clock may run ahead of ours. What could not be signed any more would stand in the way of
     // everything others say (rule 2).

@@ -69,8 +69,8 @@ public:
     };
     Tree(const Parts& parts, const SwarmId& swarm);
 
-    // Applies what an earlier run left whole. Once, before peers and volumes; what fails here is
-    // logged, and tried again by later calls.
+    // Applies what an earlier run left whole, and counts what no earlier one did. Once, before peers
+    // and volumes; what fails here is logged, and tried again by later calls.
     void start();
 
     TreeView view() const { return {database_.reader(), names_prefix_, catalog_prefix_}; }

@@ -40,6 +40,9 @@ Bytes state_key() {
 Bytes found_key() {
     return key_of(KeySpace::contents, 'f');
 }
+Bytes totals_key() {
+    return key_of(KeySpace::contents, 't');
+}
 Bytes records_prefix() {
     return key_of(KeySpace::contents);
 }
@@ -65,6 +68,9 @@ Bytes small_prefix() {
 }
 Bytes small_key(const ContentId& id) {
     return followed_by(small_prefix(), id);
+}
+Bytes stored_key(const ContentId& id) {
+    return id.size <= kSmallBytesMax ? small_key(id) : record_key(id);
 }
 
 std::optional<ContentId> id_of_record_key(ByteSpan key) {
@@ -188,6 +194,22 @@ std::optional<SmallContent> decode_small(ByteSpan bytes) {
         return std::nullopt;
     }
     return SmallContent{(bytes.front() & kOwned) != 0, to_bytes(bytes.subspan(1))};
+}
+
+std::optional<ContentRecord> decode_stored(ByteSpan key, ByteSpan row) {
+    if (id_of_record_key(key)) {
+        return decode_content_record(row);
+    }
+    const auto id = id_of_small_key(key);
+    const auto small = id ? decode_small(row) : std::nullopt;
+    if (!small) {
+        return std::nullopt;
+    }
+    ContentRecord record;
+    record.complete = true;
+    record.owned = small->owned;
+    record.stored_bytes = id->size;
+    return record;
 }
 
 std::string file_stem(const ContentId& id) {

@@ -3,6 +3,7 @@
 //
 //   10 'm'                          ->  state         of the whole store: see StoreState
 //   10 'f'                          ->  wall_ms:u64   when contents were found that no table knew of
+//   10 't'                          ->  totals        of all that is stored: content_ledger.hpp
 //   10 root:32 size:u64             ->  record        what is known of a content
 //   10 'p' root:32 size:u64         ->  pending       files to be moved to their place
 //   11 root:32 size:u64 page:u32    ->  mask:u16[1024]   which leaves are stored; none when complete
@@ -74,6 +75,7 @@ struct StoreState {
 
 Bytes state_key();
 Bytes found_key();
+Bytes totals_key();
 Bytes record_key(const ContentId& id);
 Bytes records_prefix();
 Bytes pending_key(const ContentId& id);
@@ -82,6 +84,8 @@ Bytes mask_key(const ContentId& id, std::uint64_t page);
 Bytes masks_prefix(const ContentId& id);
 Bytes small_key(const ContentId& id);
 Bytes small_prefix();
+// Of the row that says whether it is stored: its record, or itself where it is small.
+Bytes stored_key(const ContentId& id);
 // Returns: nothing when the key is of another kind.
 std::optional<ContentId> id_of_record_key(ByteSpan key);
 std::optional<ContentId> id_of_pending_key(ByteSpan key);
@@ -105,6 +109,8 @@ struct SmallContent {
     Bytes bytes;
 };
 std::optional<SmallContent> decode_small(ByteSpan bytes);
+// What the row of a record, or of a small content, says is stored; nothing for other rows.
+std::optional<ContentRecord> decode_stored(ByteSpan key, ByteSpan row);
 
 // "<64 digits>-<size>": how a content's files are named.
 std::string file_stem(const ContentId& id);

@@ -45,8 +45,9 @@ Result<> ContentStore::Core::save() {
     Result<> committed = done();
     {
         Batch batch = shared_.database().begin();
+        ContentLedger ledger(batch);
         for (const auto& content : changed) {
-            content->collect(batch, shared_.epoch());
+            content->collect(ledger, shared_.epoch());
         }
         committed = shared_.database().commit(std::move(batch), Durability::process_crash);
     }
@@ -158,15 +159,16 @@ Result<NewContent> ContentStore::prepare_staged(StagedFile& staged, const GiveUp
     return Publication(core_->shared(), staged, std::move(base), give_up).prepare();
 }
 
-Result<> ContentStore::record(KeyValueWriter& batch, NewContent& fresh) {
+Result<> ContentStore::record(ContentLedger& ledger, NewContent& fresh) {
     if (fresh.id_.size == 0 || fresh.known_) {
         return done();
     }
     SWARM_TRY(fresh.content_, core_->open(fresh.id_));
     if (fresh.id_.size <= kSmallBytesMax) {
-        batch.put(small_key(fresh.id_), encode_small(true, fresh.small_));
+        ledger.put_small(fresh.id_, true, fresh.small_);
         return done();
     }
+    KeyValueWriter& batch = ledger.batch();
     StoreShared& shared = core_->shared();
     StoredContent& content = *fresh.content_;
     ContentRecord row;
@@ -211,7 +213,7 @@ Result<> ContentStore::record(KeyValueWriter& batch, NewContent& fresh) {
     }
     row.complete = fresh.known_ || fresh.masks_.complete();
     row.stored_bytes = fresh.known_ ? fresh.id_.size : fresh.masks_.stored_bytes();
-    batch.put(record_key(fresh.id_), encode(row));
+    ledger.put(fresh.id_, row);
     return done();
 }
 
@@ -308,7 +310,8 @@ Result<ContentId> ContentStore::keep(NewContent fresh) {
     const ContentId id = fresh.id();
     Database& database = core_->shared().database();
     Batch batch = database.begin();
-    Result<> kept = record(batch, fresh);
+    ContentLedger ledger(batch);
+    Result<> kept = record(ledger, fresh);
     if (kept) {
         kept = database.commit(std::move(batch), Durability::process_crash);
     }
@@ -347,16 +350,7 @@ void ContentStore::for_each_stored(
 }
 
 ContentStatistics ContentStore::statistics() const {
-    ContentStatistics sums;
-    for_each_stored([&](const ContentId& id, const ContentRecord& record) {
-        ++sums.contents;
-        sums.complete += record.complete ? 1 : 0;
-        sums.small += id.size <= kSmallBytesMax ? 1 : 0;
-        sums.in_place += record.places.empty() ? 0 : 1;
-        sums.stored_bytes += record.places.empty() ? record.stored_bytes : 0;
-        return true;
-    });
-    return sums;
+    return read_totals(core_->shared().database().reader());
 }
 
 std::vector<std::string> ContentStore::repairs() const {

@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/store/content_ledger.hpp"
 #include "engine/store/new_content.hpp"
 #include "engine/store/staged_file.hpp"
 #include "engine/store/stored_content.hpp"
@@ -37,14 +38,6 @@ struct ContentStoreOptions {
     // Ages at which masks are written to the Database and files are synced. Zero: only when told.
     std::chrono::milliseconds save_after{500};
     std::chrono::seconds sync_after{30};
-};
-
-struct ContentStatistics {
-    std::uint64_t contents = 0;
-    std::uint64_t complete = 0;
-    std::uint64_t small = 0;
-    std::uint64_t in_place = 0;
-    std::uint64_t stored_bytes = 0;  // in the store: without those shared in place
 };
 
 class ContentStore {
@@ -81,8 +74,8 @@ public:
     // no_space, io.
     Result<NewContent> prepare_staged(StagedFile& staged, const GiveUp& give_up = {});
 
-    // Adds what makes it stored, and owned, to the batch.
-    Result<> record(KeyValueWriter& batch, NewContent& fresh);
+    // Adds what makes it stored, and owned, to the ledger's batch.
+    Result<> record(ContentLedger& ledger, NewContent& fresh);
     // Requires: the batch of record() was committed.
     Result<std::shared_ptr<StoredContent>> place(NewContent fresh);
     // The batch of record() was not committed, or there was none: removes what prepare made. A
@@ -109,6 +102,7 @@ public:
     // Visits every content of which anything is stored, until `visit` returns false.
     void for_each_stored(
         const std::function<bool(const ContentId&, const ContentRecord&)>& visit) const;
+    // Of what is saved.   Cost: none.
     ContentStatistics statistics() const;
     // What was found wrong since open, and what was done.
     std::vector<std::string> repairs() const;

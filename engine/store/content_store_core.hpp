@@ -35,6 +35,7 @@ public:
 
 private:
     // content_store_open.cpp
+    Result<> count_once();
     Result<> finish_all_pending();
     Result<> settle_doubtful(const StoreState& before);
     Result<> settle_unknown();

@@ -38,6 +38,7 @@ Result<> ContentStore::Core::start() {
     if (row && is_other_version(*row)) {
         return other_version_error("the state of the content store");
     }
+    SWARM_CHECK(count_once());
     synced_epoch_ = before ? before->synced_epoch : 0;
     shared_.start_at_epoch(synced_epoch_ + 1);
     // The state may be half a minute old; rows that are there say the rest.
@@ -69,6 +70,13 @@ Result<> ContentStore::Core::start() {
         saver_ = std::thread([this] { run_saver(); });
     }
     return done();
+}
+
+// Only in a home from before there were totals, and in a new one, is anything written.
+Result<> ContentStore::Core::count_once() {
+    Batch batch = shared_.database().begin();
+    ContentLedger(batch).count_once();
+    return shared_.database().commit(std::move(batch), Durability::process_crash);
 }
 
 ContentStore::Core::~Core() {

@@ -5,27 +5,6 @@
 #include "engine/store/content_store_core.hpp"
 
 namespace swarmfs::store {
-namespace {
-
-std::optional<std::pair<ContentId, ContentRecord>> stored_in(ByteSpan key, ByteSpan value) {
-    if (const auto id = id_of_record_key(key)) {
-        auto record = decode_content_record(value);
-        return record ? std::optional(std::pair(*id, *std::move(record))) : std::nullopt;
-    }
-    const auto id = id_of_small_key(key);
-    const auto small = id ? decode_small(value) : std::nullopt;
-    if (!small) {
-        return std::nullopt;
-    }
-    ContentRecord record;
-    record.complete = true;
-    record.owned = small->owned;
-    record.stored_bytes = id->size;
-    return std::pair(*id, std::move(record));
-}
-
-}  // namespace
-
 std::vector<std::pair<ContentId, ContentRecord>> ContentStore::stored_from(
     Bytes& from, std::size_t count) const {
     std::vector<std::pair<ContentId, ContentRecord>> found;
@@ -39,8 +18,9 @@ std::vector<std::pair<ContentId, ContentRecord>> ContentStore::stored_from(
                 next = to_bytes(key);
                 return false;
             }
-            if (auto stored = stored_in(key, value)) {
-                found.push_back(*std::move(stored));
+            if (auto record = decode_stored(key, value)) {
+                const auto id = id_of_record_key(key);
+                found.emplace_back(id ? *id : *id_of_small_key(key), *std::move(record));
             }
             return true;
         });
@@ -81,9 +61,8 @@ Result<> ContentStore::Core::remove(StoredContent& content, Batch batch) {
     const ContentId& id = content.id();
     const std::unique_lock files(content.files_mutex_);
     content.forget_everything();
-    batch.erase(record_key(id));
+    ContentLedger(batch).erase(id);
     batch.erase(pending_key(id));
-    batch.erase(small_key(id));
     std::vector<Bytes> pages;
     batch.scan(masks_prefix(id), {}, [&](ByteSpan key, ByteSpan) {
         pages.push_back(to_bytes(key));

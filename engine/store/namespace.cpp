@@ -111,16 +111,6 @@ Result<std::string> NamespaceReader::path_of(const InodeRecord& record) const {
     return path;
 }
 
-NamespaceSums NamespaceReader::sums() const {
-    NamespaceSums sums;
-    if (const auto row = rows_.get(sums_key())) {
-        WireReader in(*row);
-        sums.files = in.u64();
-        sums.bytes = in.u64();
-    }
-    return sums;
-}
-
 std::vector<Inode> NamespaceReader::unpublished() const {
     std::vector<Inode> inodes;
     const Bytes prefix{'u'};

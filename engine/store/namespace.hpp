@@ -27,16 +27,11 @@
 #include "engine/core/dice.hpp"
 #include "engine/core/key_value.hpp"
 #include "engine/core/result.hpp"
-#include "engine/store/namespace_rows.hpp"
+#include "engine/store/namespace_sums.hpp"
 
 namespace swarmfs::store {
 
 catalog::EntryKind entry_kind_of(InodeKind kind);
-
-struct NamespaceSums {
-    std::uint64_t files = 0;
-    std::uint64_t bytes = 0;
-};
 
 class NamespaceReader {
 public:
@@ -52,7 +47,8 @@ public:
     bool has_children(Inode directory) const;
     // Errors: not_found when the inode has no name any more.
     Result<std::string> path_of(const InodeRecord& record) const;
-    NamespaceSums sums() const;
+    // Cost: none.
+    NamespaceSums sums() const { return read_sums(rows_); }
     // Files that were created here and have never been published.
     std::vector<Inode> unpublished() const;
 
@@ -80,9 +76,19 @@ public:
         std::int64_t ns() const { return static_cast<std::int64_t>(wall_ms) * 1'000'000; }
     };
 
-    // Requires: rows and replica see the same batch and outlive this.
-    Namespace(KeyValueWriter& rows, catalog::Replica& replica, Dice& dice, Now now)
-        : NamespaceReader(rows), rows_(rows), replica_(replica), dice_(dice), now_(now) {}
+    // Requires: rows, replica and `home`, which is all there is besides, see the same batch and
+    // outlive this.
+    Namespace(KeyValueWriter& rows, const KeyValueReader& home, catalog::Replica& replica,
+              Dice& dice, Now now)
+        : NamespaceReader(rows),
+          rows_(rows),
+          inodes_(rows, home),
+          replica_(replica),
+          dice_(dice),
+          now_(now) {}
+
+    // What sums() says is so from now on, in homes from before it was kept.
+    void count_once() { inodes_.count_once(); }
 
     // Derives the view of these paths anew (Replica's `touched`).
     void update(const std::vector<std::string>& touched);
@@ -120,8 +126,6 @@ private:
     void prune(Inode directory);
     Result<InodeRecord> ensure_parents(std::string_view path);
     InodeRecord insert(InodeRecord record);
-    void write(const InodeRecord& record);
-    void count(const InodeRecord& record, bool added);
     void note(const InodeRecord& record);
     void note_attributes(Inode inode);
     void touch(Inode directory);
@@ -151,6 +155,7 @@ private:
     void place(InodeRecord record, Inode parent, std::string_view name);
 
     KeyValueWriter& rows_;
+    InodeLedger inodes_;  // every row of an inode is written by it
     catalog::Replica& replica_;
     Dice& dice_;
     const Now now_;

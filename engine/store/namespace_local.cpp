@@ -324,7 +324,7 @@ Result<InodeRecord> Namespace::set_attributes(Inode inode, std::optional<std::ui
         SWARM_TRY(record.dot, replica_.append_local(entry, now_.wall_ms));
         SWARM_CHECK(settle_conflict(before, path));
     }
-    write(record);
+    inodes_.put(record);
     note_attributes(record.inode);
     update(replica_.take_touched());
     return record;

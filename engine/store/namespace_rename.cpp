@@ -87,7 +87,7 @@ Result<> Namespace::gather(const InodeRecord& record, const std::string& path,
 // Gives the record this name, in place of whatever has it.
 void Namespace::place(InodeRecord record, Inode parent, std::string_view name) {
     if (record.parent == parent && record.name == name && child(parent, name) == record.inode) {
-        write(record);
+        inodes_.put(record);
         note_attributes(record.inode);
         return;
     }
@@ -102,16 +102,10 @@ void Namespace::place(InodeRecord record, Inode parent, std::string_view name) {
     }
     record.parent = parent;
     record.name = std::string(name);
-    const bool listed = find(record.inode).ok();
     Bytes row;
     WireWriter(row).u64(record.inode);
     rows_.put(name_key(parent, name), row);
-    if (listed) {
-        write(record);
-    } else {
-        rows_.put(inode_key(record.inode), encode_record(record));
-        count(record, true);
-    }
+    inodes_.put(record);
     note(record);
 }
 
@@ -173,7 +167,7 @@ Result<> Namespace::rename(Inode parent, std::string_view name, Inode new_parent
         entry.base = base_over(one.to, moving);
         SWARM_TRY(now.dot, replica_.append_local(entry, now_.wall_ms));
         moving.insert(*now.dot);
-        write(now);
+        inodes_.put(now);
         if (one.record.dot) {
             SWARM_CHECK(arriving.contains(one.from) ? settle_conflict(one.record, one.from)
                                                     : append_removal(one.record, one.from, moving));

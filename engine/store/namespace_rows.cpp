@@ -73,6 +73,17 @@ Bytes inode_key(Inode inode) {
     return key;
 }
 
+Bytes inodes_prefix() {
+    return {'i'};
+}
+
+std::optional<Inode> inode_of_key(ByteSpan key) {
+    WireReader in(key);
+    const bool of_inode = in.u8() == 'i';
+    const Inode inode = in.u64();
+    return of_inode && in.finished() ? std::optional(inode) : std::nullopt;
+}
+
 Bytes unpublished_key(Inode inode) {
     Bytes key;
     WireWriter out(key);
@@ -83,6 +94,16 @@ Bytes unpublished_key(Inode inode) {
 
 Bytes next_inode_key() {
     return {'n'};
+}
+Bytes shown_key(const ContentId& content) {
+    Bytes key = shown_prefix();
+    WireWriter out(key);
+    out.fixed(content.root);
+    out.u64(content.size);
+    return key;
+}
+Bytes shown_prefix() {
+    return {'c'};
 }
 Bytes sums_key() {
     return {'s'};

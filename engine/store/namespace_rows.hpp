@@ -5,7 +5,8 @@
 //   'i' inode:u64         ->  record                          what the inode is
 //   'u' inode:u64         ->  nothing                         a file that is not published yet
 //   'n'                   ->  u64                             the next inode number
-//   's'                   ->  files:u64 bytes:u64             sums, for statfs and status
+//   'c' root:32 size:u64  ->  files:u64                       how many files show a content
+//   's'                   ->  sums                            for status: namespace_sums.hpp
 //
 //   record = version:u8(1) kind:u8 flags:u8 parent:u64 name:text16 mode:u16 mtime:i64 ctime:i64
 //            root:32 size:u64 target:text16 [ author sequence:u64 ]        the dot if flags & 1
@@ -49,8 +50,13 @@ std::optional<InodeRecord> decode_record(Inode inode, ByteSpan bytes);
 Bytes name_key(Inode parent, std::string_view name);
 Bytes names_prefix(Inode parent);
 Bytes inode_key(Inode inode);
+Bytes inodes_prefix();
+// Returns: nothing when the key is of another kind.
+std::optional<Inode> inode_of_key(ByteSpan key);
 Bytes unpublished_key(Inode inode);
 Bytes next_inode_key();
+Bytes shown_key(const ContentId& content);
+Bytes shown_prefix();
 Bytes sums_key();
 
 }  // namespace swarmfs::store

@@ -99,7 +99,7 @@ void Namespace::show(const std::string& path, const catalog::Version& version) {
         existing->kind == InodeKind::directory && fresh.kind == InodeKind::directory;
     if (both_directories || same_content(*existing, fresh)) {
         fresh.inode = existing->inode;
-        write(fresh);
+        inodes_.put(fresh);
         note_attributes(fresh.inode);
         return;
     }
@@ -140,7 +140,7 @@ void Namespace::hide(const std::string& path) {
     }
     if (record->kind == InodeKind::directory && has_children(record->inode)) {
         record->dot.reset();
-        write(*record);
+        inodes_.put(*record);
         return;
     }
     drop(*record);
@@ -191,41 +191,17 @@ InodeRecord Namespace::insert(InodeRecord record) {
     record.inode = next;
     rows_.put(next_inode_key(), u64_row(next + 1));
     rows_.put(name_key(record.parent, record.name), u64_row(record.inode));
-    rows_.put(inode_key(record.inode), encode_record(record));
-    count(record, true);
+    inodes_.put(record);
     return record;
-}
-
-void Namespace::write(const InodeRecord& record) {
-    if (auto before = find(record.inode); before.ok() && record.inode != kRootInode) {
-        count(*before, false);
-        count(record, true);
-    }
-    rows_.put(inode_key(record.inode), encode_record(record));
 }
 
 void Namespace::drop(const InodeRecord& record) {
     if (child(record.parent, record.name) == record.inode) {
         rows_.erase(name_key(record.parent, record.name));
     }
-    rows_.erase(inode_key(record.inode));
+    inodes_.erase(record.inode);
     rows_.erase(unpublished_key(record.inode));
-    count(record, false);
     note(record);
-}
-
-void Namespace::count(const InodeRecord& record, bool added) {
-    if (record.kind != InodeKind::file) {
-        return;
-    }
-    NamespaceSums total = sums();
-    total.files += added ? 1 : ~std::uint64_t{0};
-    total.bytes += added ? record.content.size : ~record.content.size + 1;
-    Bytes row;
-    WireWriter out(row);
-    out.u64(total.files);
-    out.u64(total.bytes);
-    rows_.put(sums_key(), row);
 }
 
 void Namespace::note(const InodeRecord& record) {
@@ -240,7 +216,7 @@ void Namespace::note_attributes(Inode inode) {
 void Namespace::touch(Inode directory) {
     if (auto record = find(directory); record.ok()) {
         record->mtime_ns = record->ctime_ns = now_.ns();
-        write(*record);
+        inodes_.put(*record);
         note_attributes(directory);
     }
 }

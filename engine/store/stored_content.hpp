@@ -32,6 +32,7 @@
 
 namespace swarmfs::store {
 
+class ContentLedger;
 class StoreShared;
 
 // What is known of the tree above one chunk, and leads to its root: what a proof need not repeat.
@@ -122,7 +123,7 @@ private:
     Result<> load();
     Result<> load_once();
     bool files_fit() const;
-    void collect(KeyValueWriter& rows, std::uint64_t epoch);
+    void collect(ContentLedger& ledger, std::uint64_t epoch);
     void collect_again();
     void forget_everything();
     void note_change();

@@ -1,6 +1,7 @@
 // What the Database says of a content, and back to it.
 
 #include "engine/content/tree_builder.hpp"
+#include "engine/store/content_ledger.hpp"
 #include "engine/store/content_repair.hpp"
 #include "engine/store/store_shared.hpp"
 #include "engine/store/stored_content.hpp"
@@ -126,22 +127,23 @@ void StoredContent::note_change() {
     shared_.add_changed(shared_from_this());
 }
 
-void StoredContent::collect(KeyValueWriter& rows, std::uint64_t epoch) {
-    const std::lock_guard lock(mutex_);
+void StoredContent::collect(ContentLedger& ledger, std::uint64_t epoch) {
+    KeyValueWriter& rows = ledger.batch();
+    std::unique_lock lock(mutex_);
     changed_ = false;
     if (replaced_ || id_.size == 0) {
         return;
     }
+    const bool any = masks_.stored_bytes() > 0;
     if (id_.size <= kSmallBytesMax) {
-        if (masks_.complete()) {
-            rows.put(small_key(id_), encode_small(owned_, small_));
-        } else {
-            rows.erase(small_key(id_));
-        }
+        const bool owned = owned_;
+        const Bytes small = small_;
+        lock.unlock();  // the ledger reads what was there before
+        any ? ledger.put_small(id_, owned, small) : ledger.erase(id_);
         return;
     }
     std::set<std::uint64_t> pages = masks_.take_changed();
-    if (masks_.complete() || masks_.stored_bytes() == 0) {
+    if (masks_.complete() || !any) {
         for (const std::uint64_t page : saved_pages_) {
             rows.erase(mask_key(id_, page));
         }
@@ -152,17 +154,14 @@ void StoredContent::collect(KeyValueWriter& rows, std::uint64_t epoch) {
             saved_pages_.insert(page);
         }
     }
-    if (masks_.stored_bytes() == 0) {
-        rows.erase(record_key(id_));
-        return;
-    }
     ContentRecord record;
     record.complete = masks_.complete();
     record.owned = owned_;
     record.epoch = epoch;
     record.stored_bytes = masks_.stored_bytes();
     record.places = places_;
-    rows.put(record_key(id_), encode(record));
+    lock.unlock();
+    any ? ledger.put(id_, record) : ledger.erase(id_);
 }
 
 // What collect() gave did not reach the Database: give all of it again.

@@ -145,7 +145,8 @@ TEST_CASE("a crash between the batch and the move of the files is made good") {
         REQUIRE(fresh.ok());
         const ContentId id = fresh->id();
         Batch batch = home.database->begin();
-        REQUIRE(home.contents->record(batch, *fresh).ok());
+        ContentLedger ledger(batch);
+        REQUIRE(home.contents->record(ledger, *fresh).ok());
         REQUIRE(home.database->commit(std::move(batch), Durability::process_crash).ok());
         CHECK_FALSE(std::filesystem::exists(home.data_path(id)));
         if (reopened) {
@@ -171,7 +172,8 @@ TEST_CASE("a content whose batch was given up is not there, and can be made agai
     const ContentId id = fresh->id();
     {
         Batch batch = home.database->begin();
-        REQUIRE(home.contents->record(batch, *fresh).ok());
+        ContentLedger ledger(batch);
+        REQUIRE(home.contents->record(ledger, *fresh).ok());
     }
     home.contents->discard(std::move(*fresh));
     CHECK(home.get(id)->stored_bytes() == 0);
@@ -333,7 +335,8 @@ TEST_CASE("a staged file whose sync was acknowledged survives power loss through
         REQUIRE(fresh.ok());
         if (dice.below(3) > 0) {
             Batch batch = home.database->begin();
-            REQUIRE(home.contents->record(batch, *fresh).ok());
+            ContentLedger ledger(batch);
+            REQUIRE(home.contents->record(ledger, *fresh).ok());
             batch.erase(staging_key(1));
             REQUIRE(home.database->commit(std::move(batch), Durability::process_crash).ok());
             if (dice.below(2) == 0) {
@@ -392,7 +395,8 @@ TEST_CASE("synced bytes that share leaves with the version before survive power 
         REQUIRE(fresh.ok());
         const ContentId id = fresh->id();
         Batch batch = home.database->begin();
-        REQUIRE(home.contents->record(batch, *fresh).ok());
+        ContentLedger ledger(batch);
+        REQUIRE(home.contents->record(ledger, *fresh).ok());
         REQUIRE(home.database->commit(std::move(batch), Durability::power_loss).ok());
         REQUIRE(home.contents->place(std::move(*fresh)).ok());
         disk.stop_everything();

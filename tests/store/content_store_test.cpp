@@ -469,7 +469,8 @@ TEST_CASE("61,200 small files: printed, not judged") {
         }
         Batch batch = home.database->begin();
         for (auto& content : fresh) {
-            REQUIRE(home.contents->record(batch, content).ok());
+            ContentLedger ledger(batch);
+            REQUIRE(home.contents->record(ledger, content).ok());
         }
         REQUIRE(home.database->commit(std::move(batch), Durability::process_crash).ok());
         for (auto& content : fresh) {

@@ -214,7 +214,8 @@ TEST_CASE("a content that is named while others are removed is whole, whoever wa
         const ContentId id = fresh->id();
         {
             Batch batch = home.database->begin();
-            REQUIRE(home.contents->record(batch, *fresh).ok());
+            ContentLedger ledger(batch);
+            REQUIRE(home.contents->record(ledger, *fresh).ok());
             batch.put(inode_row_key(10 + round), inode_row(id));
             REQUIRE(home.database->commit(std::move(batch), kCrash).ok());
         }

@@ -26,7 +26,7 @@ struct Home : Member {
         MemoryKeyValue rows_after = rows;
         MemoryKeyValue names_after = name_rows;
         catalog::Replica replica_after(rows_after, id);
-        Namespace names_now(names_after, replica_after, dice, {now_ms});
+        Namespace names_now(names_after, no_contents, replica_after, dice, {now_ms});
         auto result = act(names_now);
         if (result.ok()) {
             rows = std::move(rows_after);
@@ -96,7 +96,7 @@ struct Home : Member {
             MemoryKeyValue rows_after = rows;
             MemoryKeyValue names_after = name_rows;
             catalog::Replica replica_after(rows_after, id);
-            Namespace names_now(names_after, replica_after, dice, {now_ms});
+            Namespace names_now(names_after, no_contents, replica_after, dice, {now_ms});
             const auto applied = replica_after.advance();
             more = applied.ok() && applied->has_value();
             if (more) {
@@ -119,6 +119,7 @@ struct Home : Member {
 
     SeededDice dice;
     MemoryKeyValue name_rows;
+    const MemoryKeyValue no_contents;
     std::vector<NameChange> changes;  // by the last local change
     std::vector<NameChange> pulled;   // by pulling
 

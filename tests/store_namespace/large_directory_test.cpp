@@ -83,7 +83,7 @@ struct Node {
     PrefixedWriter rows{database, {'r'}};
     PrefixedWriter names{database, {'n'}};
     catalog::Replica replica{rows, swarm.id};
-    Namespace tree{names, replica, dice, {kStartMs}};
+    Namespace tree{names, database, replica, dice, {kStartMs}};
 
     void seal() { REQUIRE(replica.seal_local(member.key, member.grant).ok()); }
     void pull(const Node& other) {

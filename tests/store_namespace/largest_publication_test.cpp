@@ -60,7 +60,7 @@ TEST_CASE("the largest publication fits into one batch, were all its names as lo
             PrefixedWriter rows(database, Bytes(1 + SwarmId::kSize, 0x40));
             PrefixedWriter names(database, Bytes(1 + SwarmId::kSize, 0x30));
             catalog::Replica replica(rows, swarm.id);
-            Namespace tree(names, replica, dice, {kStartMs});
+            Namespace tree(names, database, replica, dice, {kStartMs});
             if (message.first == catalog::MessageKind::header) {
                 REQUIRE(replica.apply_header(message.second, kStartMs).ok());
             } else {
