@@ -22,12 +22,17 @@ constexpr std::size_t kNodeHeaderBytes = 8;
 constexpr std::uint64_t kPageBytesMin = 512;    // LMDB's own bounds
 constexpr std::uint64_t kPageBytesMax = 65536;  //
 constexpr unsigned kDepthMax = 32;              // LMDB's CURSOR_STACK
+constexpr std::size_t kKeyBytesMax = 511;       // LMDB's MDB_MAXKEYSIZE
 
 constexpr std::uint16_t kBranchPage = 0x01;
 constexpr std::uint16_t kLeafPage = 0x02;
 constexpr std::uint16_t kOverflowPage = 0x04;
 constexpr std::uint16_t kMetaPage = 0x08;
 constexpr std::uint16_t kBigValue = 0x01;
+// Of a tree's flags: a fixed address, and how its keys and values are ordered. The others are the
+// environment's.
+constexpr std::uint16_t kOrderFlags = 0x7f;
+constexpr std::uint16_t kIntegerKeys = 0x08;
 
 template <class Number>
 Number number_at(ByteSpan bytes, std::size_t offset) {
@@ -37,6 +42,7 @@ Number number_at(ByteSpan bytes, std::size_t offset) {
 }
 
 struct Tree {
+    std::uint16_t flags = 0;
     unsigned depth = 0;
     std::uint64_t root = kNoPage;
 };
@@ -57,7 +63,7 @@ constexpr std::size_t kLastPageAt = kTreesAt + 2 * kTreeBytes;
 constexpr std::size_t kMetaBytes = kLastPageAt + 16;
 
 Tree tree_at(ByteSpan meta, std::size_t offset) {
-    return {number_at<std::uint16_t>(meta, offset + 6),
+    return {number_at<std::uint16_t>(meta, offset + 4), number_at<std::uint16_t>(meta, offset + 6),
             number_at<std::uint64_t>(meta, offset + 40)};
 }
 
@@ -72,7 +78,17 @@ public:
         if (second.page_bytes != first.page_bytes) {
             return damaged("its two headers disagree");
         }
-        meta_ = second.transaction > first.transaction ? second : first;
+        const bool is_second = second.transaction > first.transaction;
+        meta_ = is_second ? second : first;
+        // Readers take the header with the higher number, writers the one whose place the number's
+        // parity names.
+        if (meta_.transaction % 2 != (is_second ? 1U : 0U)) {
+            return damaged("its headers are in each other's place");
+        }
+        if ((meta_.entries.flags & kOrderFlags) != 0 ||
+            (meta_.free_pages.flags & kOrderFlags) != kIntegerKeys) {
+            return damaged("a tree is of an unknown kind");
+        }
         pages_in_file_ = file_bytes_ / meta_.page_bytes;
         check_leaves_ = file_bytes_ <= kLeafCheckBytesMax;
         taken_.resize(pages_in_file_);
@@ -178,14 +194,15 @@ private:
             return damaged_page(number, "has too few entries");
         }
         ByteSpan previous;
+        std::vector<std::pair<std::size_t, std::size_t>> places;
         for (std::size_t index = 0; index < nodes; ++index) {
             const std::size_t at = number_at<std::uint16_t>(page, kPageHeaderBytes + 2 * index);
             if (at < upper || at + kNodeHeaderBytes > page.size()) {
                 return damaged_page(number, "has an entry outside itself");
             }
             const std::size_t key_bytes = number_at<std::uint16_t>(page, at + 6);
-            if (at + kNodeHeaderBytes + key_bytes > page.size()) {
-                return damaged_page(number, "has a key outside itself");
+            if (key_bytes > kKeyBytesMax || at + kNodeHeaderBytes + key_bytes > page.size()) {
+                return damaged_page(number, "has an impossible key");
             }
             const ByteSpan key = ByteSpan(page).subspan(at + kNodeHeaderBytes, key_bytes);
             if (keys == Keys::numbers && (leaf || index > 0) &&
@@ -198,10 +215,26 @@ private:
                 return damaged_page(number, "has keys out of order");
             }
             previous = key;
+            const std::size_t bytes =
+                kNodeHeaderBytes + key_bytes + (leaf ? value_bytes_inside(page, at) : 0);
+            places.emplace_back(at, at + bytes + bytes % 2);
             SWARM_CHECK(leaf ? check_value(page, number, at, key_bytes, keys)
                              : walk_page(child_at(page, at), height - 1, keys));
         }
-        return done();
+        return apart(places, page.size()) ? done()
+                                          : damaged_page(number, "has entries that overlap");
+    }
+
+    // Taking an entry out moves those below it up by its length, rounded to even.
+    static bool apart(std::vector<std::pair<std::size_t, std::size_t>>& places,
+                      std::size_t page_bytes) {
+        std::sort(places.begin(), places.end());
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            if (places[i].second > (i + 1 < places.size() ? places[i + 1].first : page_bytes)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     // Marks pages as being used for one thing. Pages beyond the file's end may be free: it never
@@ -230,11 +263,19 @@ private:
                std::uint64_t{number_at<std::uint16_t>(page, at + 4)} << 32;
     }
 
+    static std::uint64_t value_bytes_at(ByteSpan page, std::size_t at) {
+        return number_at<std::uint16_t>(page, at) |
+               std::uint64_t{number_at<std::uint16_t>(page, at + 2)} << 16;
+    }
+    // A big value is a page number here.
+    static std::size_t value_bytes_inside(ByteSpan page, std::size_t at) {
+        const bool big = (number_at<std::uint16_t>(page, at + 4) & kBigValue) != 0;
+        return big ? sizeof(std::uint64_t) : value_bytes_at(page, at);
+    }
+
     Result<> check_value(ByteSpan page, std::uint64_t number, std::size_t at, std::size_t key_bytes,
                          Keys keys) {
-        const std::uint64_t value_bytes = number_at<std::uint16_t>(page, at) |
-                                          std::uint64_t{number_at<std::uint16_t>(page, at + 2)}
-                                              << 16;
+        const std::uint64_t value_bytes = value_bytes_at(page, at);
         const std::uint16_t flags = number_at<std::uint16_t>(page, at + 4);
         const std::size_t value_at = at + kNodeHeaderBytes + key_bytes;
         if ((flags & ~kBigValue) != 0) {
@@ -288,15 +329,17 @@ private:
             needed > pages_in_file_ - number) {
             return damaged_page(number, "lies beyond its end");
         }
-        pages_seen_ += needed;
-        SWARM_CHECK(take(number, needed));
         Bytes header(kPageHeaderBytes);
         SWARM_CHECK(read(number * meta_.page_bytes, header));
+        // More pages than needed where a shorter value was written over a longer one.
+        const std::uint64_t pages = number_at<std::uint32_t>(header, 12);
         if (number_at<std::uint64_t>(header, 0) != number ||
-            number_at<std::uint16_t>(header, 10) != kOverflowPage ||
-            number_at<std::uint32_t>(header, 12) < needed) {
+            number_at<std::uint16_t>(header, 10) != kOverflowPage || pages < needed ||
+            pages > meta_.last_page + 1 - number) {
             return damaged_page(number, "does not hold the value it should");
         }
+        SWARM_CHECK(take(number, pages));
+        pages_seen_ += std::min(pages, pages_in_file_ - number);
         return done();
     }
 

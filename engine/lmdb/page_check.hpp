@@ -2,11 +2,11 @@
 // LMDB maps its file and follows page numbers without asking: a truncated file is a SIGBUS, a
 // damaged page an abort() or a wild read. So the tree is walked here, by pread, before LMDB may
 // have it. Found: a wrong magic, version or page size, a page number that leads outside the file or
-// to a page that says it is another, a page whose fields leave it, keys out of order, a tree deeper
-// or larger than it says, two ways that lead to one page; a list of free pages that is too long for
-// its place, out of order, or names a page that is in use or none, all of which the first write
-// would follow. Not found: a changed byte inside any other value; what lies in values has checksums
-// or signatures of its own.
+// to a page that says it is another, a page whose fields leave it or overlap, keys out of order, a
+// tree deeper or larger than it says or of a kind that is not ours, two ways that lead to one page;
+// and what only the first write would follow: headers in each other's place, a list of free pages
+// that is too long for its place, out of order, or names a page that is in use or none. Not found:
+// a changed byte inside any other value; what lies in values has checksums or signatures of its own.
 //
 // Layout read: LMDB data format 1 (lmdb 0.9), 64 bit, the host's byte order.
 

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstring>
@@ -265,6 +266,21 @@ TEST_CASE("a damaged file is refused as corrupt, with its name and the next step
     SUBCASE("cut inside its headers") {
         std::filesystem::resize_file(file, 5000);
         refused("inside the headers");
+    }
+    SUBCASE("headers in each other's place") {
+        Bytes pages(2 * 4096);
+        std::ifstream(file, std::ios::binary)
+            .read(reinterpret_cast<char*>(pages.data()),
+                  static_cast<std::streamsize>(pages.size()));
+        std::rotate(pages.begin(), pages.begin() + 4096, pages.end());
+        overwrite(file, 0, pages);
+        refused("swapped");
+    }
+    SUBCASE("a tree with another order of keys") {
+        for (const std::size_t header : {0, 4096}) {
+            overwrite(file, header + 16 + 24 + 48 + 4, Bytes(1, 0x02));  // flags of the entries
+        }
+        refused("another order");
     }
     SUBCASE("zeros or noise in the middle") {
         Bytes noise(bytes / 2);
