@@ -300,6 +300,9 @@ async::Task<> Session::write() {
     while (true) {
         build();
         if (records_.empty()) {
+            if (!small_.empty() && !goodbye_) {
+                continue;  // what could not be served was refused
+            }
             if (goodbye_) {
                 (void)co_await link_->write_close();
                 while (true) {

@@ -72,6 +72,9 @@ void MemoryContent::whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const
 
 Result<> MemoryContent::read_leaves(protocol::LeafRange range,
                                     std::span<const MutableByteSpan> leaves) {
+    if (unreadable.load()) {
+        return disk_error(Code::io, "the disk cannot read it");
+    }
     const std::lock_guard lock(mutex_);
     std::uint64_t at = (first_leaf(range.chunk).value + range.first) * kLeafBytes;
     for (const MutableByteSpan leaf : leaves) {

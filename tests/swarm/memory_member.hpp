@@ -45,6 +45,7 @@ public:
     bool holds(std::uint64_t offset, ByteSpan expected) const;
     std::atomic<Lie> lie{Lie::none};
     std::atomic<bool> full_disk{false};
+    std::atomic<bool> unreadable{false};
     std::atomic<std::uint64_t> leaves_stored{0};
 
 private:

@@ -109,6 +109,14 @@ TEST_CASE("before hello every frame but goodbye ends the session, and nothing co
     CHECK(refused == std::variant_size_v<protocol::Frame> - 1);
 }
 
+TEST_CASE("a refusal that is all there is to say is said at once") {
+    LoneSession lone;
+    lone.contents.publish(film())->unreadable = true;
+    lone.say(lone.hello(), protocol::Open{7, id_of(film())});
+    lone.say(protocol::Request{7, {ChunkIndex(0), 0, 1}, protocol::Urgency::urgent, 0});
+    CHECK(count_said<protocol::Refuse>(lone) == 1);
+}
+
 TEST_CASE("a second hello ends the session, though it holds like the first") {
     LoneSession lone;
     greet_and_ask(lone);
