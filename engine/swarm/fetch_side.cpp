@@ -15,7 +15,7 @@ void FetchSide::open(const OpenContent& open, Bytes& out) {
     const protocol::Handle handle = next_handle_++;
     const bool is_new = handles_.emplace(open.content, handle).second;
     SWARM_ASSERT(is_new);
-    contents_.emplace(handle, Content{open.content, open.id, open.port, {}});
+    contents_.emplace(handle, Content{open.content, open.id, open.port, {}, 0});
     protocol::encode(protocol::Open{handle, open.id}, out);
 }
 
@@ -34,6 +34,7 @@ void FetchSide::ask(const AskLeaves& ask, Bytes& out) {
     const auto found = handles_.find(ask.content);
     SWARM_ASSERT(found != handles_.end());
     Content& content = contents_.at(found->second);
+    content.attempt = ask.attempt;
     Chunk& chunk = content.chunks[ask.range.chunk.value];
     Asked asked;
     asked.expected = mask_of(ask.range);
@@ -224,7 +225,7 @@ Result<> FetchSide::flush() {
             }
             stored(content, number, mask_of(run_.range), bytes);
         } else {
-            events_.push_back(StoreFailed{content.number, kept.error()});
+            events_.push_back(StoreFailed{content.number, content.attempt, kept.error()});
         }
     }
     run_.leaves.clear();

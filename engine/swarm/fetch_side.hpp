@@ -88,6 +88,7 @@ private:
         ContentId id;
         std::shared_ptr<ContentPort> port;
         std::unordered_map<std::uint64_t, Chunk> chunks;
+        std::uint32_t attempt = 0;  // of the last request
     };
     struct Run {  // leaves in a row, not verified yet
         protocol::Handle handle = 0;

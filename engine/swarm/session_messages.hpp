@@ -68,6 +68,7 @@ struct RefuseHeard {
 };
 struct StoreFailed {
     ContentNumber content{};
+    std::uint32_t attempt = 0;  // of the last request for this content
     Error error;
 };
 struct RoundTrip {

@@ -26,6 +26,7 @@ struct AskLeaves {
     ContentNumber content{};
     protocol::LeafRange range;
     protocol::Urgency urgency{};
+    std::uint32_t attempt = 0;  // comes back with a failure to store
 };
 struct CancelLeaves {
     PeerNumber peer{};

@@ -35,7 +35,10 @@ Result<WantedContent*> SwarmCore::obtain(const ContentId& id, const std::optiona
                                          TimePoint now) {
     if (WantedContent* known = find(id)) {
         known->likely = likely ? likely : known->likely;
-        known->failed.reset();  // a disk that was full may have room again
+        if (known->failed) {  // a disk that was full may have room again
+            known->failed.reset();
+            ++known->attempt;
+        }
         return known;
     }
     SWARM_TRY(auto port, ports_.open(id, Purpose::fetch));
@@ -113,21 +116,25 @@ void SwarmCore::settle(WantedContent& content, TimePoint now) {
         idle_.emplace(content.idle_since, content.number);
     }
     if (content.fill) {
-        // Fills that nobody could serve make room for others.
-        const bool somebody =
-            std::any_of(content.sources.begin(), content.sources.end(),
-                        [](const auto& s) { return !s.second.answered || !s.second.held.none(); });
-        const bool hopeful = is_tiny(content.id) ? content.starved.empty() : somebody;
-        auto& running = is_tiny(content.id) ? tiny_fills_ : large_fills_;
-        if (hopeful) {
-            running.insert(content.number);
-            starved_fills_.erase(content.number);
-        } else {
-            running.erase(content.number);
-            if (is_tiny(content.id)) {
-                park(content);
-            }
-        }
+        seat_fill(content);
+    }
+}
+
+// Fills that nobody could serve make room for others. The content may be gone after it.
+void SwarmCore::seat_fill(WantedContent& content) {
+    const bool somebody =
+        std::any_of(content.sources.begin(), content.sources.end(),
+                    [](const auto& s) { return !s.second.answered || !s.second.held.none(); });
+    const bool hopeful = is_tiny(content.id) ? content.starved.empty() : somebody;
+    auto& running = is_tiny(content.id) ? tiny_fills_ : large_fills_;
+    if (hopeful) {
+        running.insert(content.number);
+        starved_fills_.erase(content.number);
+        return;
+    }
+    running.erase(content.number);
+    if (is_tiny(content.id)) {
+        park(content);
     }
 }
 
@@ -210,6 +217,11 @@ void SwarmCore::holds_not(WantedContent& content, PeerNumber peer, ChunkIndex ch
 
 void SwarmCore::more_is_held(WantedContent& content, TimePoint now) {
     queue_starved(content);
+    if (content.fill) {
+        // Before anything is placed: nothing else may happen for a while. Nothing of it starves
+        // now, so a tiny one stays.
+        seat_fill(content);
+    }
     const bool somebody_is_silent = std::any_of(
         peers_.begin(), peers_.end(), [&](const auto& peer) { return ledger_.silent(peer.first); });
     if (!somebody_is_silent) {

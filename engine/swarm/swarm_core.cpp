@@ -189,9 +189,11 @@ void SwarmCore::refused(PeerNumber peer, ContentNumber number, const protocol::L
     chunk_changed(*content, range.chunk, now);
 }
 
-void SwarmCore::store_failed(ContentNumber number, const Error& error, TimePoint now) {
-    if (WantedContent* content = find(number)) {
-        fail(*content, error, now);
+void SwarmCore::store_failed(ContentNumber number, std::uint32_t attempt, Error why,
+                             TimePoint now) {
+    WantedContent* const content = find(number);
+    if (content != nullptr && content->attempt == attempt) {
+        fail(*content, why, now);
     }
 }
 

@@ -58,7 +58,8 @@ public:
                        std::uint64_t bytes, TimePoint now);
     void refused(PeerNumber peer, ContentNumber content, const protocol::LeafRange& range,
                  protocol::RefuseReason reason, TimePoint now);
-    void store_failed(ContentNumber content, const Error& error, TimePoint now);  // by the disk
+    // By the disk. Ignored when it is of an attempt that has failed already.
+    void store_failed(ContentNumber content, std::uint32_t attempt, Error why, TimePoint now);
 
     // ---- what this node wants ----
     void read(ReadId id, const ReadRequest& request, TimePoint now);
@@ -96,10 +97,7 @@ private:
         TimePoint tried_at{};  // when a copy was last asked of it while it was silent
         double score = 0.5;    // as of scored_at_
     };
-    // Chosen by us: what a reader that pauses may come back to, without its handles at peers.
-    static constexpr Duration kIdleMax = std::chrono::seconds(60);
-
-    // contents (swarm_core.cpp)
+    // contents (swarm_contents.cpp)
     WantedContent* find(ContentNumber number);
     WantedContent* find(const ContentId& id);
     Result<WantedContent*> obtain(const ContentId& id, const std::optional<NodeId>& likely,
@@ -107,6 +105,7 @@ private:
     void forget(WantedContent& content);
     void close_everywhere(WantedContent& content);
     void park(WantedContent& content);
+    void seat_fill(WantedContent& content);
     void settle(WantedContent& content, TimePoint now);
     void fail(WantedContent& content, const Error& error, TimePoint now);
     void lose_source(WantedContent& content, PeerNumber peer);

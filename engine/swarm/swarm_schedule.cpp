@@ -308,7 +308,7 @@ void SwarmCore::ask(WantedContent& content, PeerNumber peer, ChunkIndex chunk, L
                     protocol::Urgency urgency, TimePoint now) {
     ledger_.ask(peer, content.number, content.id.size, chunk, leaves, urgency, now);
     for (const protocol::LeafRange& range : ranges_of(chunk, leaves)) {
-        actions_.push_back(AskLeaves{peer, content.number, range, urgency});
+        actions_.push_back(AskLeaves{peer, content.number, range, urgency, content.attempt});
     }
 }
 

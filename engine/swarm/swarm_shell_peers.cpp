@@ -77,7 +77,7 @@ void SwarmShell::on_event(PeerNumber number, SessionEvent& event) {
         core_.refused(number, refused->content, refused->range, refused->reason, now);
     } else if (const auto* failed = std::get_if<StoreFailed>(&event)) {
         note_store_failure(failed->content, failed->error, now);
-        core_.store_failed(failed->content, failed->error, now);
+        core_.store_failed(failed->content, failed->attempt, failed->error, now);
     } else if (const auto* trip = std::get_if<RoundTrip>(&event)) {
         core_.round_trip(number, trip->time);
     } else if (auto* vector = std::get_if<VectorHeard>(&event)) {

@@ -23,6 +23,8 @@ namespace swarmfs::swarm {
 inline constexpr std::size_t kLargeFillsMax = 8;
 inline constexpr std::size_t kTinyFillsMax = 512;  // at 50 ms, 10,000 small files a second
 inline constexpr std::size_t kOpenWidely = 32;     // more sources than this gain nothing
+// What a reader that pauses may come back to, without its handles at peers.
+inline constexpr Duration kIdleMax = std::chrono::seconds(60);
 
 // A content of one chunk is asked for whole, of one peer after another; others are opened widely.
 inline bool is_tiny(const ContentId& id) {
@@ -100,6 +102,9 @@ struct WantedContent {
     std::vector<ChunkIndex> newly_whole;  // to be announced
     std::uint64_t whole_bytes = 0;        // of a fill: bytes of `whole`
     std::optional<Error> failed;          // the disk refused: nothing more is fetched
+    // How often it was wanted anew after that. What was under way then fails late, each leaf by
+    // itself, and says nothing about those who came since.
+    std::uint32_t attempt = 0;
     TimePoint idle_since{};
 
     bool wanted() const { return !reads.empty() || fill.has_value(); }

@@ -224,6 +224,26 @@ TEST_CASE("a peer that refuses a chunk is asked for others, and for that one no 
     }
 }
 
+TEST_CASE("a fill that nobody could serve goes on as soon as somebody can") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    bench.core.fill(100, {film, FillOrder::rarest_first, std::nullopt}, bench.now);
+    bench.decide();
+    const ContentNumber number = *bench.core.number_of(film);
+    bench.core.holding(PeerNumber{1}, number, HoldingKind::none, ChunkIndex(0), {}, bench.now);
+    bench.decide();
+    CHECK(bench.asked(1) == 0);
+    SUBCASE("it has all of it") {
+        bench.holds_all(1, film);
+    }
+    SUBCASE("it has one chunk") {
+        bench.core.have(PeerNumber{1}, number, std::vector{ChunkIndex(7)}, bench.now);
+        bench.decide();
+    }
+    CHECK(bench.asked(1) > 0);
+}
+
 TEST_CASE("a disk that refuses ends the reads and the fill of that content, and no other") {
     Bench bench;
     bench.join(1);
@@ -233,7 +253,7 @@ TEST_CASE("a disk that refuses ends the reads and the fill of that content, and 
     const ReadId two = bench.read(other, 0, 1000);
     bench.core.fill(100, {film, FillOrder::sequential, std::nullopt}, bench.now);
     bench.decide();
-    bench.core.store_failed(*bench.core.number_of(film), disk_error(Code::no_space, "full"),
+    bench.core.store_failed(*bench.core.number_of(film), 0, disk_error(Code::no_space, "full"),
                             bench.now);
     bench.decide();
     CHECK(bench.answered(one, Code::no_space));
@@ -242,6 +262,30 @@ TEST_CASE("a disk that refuses ends the reads and the fill of that content, and 
     REQUIRE(moved.size() == 1);
     REQUIRE(moved[0].progress.error);
     CHECK(moved[0].progress.error->code == Code::no_space);
+}
+
+TEST_CASE("leaves that a full disk refuses late do not fail those who came since") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    const Error full = disk_error(Code::no_space, "full");
+    const ReadId early = bench.read(film, 0, 1000);
+    const ContentNumber number = *bench.core.number_of(film);
+    REQUIRE_FALSE(bench.all<AskLeaves>().empty());
+    const std::uint32_t first = bench.all<AskLeaves>().back().attempt;
+    bench.core.store_failed(number, first, full, bench.now);
+    bench.decide();
+    CHECK(bench.answered(early, Code::no_space));
+
+    const ReadId since = bench.read(film, 0, 1000);
+    REQUIRE_FALSE(bench.all<AskLeaves>().empty());
+    const std::uint32_t second = bench.all<AskLeaves>().back().attempt;
+    bench.core.store_failed(number, first, full, bench.now);
+    bench.decide();
+    CHECK_FALSE(bench.answered(since, Code::no_space));
+    bench.core.store_failed(number, second, full, bench.now);
+    bench.decide();
+    CHECK(bench.answered(since, Code::no_space));
 }
 
 TEST_CASE("a complete content is closed everywhere and forgotten") {
