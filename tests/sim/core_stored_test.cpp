@@ -1,4 +1,4 @@
-// SwarmCore and what is stored here, before it is asked for or while it is waited for.
+// SwarmCore and what is stored here, before it is asked for, while it is waited for, or not at all.
 
 #include <set>
 
@@ -52,4 +52,48 @@ TEST_CASE("what is published here meanwhile is waited for no longer, with peers 
         }
         CHECK(complete == std::set<FillId>{100, 101});
     }
+}
+
+TEST_CASE("a disk that refuses ends the reads and the fill of that content, and no other") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    const ContentId other = named(2, 10 * kMiB);
+    const ReadId one = bench.read(film, 0, 1000);
+    const ReadId two = bench.read(other, 0, 1000);
+    bench.core.fill(100, {film, FillOrder::sequential, std::nullopt}, bench.now);
+    bench.decide();
+    bench.core.store_failed(*bench.core.number_of(film), 0, disk_error(Code::no_space, "full"),
+                            bench.now);
+    bench.decide();
+    CHECK(bench.answered(one, Code::no_space));
+    CHECK_FALSE(bench.answered(two, Code::no_space));
+    const auto moved = bench.all<FillMoved>();
+    REQUIRE(moved.size() == 1);
+    REQUIRE(moved[0].progress.error);
+    CHECK(moved[0].progress.error->code == Code::no_space);
+}
+
+TEST_CASE("leaves that a full disk refuses late do not fail those who came since") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    const Error full = disk_error(Code::no_space, "full");
+    const ReadId early = bench.read(film, 0, 1000);
+    const ContentNumber number = *bench.core.number_of(film);
+    REQUIRE_FALSE(bench.all<AskLeaves>().empty());
+    const std::uint32_t first = bench.all<AskLeaves>().back().attempt;
+    bench.core.store_failed(number, first, full, bench.now);
+    bench.decide();
+    CHECK(bench.answered(early, Code::no_space));
+
+    const ReadId since = bench.read(film, 0, 1000);
+    REQUIRE_FALSE(bench.all<AskLeaves>().empty());
+    const std::uint32_t second = bench.all<AskLeaves>().back().attempt;
+    bench.core.store_failed(number, first, full, bench.now);
+    bench.decide();
+    CHECK_FALSE(bench.answered(since, Code::no_space));
+    bench.core.store_failed(number, second, full, bench.now);
+    bench.decide();
+    CHECK(bench.answered(since, Code::no_space));
 }
