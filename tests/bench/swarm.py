@@ -1,105 +1,44 @@
-"""A tracker and nodes of this build, for benches: started, sampled, and taken down again."""
+"""A tracker and nodes of this build: started, asked, and taken down again."""
 
 import json
-import os
-import pathlib
-import shutil
-import signal
-import socket
 import subprocess
-import threading
-import time
-import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from programs import ReadyProgram, free_port, unmount, wait_until
 
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+NAME = "bench"  # of the swarm, at every member
 
 
-def memory_kib(pid):
-    """RssAnon + RssShmem: what the program itself holds, without mapped files."""
-    total = 0
-    try:
-        for line in open(f"/proc/{pid}/status"):
-            if line.startswith(("RssAnon:", "RssShmem:")):
-                total += int(line.split()[1])
-    except OSError:
-        pass
-    return total
-
-
-def cpu_seconds(pid):
-    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-class PeakMemory:
-    """Samples a process while the bench runs; `kib` is the largest seen."""
-
-    def __init__(self, pid):
-        self.pid, self.kib, self._over = pid, 0, threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self._thread.start()
-
-    def _sample(self):
-        while not self._over.wait(0.05):
-            self.kib = max(self.kib, memory_kib(self.pid))
-
-    def stop(self):
-        self._over.set()
-        self._thread.join()
-        return self.kib
-
-
-class Tracker:
-    def __init__(self, build, work):
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.log = open(work / "tracker.log", "wb")
-        self.process = subprocess.Popen(
-            [build / "tracker/swarmfs-tracker", "--listen", f"127.0.0.1:{self.port}",
-             "--data", work / "tracker"], stderr=self.log, stdout=self.log)
-        wait_until(self._answers, 20, "the tracker answers")
-
-    def _answers(self):
-        try:
-            return urllib.request.urlopen(self.url + "/health", timeout=1).status == 200
-        except OSError:
-            return False
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(20)
+class Tracker(ReadyProgram):
+    def __init__(self, build, work, host="127.0.0.1", namespace=None):
+        port = free_port()
+        self.url = f"http://{host}:{port}"
+        super().__init__([build / "tracker/swarmfs-tracker", "--listen", f"{host}:{port}", "--data", work / "tracker"],
+                         work / "tracker.log", namespace)
 
 
 class Node:
-    def __init__(self, build, work, name):
-        self.build, self.home = build, work / name
+    def __init__(self, build, work, name, host="127.0.0.1", namespace=None):
+        self.build, self.work, self.home, self.name = build, work, work / name, name
+        self.host, self.namespace, self.mounts = host, namespace, []
         self.home.mkdir(parents=True)
-        self.name, self.mounts = name, []
-        self.log = open(work / f"{name}.log", "wb")
         self.start()
 
     def start(self):
         """The first time, or again after `stop`."""
-        socket_file = self.home / "control.sock"
-        socket_file.unlink(missing_ok=True)
-        self.process = subprocess.Popen(
-            [self.build / "fs/swarmfsd", "--home", self.home, "--listen", "127.0.0.1:0"],
-            stderr=self.log, stdout=self.log)
-        wait_until(socket_file.exists, 20, f"{self.name} is up")
+        self.program = ReadyProgram(
+            [self.build / "fs/swarmfsd", "--home", self.home, "--listen", f"{self.host}:0"],
+            self.work / f"{self.name}.log", self.namespace)
 
     @property
     def pid(self):
-        return self.process.pid
+        return self.program.pid
+
+    def words(self, *arguments):
+        return [str(word) for word in (self.build / "tools/swarmfs", "--home", self.home, *arguments)]
 
     def run(self, *arguments):
-        done = subprocess.run([self.build / "tools/swarmfs", "--home", self.home, *arguments],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        done = subprocess.run(self.words(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              check=False)
         if done.returncode != 0:
             raise RuntimeError(f"swarmfs {arguments[0]}: {done.stderr.strip()}")
         return done.stdout
@@ -107,63 +46,79 @@ class Node:
     def json(self, *arguments):
         return json.loads(self.run("--json", *arguments))
 
-    def mount(self, name, directory):
+    def share(self, path, *more):
+        self.run("share", NAME, path, "--once", *more)
+
+    def download(self, path, out):
+        return self.json("download", NAME, path, "-o", out)
+
+    def mount(self, directory, name=NAME):
         directory.mkdir(parents=True, exist_ok=True)
-        self.run("mount", name, str(directory))
+        self.run("mount", name, directory)
         self.mounts.append(directory)
+        return directory
 
     def unmount(self, directory):
-        self.run("unmount", str(directory))
+        self.run("unmount", directory)
         self.mounts.remove(directory)
 
+    def stored(self, name):
+        """How much of a file in the swarm's root is here."""
+        return next((entry["stored_bytes"] for entry in self.json("list", NAME)["entries"] if entry["name"] == name), 0)
+
+    def sees(self, name, seconds=60):
+        """Waits until a file is in the latest mount; returns its path."""
+        path = self.mounts[-1] / name
+        wait_until(path.exists, seconds, f"{name} appears at {self.name}")
+        return path
+
+    def is_connected(self, count=1, seconds=60):
+        wait_until(lambda: len(self.json("peers", NAME)["peers"]) >= count, seconds,
+                   f"{self.name} is connected to {count}")
+
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        self.program.stop()
         for directory in self.mounts:
-            subprocess.run(["umount", "-l", directory], stderr=subprocess.DEVNULL)
+            unmount(directory)
+        self.mounts.clear()
 
 
-def wait_until(condition, seconds, what):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise RuntimeError(f"waited {seconds} s in vain until {what}")
-        time.sleep(0.02)  # tidy: sleep because a condition is polled with a bound
+class Swarm:
+    """A tracker, a giver that made the swarm, and others by name; the last one has it mounted.
 
+        with Swarm(build, work, "giver", "reader") as swarm:
+            swarm["giver"].share(path)
+    """
 
-def random_file(path, size):
-    with open("/dev/urandom", "rb") as source, open(path, "wb") as out:
-        left = size
-        while left:
-            left -= out.write(source.read(min(left, 1 << 20)))
-        os.fsync(out.fileno())
+    def __init__(self, build, work, *names, path=None, tracker=True):
+        """`path`: a network.DelayedPath, on whose near end the last member lives, all else on its far end."""
+        self.nodes, self.tracker = {}, None
+        self.build, self.work, self.path = build, work, path
+        self.names, self.with_tracker = names, tracker
 
+    def __enter__(self):
+        try:
+            far = {"host": self.path.far_address, "namespace": self.path.far} if self.path else {}
+            near = {"host": self.path.near_address, "namespace": self.path.near} if self.path else {}
+            self.tracker = Tracker(self.build, self.work, **far) if self.with_tracker else None
+            for name in self.names:
+                at = near if name == self.names[-1] and len(self.names) > 1 else far
+                self.nodes[name] = Node(self.build, self.work, name, **at)
+            first = self.nodes[self.names[0]]
+            first.run("create", NAME, "--tracker", self.tracker.url if self.tracker else "none")
+            for name in self.names[1:]:
+                self.nodes[name].run("join", first.run("invite", NAME).strip().splitlines()[-1])
+            self.nodes[self.names[-1]].mount(self.work / "mount")
+            return self
+        except BaseException:
+            self.__exit__()
+            raise
 
-def drop_caches():
-    """Page, inode and directory caches of the kernel. Returns: whether they are gone, which needs root."""
-    os.sync()
-    try:
-        pathlib.Path("/proc/sys/vm/drop_caches").write_text("3")
-        return True
-    except OSError:
-        return False
+    def __getitem__(self, name):
+        return self.nodes[name]
 
-
-def read_through(path, block=1 << 20):
-    """Seconds to read a file from its start to its end with plain read()."""
-    buffer = bytearray(block)
-    descriptor = os.open(path, os.O_RDONLY)
-    start = time.perf_counter()
-    try:
-        while os.readv(descriptor, [buffer]):
-            pass
-    finally:
-        os.close(descriptor)
-    return time.perf_counter() - start
-
-
-def clean(work):
-    shutil.rmtree(work, ignore_errors=True)
+    def __exit__(self, *_):
+        for node in reversed(self.nodes.values()):
+            node.stop()
+        if self.tracker:
+            self.tracker.stop()

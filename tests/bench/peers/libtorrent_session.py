@@ -1,16 +1,16 @@
-"""One libtorrent session, driven by bench.py: `seed FILE` or `fetch TORRENT INTO HOST:PORT`.
+"""One libtorrent session in a process of its own: `seed FILE` or `fetch TORRENT INTO PORT`.
 
-Plain TCP, v2 torrent with 256 KiB pieces, to disk. Prints one JSON line a step.
+Plain TCP, v2 torrent with 256 KiB pieces, to disk. Prints one JSON line a step and waits for a line before the next.
 """
 
 import json
 import os
-import resource
 import sys
 import time
 
 import libtorrent
 
+PIECE_BYTES = 256 * 1024
 SETTINGS = {
     "listen_interfaces": "127.0.0.1:0",
     "enable_dht": False, "enable_lsd": False, "enable_upnp": False, "enable_natpmp": False,
@@ -32,15 +32,13 @@ def say(**fields):
 def torrent_of(path):
     storage = libtorrent.file_storage()
     storage.add_file(os.path.basename(path), os.path.getsize(path))
-    made = libtorrent.create_torrent(storage, 256 * 1024, flags=libtorrent.create_torrent.v2_only)
+    made = libtorrent.create_torrent(storage, PIECE_BYTES, flags=libtorrent.create_torrent.v2_only)
     libtorrent.set_piece_hashes(made, os.path.dirname(path))
     return libtorrent.bencode(made.generate())
 
 
 def seed(path):
-    start = time.perf_counter()
     encoded = torrent_of(path)
-    hashed = time.perf_counter() - start
     with open(path + ".torrent", "wb") as out:
         out.write(encoded)
     session = libtorrent.session(SETTINGS)
@@ -49,10 +47,8 @@ def seed(path):
     parameters.save_path = os.path.dirname(path)
     parameters.flags |= libtorrent.torrent_flags.seed_mode
     handle = session.add_torrent(parameters)
-    say(port=session.listen_port(), hash_seconds=hashed)
+    say(port=session.listen_port(), magnet=libtorrent.make_magnet_uri(handle))
     sys.stdin.readline()
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    say(cpu_seconds=usage.ru_utime + usage.ru_stime, sent=handle.status().total_payload_upload)
 
 
 def fetch(torrent, into, port):
@@ -67,9 +63,8 @@ def fetch(torrent, into, port):
     handle.connect_peer(("127.0.0.1", port))
     while not handle.status().is_seeding:
         time.sleep(0.002)  # tidy: sleep because libtorrent announces nothing at this grain
-    took = time.perf_counter() - start
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    say(seconds=took, cpu_seconds=usage.ru_utime + usage.ru_stime)
+    say(seconds=time.perf_counter() - start)
+    sys.stdin.readline()
 
 
 if sys.argv[1] == "seed":

@@ -1,0 +1,114 @@
+"""What processes cost: CPU seconds as the kernel accounts them, and the memory they hold themselves."""
+
+import os
+import pathlib
+import threading
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+CPUCLOCK_SCHED = 2  # the clock of a whole process, ended threads among it: the kernel's include/linux/posix-timers.h
+
+
+def stat_fields(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rsplit(")", 1)[1].split()
+
+
+def process_seconds(pid):
+    """CPU seconds of a process and of its children that have ended. Its own are exact to the nanosecond."""
+    fields = stat_fields(pid)
+    return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED) + (int(fields[13]) + int(fields[14])) / TICKS
+
+
+def parents():
+    """[(pid, parent)] of everything that runs."""
+    found = []
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            found.append((int(folder.name), int(stat_fields(folder.name)[1])))
+        except OSError:
+            continue  # it has ended meanwhile
+    return found
+
+
+def family(pid):
+    """The process and all below it."""
+    members, pairs = {pid}, parents()
+    while True:
+        grown = members | {child for child, parent in pairs if parent in members}
+        if grown == members:
+            return members
+        members = grown
+
+
+def family_seconds(pid):
+    total = 0.0
+    for member in family(pid):
+        try:
+            total += process_seconds(member)
+        except OSError:
+            continue
+    return total
+
+
+def kernel_thread_seconds():
+    """Writeback, soft interrupts and the like, of the whole machine: they belong to nobody in particular."""
+    total = 0
+    for pid, parent in parents():
+        if parent == 2:
+            try:
+                fields = stat_fields(pid)
+            except OSError:
+                continue
+            total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+class Account:
+    """CPU seconds that named processes, with all below them, have spent since this was made.
+
+        account = Account({"serving": giver.pid, "fetching": reader.pid})
+        ...
+        account.spent()    # {"serving": 1.2, "fetching": 2.3, "kernel threads": 0.1}
+    """
+
+    def __init__(self, pids):
+        self.pids = dict(pids)
+        self.before = self._now()
+
+    def _now(self):
+        seconds = {name: family_seconds(pid) for name, pid in self.pids.items()}
+        seconds["kernel threads"] = kernel_thread_seconds()
+        return seconds
+
+    def spent(self):
+        return {name: seconds - self.before[name] for name, seconds in self._now().items()}
+
+
+def memory_kib(pid):
+    """RssAnon + RssShmem: what the program itself holds, without mapped files."""
+    total = 0
+    try:
+        for line in open(f"/proc/{pid}/status", encoding="ascii", errors="replace"):
+            if line.startswith(("RssAnon:", "RssShmem:")):
+                total += int(line.split()[1])
+    except OSError:
+        pass
+    return total
+
+
+class PeakMemory:
+    """Samples a process twenty times a second; `stop` returns the largest MiB seen."""
+
+    def __init__(self, pid):
+        self.pid, self.kib, self._over = pid, 0, threading.Event()
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread.start()
+
+    def _sample(self):
+        while not self._over.wait(0.05):
+            self.kib = max(self.kib, memory_kib(self.pid))
+
+    def stop(self):
+        self._over.set()
+        self._thread.join()
+        return max(self.kib, memory_kib(self.pid)) / 1024

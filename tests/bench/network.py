@@ -1,0 +1,98 @@
+"""Two network namespaces and a path between them on which packets take their time.
+
+The near end is where the reader lives, the far end where everybody else does. Both are named after this process, and
+go with `close`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from programs import Program, wait_until
+
+CONNECTS = """
+import socket, time
+seconds = []
+for _ in range(9):
+    with socket.socket() as probe:
+        start = time.perf_counter()
+        probe.connect_ex(("{address}", 1))
+        seconds.append(time.perf_counter() - start)
+print(min(seconds))
+"""
+
+
+def ip(*words):
+    done = subprocess.run(["ip", *words], stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"ip {' '.join(words)}: {done.stderr.strip()}")
+
+
+class DelayedPath:
+    near_address, far_address = "10.78.0.1", "10.78.0.2"
+
+    def __init__(self, build, work, round_trip_ms):
+        self.near, self.far = (f"swarmbench{os.getpid()}{end}" for end in ("n", "f"))
+        self.carrier, self.made = None, []
+        try:
+            for space in (self.near, self.far):
+                ip("netns", "add", space)
+                self.made.append(space)
+                ip("-n", space, "link", "set", "lo", "up")
+            self.carrier = Program([build / "tests/bench/bench_path", str(round_trip_ms * 500), self.near, self.far],
+                                   work / "path.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            if self.carrier.process.stdout.readline() != "ready\n":
+                self.carrier.process.wait()
+                self.carrier.alive()
+            for space, own, other in ((self.near, self.near_address, self.far_address),
+                                      (self.far, self.far_address, self.near_address)):
+                ip("-n", space, "addr", "add", own, "peer", other, "dev", "path0")
+                ip("-n", space, "link", "set", "path0", "up", "txqueuelen", "10000")
+        except BaseException:
+            self.close()
+            raise
+
+    def limit(self, megabits):
+        """What the far end may send towards the near one, headers among it."""
+        subprocess.run(["ip", "netns", "exec", self.far, "tc", "qdisc", "replace", "dev", "path0", "root", "tbf", "rate",
+                        f"{megabits}mbit", "burst", "256kb", "latency", "50ms"], check=True)
+
+    def counts(self):
+        """Bytes of IP packets that were sent (towards the far end, towards the near end) so far, and those dropped."""
+        self.carrier.process.stdin.write("\n")
+        self.carrier.process.stdin.flush()
+        there, back = json.loads(self.carrier.process.stdout.readline())
+        return there["bytes"], back["bytes"], there["dropped"] + back["dropped"]
+
+    def quiet(self):
+        """Waits until nothing is under way any more; returns the bytes sent both ways so far."""
+        last, since = None, time.monotonic()
+
+        def is_quiet():
+            nonlocal last, since
+            now = sum(self.counts()[:2])
+            if now != last:
+                last, since = now, time.monotonic()
+            return time.monotonic() - since > 0.2  # four round trips
+        wait_until(is_quiet, 30, "the path is quiet")
+        return last
+
+    def round_trip_seconds(self):
+        """As a connection attempt sees it that the other end refuses."""
+        said = subprocess.run(["ip", "netns", "exec", self.near, sys.executable, "-c",
+                               CONNECTS.format(address=self.far_address)], stdout=subprocess.PIPE, check=True).stdout
+        return float(said)
+
+    def close(self):
+        if self.carrier:
+            self.carrier.stop()
+        for space in self.made:
+            subprocess.run(["ip", "netns", "delete", space], check=False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

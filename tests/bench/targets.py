@@ -1,0 +1,55 @@
+"""What swarmfs is meant to reach, beside the figures that show it. The names are those that the workloads use."""
+
+from figures import AT_LEAST, AT_MOST, Target
+from limits import LIMIT
+from peers.libtorrent_peer import Libtorrent
+
+COLD = "cold read, one member"
+MEMBERS, MEMBERS_ONE = "cold read, four members", "cold read, one member, beside four"
+READERS, READERS_ONE = "cold read, eight readers of eight files", "cold read, one reader, beside eight"
+SLOWEST = "slowest of eight readers, share of the mean"
+WARM, LOCAL_WARM = "warm re-read through the mount", "warm re-read of the local file"
+FIRST, FIRST_IDLE = "first 4 KiB, connection warm", "first 4 KiB, after 10 s of idleness"
+RANDOM = "random 4 KiB"
+VIDEO_P99, FILL = "video: p99 of a read / its bound", "fill: share of the rest of the path"
+PUBLISH, STREAMS = "publish in place", "OpenSSL SHA-256, one stream a core"
+SMALL_PUBLISH, SMALL_TAR = "publish small files", "cold tar of small files"
+BIG_PEAK = "peak RssAnon + RssShmem while fetching a big file"
+PEAK = "peak RssAnon + RssShmem, "
+
+
+def cpu(who, end):
+    return f"CPU, {who}, {end}"
+
+
+def trips(name):
+    return f"{name}: round trips"
+
+
+def wire(name):
+    return f"{name}: on the wire"
+
+
+TARGETS = [
+    Target("cold read / libtorrent", COLD, Libtorrent.name, AT_LEAST, 1.5),
+    Target("cold read / limit of this machine", COLD, LIMIT, AT_LEAST, 0.75),
+    Target("warm re-read / local", WARM, LOCAL_WARM, AT_LEAST, 0.4),
+    Target("CPU serving / libtorrent's", cpu("swarmfs", "serving"), cpu(Libtorrent.name, "serving"), AT_MOST, 1),
+    Target("CPU fetching / libtorrent's", cpu("swarmfs", "fetching"), cpu(Libtorrent.name, "fetching"), AT_MOST, 1),
+    Target("four members / one member", MEMBERS, MEMBERS_ONE, AT_LEAST, 1),
+    Target("eight readers / one reader", READERS, READERS_ONE, AT_LEAST, 1),
+    Target("slowest of eight readers / its fair share", SLOWEST, None, AT_LEAST, 0.5),
+    Target(trips(FIRST), trips(FIRST), None, AT_MOST, 1.2),
+    Target(trips(FIRST_IDLE), trips(FIRST_IDLE), None, AT_MOST, 1.2),
+    Target(wire(FIRST), wire(FIRST), None, AT_MOST, 24, "KiB"),
+    Target(wire(FIRST_IDLE), wire(FIRST_IDLE), None, AT_MOST, 24, "KiB"),
+    Target(trips(RANDOM), trips(RANDOM), None, AT_MOST, 1.2),
+    # A leaf of 16 KiB, twenty hashes of its proof, and the headers of fourteen packets each way.
+    Target(wire(RANDOM), wire(RANDOM), None, AT_MOST, 19, "KiB"),
+    Target(VIDEO_P99, VIDEO_P99, None, AT_MOST, 1),
+    Target(FILL, FILL, None, AT_LEAST, 0.8),
+    Target("publish / OpenSSL on all cores", PUBLISH, STREAMS, AT_LEAST, 1.2),
+    Target(SMALL_PUBLISH, SMALL_PUBLISH, None, AT_LEAST, 5_000, "files/s"),
+    Target(SMALL_TAR, SMALL_TAR, None, AT_LEAST, 15_000, "files/s"),
+    Target(BIG_PEAK, BIG_PEAK, None, AT_MOST, 128, "MiB"),
+]
