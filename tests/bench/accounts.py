@@ -20,21 +20,22 @@ def process_seconds(pid):
 
 
 def parents():
-    """[(pid, parent)] of everything that runs."""
+    """[(pid, parent, session)] of everything that runs."""
     found = []
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            found.append((int(folder.name), int(stat_fields(folder.name)[1])))
+            fields = stat_fields(folder.name)
         except OSError:
             continue  # it has ended meanwhile
+        found.append((int(folder.name), int(fields[1]), int(fields[3])))
     return found
 
 
 def family(pid):
-    """The process and all below it."""
-    members, pairs = {pid}, parents()
+    """The process, all below it, and those of its session: a program that detaches a child stays in that."""
+    members, everybody = {pid}, parents()
     while True:
-        grown = members | {child for child, parent in pairs if parent in members}
+        grown = members | {one for one, parent, session in everybody if parent in members or session in members}
         if grown == members:
             return members
         members = grown
@@ -53,7 +54,7 @@ def family_seconds(pid):
 def kernel_thread_seconds():
     """Writeback, soft interrupts and the like, of the whole machine: they belong to nobody in particular."""
     total = 0
-    for pid, parent in parents():
+    for pid, parent, _ in parents():
         if parent == 2:
             try:
                 fields = stat_fields(pid)
@@ -97,18 +98,22 @@ def memory_kib(pid):
 
 
 class PeakMemory:
-    """Samples a process twenty times a second; `stop` returns the largest MiB seen."""
+    """Samples a process and its family of this moment twenty times a second; `stop` returns the largest MiB seen."""
 
     def __init__(self, pid):
-        self.pid, self.kib, self._over = pid, 0, threading.Event()
+        self.pids, self.kib, self._over = family(pid), 0, threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
 
+    def _look(self):
+        self.kib = max(self.kib, sum(memory_kib(pid) for pid in self.pids))
+
     def _sample(self):
         while not self._over.wait(0.05):
-            self.kib = max(self.kib, memory_kib(self.pid))
+            self._look()
 
     def stop(self):
         self._over.set()
         self._thread.join()
-        return max(self.kib, memory_kib(self.pid)) / 1024
+        self._look()
+        return self.kib / 1024

@@ -80,7 +80,7 @@ def main():
     if run["load before"] > 0.5:
         figures.note(f"the machine was busy before the run (load {run['load before']:.1f}); times are longer for it")
     failed = False
-    with tempfile.TemporaryDirectory(prefix="swarmfs-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="swarmfs-bench-", ignore_cleanup_errors=True) as name:
         for workload in options.only or BY_DEFAULT:
             print(f"{workload} ...", file=sys.stderr, flush=True)
             bench = Bench(options, figures, pathlib.Path(name) / workload)

@@ -33,7 +33,7 @@ def why_absent(*programs):
 
 
 class Program:
-    """One process with a log of its own; ends with `stop` or at the end of a `with`."""
+    """One process with a log and a session of its own; ends with `stop` or at the end of a `with`."""
 
     def __init__(self, words, log, namespace=None, **more):
         self.log_path = pathlib.Path(log)
@@ -42,7 +42,7 @@ class Program:
         self.words = [str(word) for word in words]
         with open(self.log_path, "ab") as sink:
             self.process = subprocess.Popen(self.words, **{"stdin": subprocess.DEVNULL, "stdout": sink, "stderr": sink,
-                                                           **more})
+                                                           "start_new_session": True, **more})
 
     @property
     def pid(self):
@@ -63,7 +63,7 @@ class Program:
         return self
 
     def has_mounted(self, directory):
-        wait_until(lambda: self.alive() and os.path.ismount(directory), 20, f"{self.words[0]} has mounted")
+        wait_until(lambda: self.alive() and is_mounted(directory), 20, f"{self.words[0]} has mounted")
         return self
 
     def stop(self, seconds=30):
@@ -72,8 +72,11 @@ class Program:
             try:
                 self.process.wait(seconds)
             except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+                self.kill()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
     def __enter__(self):
         return self
@@ -86,17 +89,24 @@ class ReadyProgram(Program):
     """A daemon that says READY=1 as it would to systemd; it is ready when this is made."""
 
     def __init__(self, words, log, namespace=None):
-        address = f"\0swarmfs-bench-{os.getpid()}-{time.monotonic_ns()}"  # abstract: no length limit of a folder's
+        address = pathlib.Path(log).with_suffix(".notify")  # a path: abstract names end at a network namespace
+        address.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-            notify.bind(address)
-            super().__init__(words, log, namespace, env=dict(os.environ, NOTIFY_SOCKET="@" + address[1:]))
+            notify.bind(str(address))
+            super().__init__(words, log, namespace, env=dict(os.environ, NOTIFY_SOCKET=str(address)))
             wait_until(lambda: self.alive() and select.select([notify], [], [], 0.1)[0] and
                        b"READY=1" in notify.recv(4096), 60, f"{self.words[0]} is ready")
 
 
+def is_mounted(directory):
+    """Also where the mount's program has died, and nothing else can be asked about it."""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
+        return any(line.split()[4] == str(directory) for line in table)
+
+
 def unmount(directory):
     """Whatever is mounted there goes, also when its program has died."""
-    if os.path.ismount(directory):
+    if is_mounted(directory):
         subprocess.run(["umount", "-l", directory], stderr=subprocess.DEVNULL, check=False)
 
 

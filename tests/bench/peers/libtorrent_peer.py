@@ -12,8 +12,9 @@ PYTHON = "/usr/bin/python3"  # the one that Debian's python3-libtorrent is for
 
 
 class Session(Program):
-    def __init__(self, log, *words):
-        super().__init__([PYTHON, SESSION, *words], log, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, log, *words, namespace=None):
+        super().__init__([PYTHON, SESSION, *words], log, namespace, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                         text=True)
 
     def hears(self):
         line = self.process.stdout.readline()
