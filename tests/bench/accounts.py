@@ -51,17 +51,18 @@ def family_seconds(pid):
     return total
 
 
-def kernel_thread_seconds():
-    """Writeback, soft interrupts and the like, of the whole machine: they belong to nobody in particular."""
-    total = 0
+def kernel_threads():
+    """{pid: CPU seconds}: writeback, soft interrupts and the like, of the whole machine. They belong to nobody in
+    particular."""
+    seconds = {}
     for pid, parent, _ in parents():
         if parent == 2:
             try:
                 fields = stat_fields(pid)
             except OSError:
                 continue
-            total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+            seconds[pid] = (int(fields[11]) + int(fields[12])) / TICKS
+    return seconds
 
 
 class Account:
@@ -73,16 +74,15 @@ class Account:
     """
 
     def __init__(self, pids):
-        self.pids = dict(pids)
-        self.before = self._now()
-
-    def _now(self):
-        seconds = {name: family_seconds(pid) for name, pid in self.pids.items()}
-        seconds["kernel threads"] = kernel_thread_seconds()
-        return seconds
+        self.before = {name: (pid, family_seconds(pid)) for name, pid in pids.items()}
+        self.kernel_before = kernel_threads()
 
     def spent(self):
-        return {name: seconds - self.before[name] for name, seconds in self._now().items()}
+        spent = {name: family_seconds(pid) - seconds for name, (pid, seconds) in self.before.items()}
+        # Workers come and go: one that is gone takes what it spent with it.
+        spent["kernel threads"] = sum(seconds - self.kernel_before.get(pid, 0)
+                                      for pid, seconds in kernel_threads().items())
+        return spent
 
 
 def memory_kib(pid):

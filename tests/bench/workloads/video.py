@@ -7,14 +7,15 @@ import time
 
 from figures import percentile
 from network import DelayedPath
-from programs import MIB, random_file, wait_until
+from programs import MIB, wait_until
 from swarm import NAME, Swarm
-from targets import FILL, VIDEO_P99
+from targets import FILL, VIDEO_P99, VIDEO_SEEK
 from workloads.distance import ROUND_TRIP_MS, share_and_see, sparse_file
 
 BYTES_A_SECOND = 1_000_000  # 8 Mbit/s
 READ_BYTES = 16 * 1024
 SEEK_SECONDS = 10
+FILM_BYTES = 1024 * MIB
 # Of a path's rate, what the payload can have beside TCP's and IP's headers in packets of 1,500 bytes.
 PAYLOAD_SHARE = 1448 / 1500
 FILL_RUNNING_BYTES = 16 * MIB  # from here on it is past its start
@@ -54,7 +55,7 @@ def run(bench):
         round_trip = path.round_trip_seconds()
         path.limit(options.path_mbit)
         for number in range(bench.rounds):
-            film = share_and_see(swarm, random_file(bench.work / f"film{number}", 512 * MIB))
+            film = share_and_see(swarm, sparse_file(bench.work / f"film{number}", FILM_BYTES, f"film{number}"))
             name = sparse_file(bench.work / f"fill{number}", options.fill_mib * MIB, f"fill{number}").name
             share_and_see(swarm, bench.work / name)
             one_round(bench, swarm["reader"], film, name, rate, round_trip)
@@ -79,6 +80,7 @@ def one_round(bench, reader, film, name, rate, round_trip):
         figures.add("video: p99 of a read", percentile(watched.took, 0.99) * 1e3, "ms")
         figures.add("video: median of a read", percentile(watched.took, 0.5) * 1e3, "ms")
         figures.add("video: slowest first read after a seek", max(watched.after_seek) * 1e3, "ms")
+        figures.add(VIDEO_SEEK, max(watched.after_seek) / bound, "")
         figures.add(VIDEO_P99, percentile(watched.took, 0.99) / bound, "")
         figures.add("video: fetched ahead / watched", film_bytes / (len(watched.took) * READ_BYTES), "")
         figures.add("fill: rate", fill_bytes / seconds / MIB, "MiB/s")
