@@ -7,6 +7,7 @@ import argparse
 import os
 import pathlib
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -75,6 +76,7 @@ def description(options):
 
 def main():
     options = parse_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that everything is taken down again
     run = description(options)
     figures = Figures(targets.TARGETS)
     if run["load before"] > 0.5:
