@@ -71,7 +71,7 @@ def description(options):
     cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
                 if line.startswith("model name")), "unknown")
     return {"commit": commit, "cpu": cpu, "cores": len(os.sched_getaffinity(0)), "kernel": platform.release(),
-            "load before": os.getloadavg()[0], "options": {key: str(value) for key, value in vars(options).items()}}
+            "load before": os.getloadavg()[0], "nice": os.nice(0), "options": {key: str(value) for key, value in vars(options).items()}}
 
 
 def main():
@@ -81,6 +81,8 @@ def main():
     figures = Figures(targets.TARGETS)
     if run["load before"] > 0.5:
         figures.note(f"the machine was busy before the run (load {run['load before']:.1f}); times are longer for it")
+    if run["nice"] > 0:
+        figures.note(f"it ran at nice {run['nice']}: whatever else there was to do went first")
     failed = False
     with tempfile.TemporaryDirectory(prefix="swarmfs-bench-", ignore_cleanup_errors=True) as name:
         for workload in options.only or BY_DEFAULT:
@@ -95,8 +97,8 @@ def main():
                 failed = True
             print(f"{workload}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
             clean(bench.work)
+            figures.write(options.json, run)  # each time: a run takes long, and may be ended
     figures.print()
-    figures.write(options.json, run)
     print(f"\nAll samples: {options.json}")
     return 1 if failed else 0
 
