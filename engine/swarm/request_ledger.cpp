@@ -25,6 +25,7 @@ constexpr Duration kFirstLateness = std::chrono::seconds(1);
 constexpr Duration kLatenessMin = std::chrono::milliseconds(50);
 constexpr Duration kLateAgain = std::chrono::milliseconds(250);
 constexpr Duration kBusyPause = std::chrono::milliseconds(250);
+constexpr unsigned kBusyDoublings = 4;
 
 Duration from_seconds(double seconds) {
     return std::chrono::duration_cast<Duration>(Seconds(std::min(seconds, 1e6)));
@@ -132,6 +133,7 @@ RequestLedger::Arrival RequestLedger::arrived(PeerNumber peer, ContentNumber con
     if (known != peers_.end()) {
         known->second.owes_since = now;
         known->second.silent = false;
+        known->second.busy_in_a_row = 0;
         arrival.expected = drop(peer, place, leaves, now, true);
     }
     const auto pendings = places_.find(place);
@@ -245,8 +247,12 @@ void RequestLedger::busy(PeerNumber peer, TimePoint now) {
     if (known == peers_.end()) {
         return;
     }
-    known->second.budget = std::max(kBudgetMin, known->second.budget / 2);
-    known->second.paused_until = now + kBusyPause;
+    Peer& owing = known->second;
+    owing.budget = std::max(kBudgetMin, owing.budget / 2);
+    if (owing.paused_until <= now) {  // else it is an answer to what was asked before it said so
+        owing.paused_until = now + kBusyPause * (1 << owing.busy_in_a_row);
+        owing.busy_in_a_row = std::min(owing.busy_in_a_row + 1, kBusyDoublings);
+    }
 }
 
 RequestLedger::Overdue RequestLedger::overdue(TimePoint now) {

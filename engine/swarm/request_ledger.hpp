@@ -14,7 +14,9 @@
 //      duplicated at one other peer, once; the first answer cancels the other ask. One that
 //      somebody waits for is reported late again every quarter of a second until it is duplicated.
 //      Why: at the first report no other peer may have had room.
-//   4. `busy` halves the budget and pauses asking for a quarter of a second.
+//   4. `busy` halves the budget and pauses asking for a quarter of a second, and for twice as long
+//      each time that nothing else was answered since, up to 4 s.   Why: a member that is paused
+//      says so for days.
 // Pure; one thread. Cost: O(log asks) an event.
 
 #include <cstdint>
@@ -150,6 +152,7 @@ private:
         bool silent = false;
         TimePoint owes_since{};  // last progress, or when it began to owe
         TimePoint paused_until{};
+        unsigned busy_in_a_row = 0;
         std::uint32_t answers = 0;
         std::uint32_t failures = 0;
     };

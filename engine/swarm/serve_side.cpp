@@ -69,7 +69,7 @@ Result<> ServeSide::on_request(const protocol::Request& request, Bytes& out) {
     const LeafMask wanted = mask_of(range);
     if (!opened.port || (opened.port->leaf_mask(range.chunk) & wanted) != wanted) {
         refuse(request.handle, range, protocol::RefuseReason::not_held, out);
-    } else if (!uploads_.push(request, opened.id.size)) {
+    } else if (paused_ || !uploads_.push(request, opened.id.size)) {
         refuse(request.handle, range, protocol::RefuseReason::busy, out);
     }
     return done();
@@ -155,22 +155,35 @@ void ServeSide::tell_holding(const ContentId& id, Bytes& out) {
     }
 }
 
+void ServeSide::set_paused(bool paused, Bytes& out) {
+    paused_ = paused;
+    if (!paused) {
+        return;
+    }
+    for (const UploadQueue::Dropped& dropped : uploads_.drop_all()) {
+        for (const protocol::LeafRange& range : ranges_of(dropped.chunk, dropped.leaves)) {
+            refuse(dropped.handle, range, protocol::RefuseReason::busy, out);
+        }
+    }
+}
+
 // ---- leaves ----
 
 // What a proof, and the headers of frames and records, add to a chunk's leaves at most: 16 hashes
 // and one for each of 32 levels above them, 16 leaf headers and 7 records come to about 2 KiB.
 constexpr std::size_t kOverheadMax = 4 * 1024;
 
-void ServeSide::produce(transport::RecordBuilder& records, std::size_t bytes, Bytes& out) {
+std::size_t ServeSide::produce(transport::RecordBuilder& records, std::size_t bytes, Bytes& out) {
     std::size_t built = 0;
     // No frame may be begun in a builder that is full, and what is taken has to be built whole.
     while (built < bytes && records.room() > kOverheadMax) {
         const auto next = uploads_.next(std::min(bytes - built, records.room() - kOverheadMax));
         if (!next) {
-            return;
+            break;
         }
         built += produce_next(*next, records, out);
     }
+    return built;
 }
 
 std::size_t ServeSide::produce_next(const UploadQueue::Next& next,

@@ -8,7 +8,9 @@
 //   3. What is not stored is refused at once; a leaf that can no longer be read when its turn comes
 //      is refused then. Where a proof cannot be made, all that waits of its chunk is refused, and
 //      nothing that has not come yet: a refusal names only what was asked.
-//   4. Leaves are read from disk straight into the records they are sent in, a few of one request
+//   4. While the swarm is paused every request is refused as busy, those that wait at once: the peer
+//      turns to others, and comes back. What is held is told truly all the while.
+//   5. Leaves are read from disk straight into the records they are sent in, a few of one request
 //      at a time, most urgent first (upload_queue.hpp).
 // Thread: the link's. The disk is read here: it is the page cache that answers, nearly always.
 
@@ -39,11 +41,15 @@ public:
     // ---- what happens here ----
     void tell_whole(const ChunksWhole& whole, Bytes& out);
     void tell_holding(const ContentId& id, Bytes& out);
+    void set_paused(bool paused, Bytes& out);
 
     bool has_leaves() const { return !uploads_.empty(); }
-    // Appends leaves and their proofs until about `bytes` are built or nothing waits. Refusals are
-    // appended to `out`.
-    void produce(transport::RecordBuilder& records, std::size_t bytes, Bytes& out);
+    std::uint64_t leaf_bytes_waiting() const { return uploads_.waiting_bytes(); }
+    // Requires: has_leaves().
+    protocol::Urgency next_urgency() const { return uploads_.next_urgency(); }
+    // Appends leaves and their proofs until about `bytes` are built (a leaf and its proof more, at
+    // most) or nothing waits. Refusals are appended to `out`. Returns: the bytes that were built.
+    std::size_t produce(transport::RecordBuilder& records, std::size_t bytes, Bytes& out);
 
     std::uint64_t leaf_bytes_produced() const { return produced_; }
 
@@ -65,6 +71,7 @@ private:
     std::unordered_map<protocol::Handle, Opened> opened_;
     std::unordered_map<ContentId, std::unordered_set<protocol::Handle>> handles_;
     UploadQueue uploads_;
+    bool paused_ = false;
     Bytes head_;  // of the frame being built; kept for its memory
     std::uint64_t produced_ = 0;
 };

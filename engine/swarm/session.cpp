@@ -4,7 +4,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
-#include <cstring>
 
 #include "engine/async/deadline.hpp"
 #include "engine/async/task_group.hpp"
@@ -19,10 +18,6 @@ namespace {
 constexpr std::size_t kSmallBytesMax = 4 << 20;          // rule 4
 constexpr std::uint64_t kUnseenMax = 8 << 20;            // rule 3
 constexpr std::size_t kVectorItemsTotalMax = 64 * 1024;  // authors of a very large swarm
-constexpr std::size_t kCatalogBytesAtOnce = 64 * 1024;
-constexpr std::size_t kBatchMin = 32 * 1024;
-constexpr Duration kBatchLong = std::chrono::milliseconds(10);
-constexpr Duration kBatchShort = std::chrono::milliseconds(2);
 // What an event weighs besides the bytes it carries.
 constexpr std::uint64_t kEventWeight = 64;
 constexpr std::size_t kLooseMax = 256 * 1024;  // chunks whose cancelled leaves may still come
@@ -87,6 +82,7 @@ async::Task<> Session::converse(std::shared_ptr<Session> self) {
     }
     state_ = State::ended;
     link_.reset();
+    up_ = {};
     if (!why_) {
         why_ = network_error(Code::cancelled, "closed here");
     }
@@ -175,6 +171,10 @@ Result<> Session::greet(const protocol::Frame& frame) {
     SWARM_CHECK(parts_.member.check_hello(*hello, link_->handshake_hash(), their_side));
     link_->link().note_proven();
     state_ = State::running;
+    const RateGates& rates = parts_.options.rates;
+    if (rates.up) {
+        up_ = rates.up->join(rates.swarm, hello->node);
+    }
     events_.push_back(HelloHeard{hello->node, hello->addresses, hello->listen_port});
     ping(heard_at_);
     return done();
@@ -294,85 +294,6 @@ void Session::looked_at(std::uint64_t weight) {
     });
 }
 
-// ---- writing ----
-
-async::Task<> Session::write() {
-    while (true) {
-        build();
-        if (records_.empty()) {
-            if (!small_.empty() && !goodbye_) {
-                continue;  // what could not be served was refused
-            }
-            if (goodbye_) {
-                (void)co_await link_->write_close();
-                while (true) {
-                    (void)co_await to_write_.wait();  // until the reader or the watchdog ends
-                }
-            }
-            records_.release();
-            (void)co_await to_write_.wait();
-            continue;
-        }
-        const std::uint64_t before = link_->bytes_written();
-        const TimePoint start = parts_.clock.now();
-        auto written = co_await link_->write_records(records_);
-        if (!written.ok()) {
-            end(std::move(written).error());
-            co_return;
-        }
-        adapt(link_->bytes_written() - before, parts_.clock.now() - start);
-        leaf_bytes_sent_.store(serve_.leaf_bytes_produced());
-    }
-}
-
-void Session::build() {
-    build_small();
-    if (goodbye_) {
-        return;
-    }
-    build_catalog();
-    if (state_ == State::running && !records_.full()) {
-        serve_.produce(records_, batch_bytes_, small_);
-    }
-}
-
-// Frames stand one after another; each goes into a record as a whole.
-void Session::build_small() {
-    std::size_t at = 0;
-    while (at < small_.size() && !records_.full()) {
-        const std::size_t body = std::size_t{small_[at + 1]} << 8 | small_[at + 2];
-        const std::size_t size = protocol::kFrameHeaderBytes + body;
-        const MutableByteSpan room = records_.extend(size);
-        std::memcpy(room.data(), small_.data() + at, size);
-        at += size;
-    }
-    small_.erase(small_.begin(), small_.begin() + static_cast<std::ptrdiff_t>(at));
-}
-
-void Session::build_catalog() {
-    std::size_t built = 0;
-    while (!catalog_.empty() && built < kCatalogBytesAtOnce && !records_.full()) {
-        const Bytes& frame = catalog_.front();
-        const MutableByteSpan room = records_.extend(frame.size());
-        std::memcpy(room.data(), frame.data(), frame.size());
-        built += frame.size();
-        catalog_.pop_front();
-    }
-    if (built > 0) {
-        events_.push_back(CatalogSent{built});
-        tell_all();
-    }
-}
-
-// Rule 2: halves the batch where a write takes long, doubles it where it does not.
-void Session::adapt(std::size_t bytes, Duration took) {
-    if (took > kBatchLong) {
-        batch_bytes_ = std::max(kBatchMin, batch_bytes_ / 2);
-    } else if (took < kBatchShort && bytes >= batch_bytes_ / 2) {
-        batch_bytes_ = std::min(transport::RecordBuilder::kFullBytes, batch_bytes_ * 2);
-    }
-}
-
 // ---- time ----
 
 async::Task<> Session::watch() {
@@ -431,6 +352,7 @@ void Session::obey(SessionCommand& command) {
         void operator()(CancelLeaves& cancel) { session.fetch_.cancel(cancel, session.small_); }
         void operator()(TellWhole& tell) { session.serve_.tell_whole(*tell.whole, session.small_); }
         void operator()(TellHolding& tell) { session.serve_.tell_holding(tell.id, session.small_); }
+        void operator()(SetPaused& set) { session.serve_.set_paused(set.paused, session.small_); }
         void operator()(SendVector& vector) { session.send_vector(vector); }
         void operator()(SendCatalog& catalog) {
             Bytes frame;

@@ -20,6 +20,9 @@
 //      goodbye would be lost with it; a peer that goes on for ever must not be kept.
 //   7. Addresses a peer tells are taken in as a trickle; the rest is dropped.   Why: each is kept,
 //      judged and dialled, and telling it costs nothing.
+//   8. Under a limit on what is sent (throttle.hpp), leaves and their proofs are built once the
+//      limit lets them go. Everything else is neither counted nor held back: a request, a refusal,
+//      the catalog.   Why: they are small, and what waits for them is a person or the truth.
 // Thread: the link's, unless a call says otherwise.
 
 #include <atomic>
@@ -87,6 +90,7 @@ private:
     void build();
     void build_small();
     void build_catalog();
+    void build_leaves();
     void adapt(std::size_t bytes, Duration took);
     void tell_all();
 
@@ -115,6 +119,8 @@ private:
     std::vector<SessionEvent> events_;          // besides those of fetch_
     transport::RecordBuilder records_;
     std::size_t batch_bytes_;
+    RateGate::Place up_;  // since hello
+    TimePoint leaves_again_at_ = TimePoint::max();
     async::Signal to_write_;
     async::Signal to_watch_;
     async::Signal looked_;

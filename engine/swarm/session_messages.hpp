@@ -22,6 +22,9 @@ struct TellWhole {  // the peer may have the content open
 struct TellHolding {  // chunks came by other means: say anew what is held
     ContentId id;
 };
+struct SetPaused {  // whether what the peer asks for is refused; not, until it is said
+    bool paused = false;
+};
 struct SendVector {
     std::vector<protocol::VectorItem> items;
 };
@@ -35,8 +38,9 @@ struct SayGoodbye {
     std::string reason;
 };
 
-using SessionCommand = std::variant<OpenContent, CloseContent, AskLeaves, CancelLeaves, TellWhole,
-                                    TellHolding, SendVector, SendCatalog, SendHints, SayGoodbye>;
+using SessionCommand =
+    std::variant<OpenContent, CloseContent, AskLeaves, CancelLeaves, TellWhole, TellHolding,
+                 SetPaused, SendVector, SendCatalog, SendHints, SayGoodbye>;
 
 // ---- from a session ----
 

@@ -24,6 +24,7 @@
 #include "engine/core/clock.hpp"
 #include "engine/core/dice.hpp"
 #include "engine/swarm/ports.hpp"
+#include "engine/swarm/rate_gate.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -44,6 +45,7 @@ struct SwarmOptions {
     Duration ping_every = std::chrono::seconds(10);
     Duration dead_after = std::chrono::seconds(25);  // silence that ends a session
     Duration linger = std::chrono::seconds(2);       // how long a goodbye waits for the peer's end
+    RateGates rates;                                 // what limits it; empty: nothing
 };
 
 using ReadId = std::uint64_t;  // never 0, never used again
@@ -145,6 +147,11 @@ public:
     // Chunks of it were stored by other means than this swarm (published, shared): reads and fills
     // that wait for them go on, and peers that opened it are told.
     virtual void content_arrived(const ContentId& content) = 0;
+
+    // While it is paused nothing of any content is asked for or served: reads of what is not here
+    // fail with Code::busy, fills wait, requests of peers are refused as busy. Sessions and the
+    // catalog go on.
+    virtual void set_paused(bool paused) = 0;
 
     // ---- catalog ----
     // Returns: false when the peer's queue is full; CatalogPort::on_ready follows. Thread: engine.

@@ -64,12 +64,7 @@ void SwarmCore::idle_again(WantedContent& content, TimePoint now) {
 }
 
 void SwarmCore::close_everywhere(WantedContent& content) {
-    for (const Ask& ask : ledger_.asks_for(content.number)) {
-        ledger_.cancel(ask.peer, content.number, ask.chunk, ask.leaves);
-        for (const protocol::LeafRange& range : ranges_of(ask.chunk, ask.leaves)) {
-            actions_.push_back(CancelLeaves{ask.peer, content.number, range});
-        }
-    }
+    cancel_asks(content.number);
     for (const auto& [peer, source] : content.sources) {
         PeerState& state = peers_.at(peer);
         state.open.erase(content.number);

@@ -30,6 +30,9 @@ void SwarmCore::peer_joined(PeerNumber peer, const NodeId& node, TimePoint now) 
     PeerState& state = peers_[peer];
     state.node = node;
     state.last_word = now;
+    if (options_.rates.down) {
+        state.down = options_.rates.down->join(options_.rates.swarm, node);
+    }
     ledger_.add_peer(peer, now);
     auto& line = waiting_fills_[1];
     line.insert(line.end(), parked_fills_.begin(), parked_fills_.end());
@@ -245,6 +248,13 @@ void SwarmCore::read(ReadId id, const ReadRequest& request, TimePoint now) {
     } else {
         actions_.push_back(ReadEnded{id, done()});
     }
+    if (paused_) {
+        if (waits) {
+            end_read(content, content.reads.size() - 1, paused_error(), now);
+        }
+        idle_again(content, now);
+        return;
+    }
     want_ahead(content, content.window->on_read(request.offset, request.length, waits, now), now);
     idle_again(content, now);
 }
@@ -265,7 +275,7 @@ void SwarmCore::cancel_read(ReadId id, TimePoint now) {
 
 void SwarmCore::note_read(const ContentId& id, std::uint64_t offset, std::uint64_t length,
                           TimePoint now) {
-    if (length == 0 || offset > id.size || length > id.size - offset) {
+    if (paused_ || length == 0 || offset > id.size || length > id.size - offset) {
         return;
     }
     const auto obtained = obtain(id, std::nullopt, now);

@@ -3,8 +3,7 @@
 // no thread, and no clock but the `now` it is told.
 //
 // Rules, in the order in which they are applied by decide():
-//   1. What is overdue ends: reads past their deadline; asks of silent peers, which are placed
-//      anew.
+//   1. What is overdue ends: reads past their deadline; asks of silent peers, placed anew.
 //   2. Reads are urgent, windows ahead, the rest fill; urgent and ahead go by the time they are
 //      due.
 //   3. A leaf is asked of the peer expected to deliver it first: what it owes, by its rate, weighed
@@ -23,6 +22,7 @@
 //   8. A read that nobody can be asked for fails as unavailable after the grace time (three times
 //      that while dialling); otherwise it waits for its deadline.
 //   9. A peer that lied is dropped and banned.
+//  10. Only what limits and a pause let go is asked for: swarm_limits.cpp.
 // Cost: O(log) a chunk; a content costs what is touched of it.
 
 #include <array>
@@ -31,7 +31,7 @@
 #include <set>
 #include <unordered_map>
 
-#include "engine/swarm/peer_score.hpp"
+#include "engine/swarm/peer_state.hpp"
 #include "engine/swarm/swarm_actions.hpp"
 #include "engine/swarm/wanted_content.hpp"
 
@@ -72,10 +72,10 @@ public:
     // It was published or shared here: nobody need wait for peers any more.
     void stored_here(const ContentId& content, TimePoint now);
     void dialling(int difference) { dialling_ += difference; }
+    void set_paused(bool paused, TimePoint now);
     void cancel_all(TimePoint now);  // answers every read and fill with Code::cancelled
 
-    // ---- what follows ----
-    // Returns: what to do, in order. Call after any number of the above, and at next_wake().
+    // ---- what follows. Returns: what to do, in order. After any of the above, and at next_wake().
     std::vector<Action> decide(TimePoint now);
     TimePoint next_wake(TimePoint now) const;
 
@@ -88,15 +88,6 @@ public:
     std::size_t contents() const { return contents_.size(); }
 
 private:
-    struct PeerState {
-        NodeId node;
-        std::set<ContentNumber> open;
-        std::size_t held_pages = 0;  // of Holdings::some, over all of these
-        PeerFacts facts;
-        TimePoint last_word{};
-        TimePoint tried_at{};  // when a copy was last asked of it while it was silent
-        double score = 0.5;    // as of scored_at_
-    };
     // contents (swarm_contents.cpp)
     WantedContent* find(ContentNumber number);
     WantedContent* find(const ContentId& id);
@@ -150,9 +141,15 @@ private:
     double cost_of(PeerNumber peer, std::uint64_t bytes, TimePoint now) const;
     void refresh_scores(TimePoint now);
     bool open_more(WantedContent& content, std::size_t count, TimePoint now);
-    void ask(WantedContent& content, PeerNumber peer, ChunkIndex chunk, LeafMask leaves,
-             protocol::Urgency urgency, TimePoint now);
     void duplicate(const Ask& late, TimePoint now);
+
+    // limits (swarm_limits.cpp). Returns: the leaves that were asked, or paid: lowest first.
+    LeafMask ask(WantedContent& content, PeerNumber peer, ChunkIndex chunk, LeafMask leaves,
+                 protocol::Urgency urgency, TimePoint now);
+    LeafMask pay_for(const WantedContent& content, PeerNumber peer, ChunkIndex chunk,
+                     LeafMask leaves, protocol::Urgency urgency, TimePoint now);
+    void cancel_asks(ContentNumber content);
+    static Error paused_error();
 
     // fills (swarm_fills.cpp)
     void start_fills(TimePoint now);
@@ -188,6 +185,9 @@ private:
     TimePoint scored_at_{};
     ContentNumber fill_turn_{};
     std::vector<Action> actions_;
+    std::set<PeerNumber> unpaid_;                // since decide() began
+    TimePoint pay_again_at_ = TimePoint::max();  // when one of them may be asked, perhaps
+    bool paused_ = false;
     std::uint32_t next_content_ = 1;
     int dialling_ = 0;
 

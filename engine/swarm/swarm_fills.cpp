@@ -101,14 +101,16 @@ void SwarmCore::place_fills(TimePoint now) {
         std::erase_if(able, [&](PeerNumber peer) {
             bool asked = false;
             auto turn = large_fills_.upper_bound(fill_turn_);
-            for (std::size_t i = 0; i < large_fills_.size() && !asked; ++i, ++turn) {
+            for (std::size_t i = 0; i < large_fills_.size() && !asked && !unpaid_.contains(peer);
+                 ++i, ++turn) {
                 if (turn == large_fills_.end()) {
                     turn = large_fills_.begin();
                 }
                 asked = fill_from(peer, *contents_.at(*turn), now);
                 fill_turn_ = *turn;
             }
-            return !asked || ledger_.room(peer, now) == 0 || ledger_.silent(peer);
+            return !asked || unpaid_.contains(peer) || ledger_.room(peer, now) == 0 ||
+                   ledger_.silent(peer);
         });
     }
 }
@@ -128,9 +130,13 @@ bool SwarmCore::fill_from(PeerNumber peer, WantedContent& content, TimePoint now
         if (stored == full) {
             chunk_changed(content, *chunk, now);
         } else if (lacking != 0) {
-            ask(content, peer, *chunk, lacking, protocol::Urgency::fill, now);
+            const LeafMask asked =
+                ask(content, peer, *chunk, lacking, protocol::Urgency::fill, now);
+            if (asked != lacking) {
+                picker.put_back(*chunk);
+            }
             queue(content, *chunk);
-            return true;
+            return asked != 0;
         }
     }
     return help_to_end(peer, content, now);
@@ -156,8 +162,7 @@ bool SwarmCore::help_to_end(PeerNumber peer, WantedContent& content, TimePoint n
     if (!oldest) {
         return false;
     }
-    ask(content, peer, oldest->chunk, oldest->leaves, protocol::Urgency::fill, now);
-    return true;
+    return ask(content, peer, oldest->chunk, oldest->leaves, protocol::Urgency::fill, now) != 0;
 }
 
 void SwarmCore::report_fill(WantedContent& content, bool complete,

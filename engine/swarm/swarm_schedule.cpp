@@ -25,11 +25,15 @@ constexpr Duration kTrySilentEvery = std::chrono::seconds(10);
 }  // namespace
 
 std::vector<Action> SwarmCore::decide(TimePoint now) {
+    unpaid_.clear();
+    pay_again_at_ = TimePoint::max();
     refresh_scores(now);
     end_overdue(now);
-    start_fills(now);
-    place_needs(now);
-    place_fills(now);
+    if (!paused_) {
+        start_fills(now);
+        place_needs(now);
+        place_fills(now);
+    }
     while (!changed_.empty()) {
         const ContentNumber number = *changed_.begin();
         changed_.erase(changed_.begin());
@@ -41,11 +45,11 @@ std::vector<Action> SwarmCore::decide(TimePoint now) {
 }
 
 TimePoint SwarmCore::next_wake(TimePoint now) const {
-    if ((!waiting_fills_[0].empty() && large_fills_.size() < kLargeFillsMax) ||
-        (!waiting_fills_[1].empty() && tiny_fills_.size() < kTinyFillsMax)) {
+    if (!paused_ && ((!waiting_fills_[0].empty() && large_fills_.size() < kLargeFillsMax) ||
+                     (!waiting_fills_[1].empty() && tiny_fills_.size() < kTinyFillsMax))) {
         return now;
     }
-    TimePoint next = ledger_.next_event(now);
+    TimePoint next = std::min(ledger_.next_event(now), pay_again_at_);
     if (!deadlines_.empty()) {
         next = std::min(next, deadlines_.begin()->first);
     }
@@ -174,10 +178,11 @@ SwarmCore::Placed SwarmCore::place(WantedContent& content, ChunkIndex chunk,
         return Placed::yes;  // asked since it was queued
     }
     bool exists = false;
-    if (const auto peer = best_source(content, chunk, leaves, urgency, false, now, &exists)) {
-        ask(content, *peer, chunk, leaves, urgency, now);
-        try_silent(content, chunk, leaves, urgency, now);
-        return Placed::yes;
+    while (const auto peer = best_source(content, chunk, leaves, urgency, false, now, &exists)) {
+        if (ask(content, *peer, chunk, leaves, urgency, now) != 0) {
+            try_silent(content, chunk, leaves, urgency, now);
+            return Placed::yes;
+        }
     }
     if (exists) {
         return Placed::no_room;
@@ -201,7 +206,9 @@ SwarmCore::Placed SwarmCore::place(WantedContent& content, ChunkIndex chunk,
     if (!first) {
         return exists ? Placed::no_room : Placed::no_source;
     }
-    ask(content, *first, chunk, leaves, urgency, now);
+    if (ask(content, *first, chunk, leaves, urgency, now) == 0) {
+        return Placed::no_room;
+    }
     const bool likely = content.likely && peers_.at(*first).node == *content.likely;
     if (urgency == protocol::Urgency::urgent && !likely) {
         if (const auto second = best_source(content, chunk, leaves, urgency, true, now, &exists)) {
@@ -231,6 +238,9 @@ std::optional<PeerNumber> SwarmCore::best_source(const WantedContent& content, C
             continue;
         }
         *exists = true;
+        if (unpaid_.contains(peer)) {
+            continue;
+        }
         const bool room = ledger_.room(peer, now) > 0 ||
                           (urgency == protocol::Urgency::urgent && !ledger_.paused(peer, now) &&
                            ledger_.outstanding(peer) < ledger_.budget(peer) + kUrgentExtra);
@@ -304,14 +314,6 @@ bool SwarmCore::open_more(WantedContent& content, std::size_t count, TimePoint n
     return !ranked.empty();
 }
 
-void SwarmCore::ask(WantedContent& content, PeerNumber peer, ChunkIndex chunk, LeafMask leaves,
-                    protocol::Urgency urgency, TimePoint now) {
-    ledger_.ask(peer, content.number, content.id.size, chunk, leaves, urgency, now);
-    for (const protocol::LeafRange& range : ranges_of(chunk, leaves)) {
-        actions_.push_back(AskLeaves{peer, content.number, range, urgency, content.attempt});
-    }
-}
-
 // A copy of one leaf, now and then, so that a silent peer that has recovered is heard of.
 void SwarmCore::try_silent(WantedContent& content, ChunkIndex chunk, LeafMask leaves,
                            protocol::Urgency urgency, TimePoint now) {
@@ -325,8 +327,9 @@ void SwarmCore::try_silent(WantedContent& content, ChunkIndex chunk, LeafMask le
             now - state.tried_at < kTrySilentEvery) {
             continue;
         }
-        state.tried_at = now;
-        ask(content, peer, chunk, one, urgency, now);
+        if (ask(content, peer, chunk, one, urgency, now) != 0) {
+            state.tried_at = now;
+        }
         return;
     }
 }

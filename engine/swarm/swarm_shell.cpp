@@ -198,6 +198,9 @@ void SwarmShell::adopt(std::unique_ptr<transport::SecureLink> link, bool dialled
         if (shell.closing_ || not_joined > kNotJoinedMax) {
             session->abort();
         }
+        if (shell.paused_) {
+            session->command({SetPaused{true}});  // before the first request can come
+        }
         // Not before: what a thread posts to itself may run after what others post to it, and an
         // event of a session that is not in the table would be lost.
         session->start();
@@ -309,6 +312,19 @@ void SwarmShell::content_arrived(const ContentId& content) {
             if (peer.joined) {
                 shell.outbox_[number].push_back(TellHolding{content});
             }
+        }
+    });
+}
+
+void SwarmShell::set_paused(bool paused) {
+    soon([paused](SwarmShell& shell) {
+        if (shell.paused_ == paused) {
+            return;
+        }
+        shell.paused_ = paused;
+        shell.core_.set_paused(paused, shell.parts_.clock.now());
+        for (const auto& [number, peer] : shell.peers_) {
+            shell.outbox_[number].push_back(SetPaused{paused});
         }
     });
 }

@@ -52,6 +52,7 @@ public:
     FillId fill(FillRequest request, FillProgressed progressed) override;
     void cancel_fill(FillId fill) override;
     void content_arrived(const ContentId& content) override;
+    void set_paused(bool paused) override;
 
     bool send_catalog(const NodeId& peer, CatalogFrame frame) override;
     void broadcast_vector() override;
@@ -134,6 +135,7 @@ private:
     async::Signal work_;
     async::Signal gone_;  // a session ended
     bool closing_ = false;
+    bool paused_ = false;
     std::function<void()> closed_;
 
     // Chosen by us: rule 6.

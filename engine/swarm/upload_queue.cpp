@@ -55,6 +55,15 @@ std::optional<UploadQueue::Next> UploadQueue::next(std::uint64_t bytes_max) {
     return std::nullopt;
 }
 
+protocol::Urgency UploadQueue::next_urgency() const {
+    std::size_t first = 0;
+    while (classes_[first].turns.empty()) {
+        ++first;
+        SWARM_ASSERT(first < classes_.size());
+    }
+    return static_cast<protocol::Urgency>(first);
+}
+
 UploadQueue::Next UploadQueue::take_from(Class& in, protocol::Urgency urgency,
                                          std::uint64_t bytes_max) {
     while (true) {
@@ -146,6 +155,21 @@ void UploadQueue::drop_handle(protocol::Handle handle) {
         }
         remove_line(in, handle);
     }
+}
+
+std::vector<UploadQueue::Dropped> UploadQueue::drop_all() {
+    std::vector<Dropped> dropped;
+    for (Class& in : classes_) {
+        for (const auto& [handle, line] : in.lines) {
+            for (const Waiting& request : line.requests) {
+                dropped.push_back({handle, request.chunk, request.leaves});
+            }
+        }
+        in.lines.clear();
+        in.turns.clear();
+    }
+    waiting_ = 0;
+    return dropped;
 }
 
 void UploadQueue::remove_line(Class& in, protocol::Handle handle) {

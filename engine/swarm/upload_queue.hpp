@@ -19,6 +19,7 @@
 #include <list>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "engine/core/units.hpp"
 #include "engine/protocol/peer_messages.hpp"
@@ -52,6 +53,16 @@ public:
     // Returns: what to send now, and waits no more: one leaf, and those that follow it in the same
     // request while they are at most `bytes_max` together.
     std::optional<Next> next(std::uint64_t bytes_max = 0);
+
+    // Returns: of what next() would give. Requires: something waits.
+    protocol::Urgency next_urgency() const;
+    // Nothing waits any more. Returns: what did.
+    struct Dropped {
+        protocol::Handle handle = 0;
+        ChunkIndex chunk;
+        std::uint16_t leaves = 0;
+    };
+    std::vector<Dropped> drop_all();
 
     std::uint64_t waiting_bytes() const { return waiting_; }
     bool empty() const { return waiting_ == 0; }

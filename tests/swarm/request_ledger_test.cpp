@@ -220,6 +220,24 @@ TEST_CASE("busy pauses a peer for a quarter of a second") {
     CHECK(ledger.room(kBob, kStart) > 0);
 }
 
+TEST_CASE("a peer that says nothing but busy is asked less and less often, up to every 4 s") {
+    RequestLedger ledger = two_peers();
+    TimePoint now = kStart;
+    for (const int pause_ms : {250, 500, 1000, 2000, 4000, 4000}) {
+        ledger.ask(kAlice, kFilm, kSize, ChunkIndex(1), 0b11, kFill, now);
+        ledger.cancel(kAlice, kFilm, ChunkIndex(1), 0b11);
+        ledger.busy(kAlice, now);
+        ledger.busy(kAlice, now + milliseconds(1));  // to what was asked in the same breath
+        CHECK(ledger.room(kAlice, now + milliseconds(pause_ms - 1)) == 0);
+        now += milliseconds(pause_ms);
+        CHECK(ledger.room(kAlice, now) > 0);
+    }
+    exchange(ledger, kAlice, 1, now, milliseconds(10));
+    now += milliseconds(10);
+    ledger.busy(kAlice, now);
+    CHECK(ledger.room(kAlice, now + milliseconds(250)) > 0);
+}
+
 TEST_CASE("the bytes before a chunk are those of older asks of the same peer") {
     RequestLedger ledger = two_peers();
     for (std::uint64_t i = 0; i < 4; ++i) {

@@ -267,6 +267,33 @@ TEST_CASE("what is not held is refused, and what is asked beyond all measure is 
     CHECK(peer.hear_a<protocol::Refuse>()->reason == protocol::RefuseReason::busy);
 }
 
+TEST_CASE("a paused member says what it holds, and refuses what is asked for as busy") {
+    MemoryMember member(1);
+    const Bytes bytes = random_bytes(7, 3 * kChunkBytes);
+    member.contents.publish(bytes);
+    ScriptedPeer peer(9);
+    join(peer, member);
+    const auto ask = [&] {
+        peer.say(protocol::Request{1, {ChunkIndex(1), 3, 4}, Urgency::urgent, 0});
+    };
+    const auto set_paused = [&](bool paused) {
+        member.swarm->set_paused(paused);
+        // It is heard on the engine before the first answer, and sent to sessions before the second.
+        (void)member.swarm->peers();
+        (void)member.swarm->peers();
+    };
+    set_paused(true);
+    peer.say(protocol::Open{1, id_of(bytes)});
+    CHECK(peer.hear_a<protocol::Holding>()->kind == HoldingKind::all);
+    ask();
+    const auto refused = peer.hear_a<protocol::Refuse>();
+    CHECK(refused->reason == protocol::RefuseReason::busy);
+    CHECK(refused->range == protocol::LeafRange{ChunkIndex(1), 3, 4});
+    set_paused(false);
+    ask();
+    CHECK(peer.hear_a<protocol::Leaf>());
+}
+
 TEST_CASE("addresses a peer tells are taken in as a trickle") {
     MemoryMember member(1);
     ScriptedPeer flood(9);

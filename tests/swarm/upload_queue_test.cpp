@@ -136,6 +136,25 @@ TEST_CASE("dropping a handle drops what it waits for in every class") {
     CHECK(queue.empty());
 }
 
+TEST_CASE("what is dropped altogether waits no more, and is told leaf by leaf") {
+    UploadQueue queue;
+    CHECK(queue.drop_all().empty());
+    REQUIRE(queue.push(request(1, 0, kFill), kSize));
+    REQUIRE(queue.push(request(2, 1, kUrgent, 0, 3), kSize));
+    CHECK(queue.next_urgency() == kUrgent);
+    CHECK(queue.next()->leaves.first == 0);
+    const auto dropped = queue.drop_all();
+    REQUIRE(dropped.size() == 2);
+    CHECK(dropped[0].handle == 2);
+    CHECK(dropped[0].leaves == 0b110);
+    CHECK(dropped[1].handle == 1);
+    CHECK(dropped[1].leaves == 0xFFFF);
+    CHECK(queue.empty());
+    CHECK_FALSE(queue.next());
+    REQUIRE(queue.push(request(1, 0, kFill), kSize));
+    CHECK(queue.next_urgency() == kFill);
+}
+
 TEST_CASE("a peer that asks for more than 80 MiB at once is busy") {
     UploadQueue queue;
     std::uint64_t taken = 0;
