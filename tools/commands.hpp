@@ -24,6 +24,11 @@ void add_swarm_commands(CLI::App& app, Context& context);  // create invite join
 void add_mount_commands(CLI::App& app, Context& context);  // mount unmount
 void add_file_commands(CLI::App& app, Context& context);   // share list download
 void add_state_commands(CLI::App& app, Context& context);  // status peers stop
+void add_limit_commands(CLI::App& app, Context& context);  // limit pause resume
+
+// Of a limit in an answer: what it limits, and a rate, for people.
+std::string limited_text(const nlohmann::json& limit);
+std::string rate_text(const nlohmann::json& rate);
 
 Result<std::vector<std::string>> joined_swarms(NodeClient& node);
 std::string joined_text(const std::vector<std::string>& names);  // "photos, team", or "none"

@@ -152,6 +152,12 @@ std::string peers_text(std::uint64_t peers) {
 }
 
 void show_download(ProgressLine& line, const json& at) {
+    if (at.value("paused", false)) {
+        line.text("paused at " + human_bytes(at.value("bytes", 0ULL)) + " of " +
+                  human_bytes(at.value("bytes_total", 0ULL)) +
+                  "; `swarmfs status` shows what to resume");
+        return;
+    }
     line.bar(at.value("bytes", 0ULL), at.value("bytes_total", 0ULL),
              human_bytes(at.value("bytes", 0ULL)) + " of " +
                  human_bytes(at.value("bytes_total", 0ULL)) + "  " +

@@ -32,6 +32,41 @@ std::string trackers_text(const json& trackers) {
     return text.empty() ? "none" : text;
 }
 
+// "up 1 MiB/s, down none"; nothing where nothing is limited now.
+std::string limits_text(const json& limits) {
+    std::string text;
+    for (const json& limit : limits) {
+        if (!limit.at("now_up").is_null() || !limit.at("now_down").is_null()) {
+            text += (text.empty() ? "" : "; ") + limited_text(limit) + " up " +
+                    rate_text(limit.at("now_up")) + ", down " + rate_text(limit.at("now_down"));
+        }
+    }
+    return text.empty() ? "none" : text;
+}
+
+void print_paused(const json& swarm) {
+    const json& paused = swarm.at("paused");
+    if (paused.at("swarm").get<bool>()) {
+        std::printf("  paused    everything; `swarmfs resume %s` ends that\n",
+                    swarm.at("name").get<std::string>().c_str());
+    }
+    for (const json& path : paused.at("paths")) {
+        std::printf("  paused    /%s\n", printable(path.get<std::string>()).c_str());
+    }
+    for (const json& out : paused.at("transfers")) {
+        std::printf("  paused    the download into %s\n",
+                    printable(out.get<std::string>()).c_str());
+    }
+    for (const json& transfer : swarm.at("transfers")) {
+        std::printf("  download  /%s into %s: %s of %s%s\n",
+                    printable(transfer.at("path").get<std::string>()).c_str(),
+                    printable(transfer.at("out").get<std::string>()).c_str(),
+                    human_bytes(transfer.value("bytes", 0ULL)).c_str(),
+                    human_bytes(transfer.value("bytes_total", 0ULL)).c_str(),
+                    transfer.value("paused", false) ? ", paused" : "");
+    }
+}
+
 void print_swarm(const json& swarm) {
     const std::string description = swarm.value("description", std::string());
     std::printf("\n%s%s%s (%s)\n", swarm.at("name").get<std::string>().c_str(),
@@ -48,6 +83,7 @@ void print_swarm(const json& swarm) {
     std::printf("  trackers  %s\n", trackers_text(swarm.at("trackers")).c_str());
     std::printf("  mounts    %s\n", joined_texts(swarm.at("mounts")).c_str());
     std::printf("  shares    %s\n", joined_texts(swarm.at("shares")).c_str());
+    print_paused(swarm);
     if (const std::string error = swarm.value("last_error", std::string()); !error.empty()) {
         std::printf("  problem   %s\n", printable(error).c_str());
     }
@@ -67,6 +103,7 @@ Result<> run_status(NodeClient& node, const Context& context) {
     std::printf("store     %s in %llu contents; %s free on its disk\n",
                 human_bytes(store.value("bytes", 0ULL)).c_str(), store.value("contents", 0ULL),
                 human_bytes(store.value("free_bytes", 0ULL)).c_str());
+    std::printf("limits    %s\n", limits_text(status.at("limits")).c_str());
     for (const json& swarm : status.at("swarms")) {
         print_swarm(swarm);
     }
@@ -133,6 +170,18 @@ Result<> run_stop(NodeClient& node, const Context& context) {
 }
 
 }  // namespace
+
+std::string limited_text(const json& limit) {
+    const json& name = limit.at("name");
+    const json& peer = limit.at("peer");
+    return name.is_null()   ? "node"
+           : peer.is_null() ? name.get<std::string>()
+                            : name.get<std::string>() + " " + peer.get<std::string>().substr(0, 16);
+}
+
+std::string rate_text(const json& rate) {
+    return rate.is_null() ? "none" : human_rate(rate.get<std::uint64_t>());
+}
 
 void add_state_commands(CLI::App& app, Context& context) {
     auto* status = app.add_subcommand("status", "What this node does");

@@ -16,14 +16,17 @@ constexpr std::size_t kCopyBytes = 1 << 20;
 }  // namespace
 
 Result<DownloadReport> Download::run(const store::InodeRecord& record, const std::string& out) {
-    const bool directory = record.kind == store::InodeKind::directory;
-    SWARM_TRY(ExportTree tree, directory ? ExportTree::into_directory(out)
-                                         : ExportTree::for_file(out, record.name, record.kind));
+    directory_ = record.kind == store::InodeKind::directory;
+    SWARM_TRY(root_, member_.tree().view().names.path_of(record));
+    transfer_ = member_.transfers().begin(member_.id(), root_, out);
+    SWARM_TRY(ExportTree tree, directory_ ? ExportTree::into_directory(out)
+                                          : ExportTree::for_file(out, record.name, record.kind));
     {
         const TreeView view = member_.tree().view();
-        SWARM_CHECK(gather(view.names, record, directory ? "" : tree.file_name()));
+        SWARM_CHECK(gather(view.names, record, directory_ ? "" : tree.file_name()));
     }
     std::reverse(files_.begin(), files_.end());
+    transfer_->bytes_total = bytes_total_;
     for (const Wanted& wanted : directories_) {
         SWARM_CHECK(tree.make_directory(wanted.path));
     }
@@ -79,6 +82,7 @@ Result<> Download::gather(const store::NamespaceReader& names, const store::Inod
 Result<> Download::fetch_all(ExportTree& tree) {
     started_ = reported_ = clock_.now();
     for (;;) {
+        heed_pauses();
         for (;;) {
             {
                 const std::lock_guard lock(shared_->mutex);
@@ -88,25 +92,71 @@ Result<> Download::fetch_all(ExportTree& tree) {
             }
             Wanted next = std::move(files_.back());
             files_.pop_back();
+            if (held_back(next)) {
+                held_.push_back(std::move(next));
+                continue;
+            }
             SWARM_CHECK(begin(std::move(next), tree));
         }
         SWARM_CHECK(finish_completed(tree));
         std::unique_lock lock(shared_->mutex);
-        if (shared_->running.empty()) {
-            if (files_.empty()) {
-                return done();
-            }
+        const bool waits = shared_->running.empty() && files_.empty();
+        if (waits && held_.empty()) {
+            return done();
+        }
+        transfer_->paused = waits;
+        if (shared_->running.empty() && !waits) {
             continue;
         }
         shared_->changed.wait_for(lock, kReportEvery, [this] { return shared_->any_ended(); });
         const Duration still = clock_.now() - shared_->last_progress;
-        if (still > kStallMax) {
+        if (!waits && still > kStallMax) {
             const store::InodeRecord record = shared_->running.begin()->second.wanted.record;
             lock.unlock();
             return nobody_has(record);
         }
         lock.unlock();
         SWARM_CHECK(breathe());
+    }
+}
+
+bool Download::held_back(const Wanted& wanted) const {
+    const Pauses& pauses = member_.pauses();
+    return pauses.paused(member_.id(), PauseKind::swarm) ||
+           pauses.paused(member_.id(), PauseKind::transfer, transfer_->out) ||
+           pauses.covering(member_.id(),
+                           directory_ ? catalog::join_path(root_, wanted.path) : root_);
+}
+
+void Download::heed_pauses() {
+    const std::uint64_t version = member_.pauses().version();
+    if (std::exchange(heeded_, version) == version) {
+        return;
+    }
+    std::vector<Wanted> held = std::move(held_);
+    held_.clear();
+    for (Wanted& wanted : held) {
+        (held_back(wanted) ? held_ : files_).push_back(std::move(wanted));
+    }
+    std::vector<swarm::FillId> fills;
+    {
+        const std::lock_guard lock(shared_->mutex);
+        for (auto at = shared_->running.begin(); at != shared_->running.end();) {
+            Running& one = at->second;
+            if (one.complete || one.error || !held_back(one.wanted)) {
+                ++at;
+                continue;
+            }
+            fills.push_back(one.fill);
+            one.wanted.stored_before = one.stored_before;
+            one.wanted.stored = one.stored;
+            --one.wanted.fetches;
+            held_.push_back(std::move(one.wanted));
+            at = shared_->running.erase(at);
+        }
+    }
+    for (const swarm::FillId fill : fills) {
+        member_.swarm().cancel_fill(fill);
     }
 }
 
@@ -139,6 +189,7 @@ Result<> Download::begin(Wanted wanted, ExportTree& tree) {
     }
     SWARM_TRY(const auto stored, member_.contents().open(content));
     if (stored->complete()) {
+        report_.fetched_bytes += content.size - wanted.stored_before.value_or(content.size);
         return deliver(tree, std::move(wanted));
     }
     fetch(std::move(wanted), stored->stored_bytes());
@@ -150,7 +201,8 @@ void Download::fetch(Wanted wanted, std::uint64_t stored_bytes) {
     const std::uint64_t number = next_++;
     Running running;
     running.wanted = std::move(wanted);
-    running.stored_before = running.stored = stored_bytes;
+    running.stored_before = running.wanted.stored_before.value_or(stored_bytes);
+    running.stored = stored_bytes;
     swarm::FillRequest request;
     request.content = running.wanted.record.content;
     if (running.wanted.record.dot) {
@@ -273,8 +325,15 @@ void Download::show_progress() {
         }
         peers = shared_->peers;
     }
+    for (const Wanted& held : held_) {
+        bytes += held.stored;
+        arrived += held.stored - std::min(held.stored, held.stored_before.value_or(held.stored));
+        path = path.empty() ? held.path : path;
+    }
+    transfer_->bytes = bytes;
     const double seconds = std::chrono::duration<double>(clock_.now() - started_).count();
-    call_.progress({{"files", report_.files},
+    call_.progress({{"paused", transfer_->paused.load()},
+                    {"files", report_.files},
                     {"files_total", files_total_},
                     {"bytes", bytes},
                     {"bytes_total", bytes_total_},

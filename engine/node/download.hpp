@@ -9,7 +9,9 @@
 //   3. Nothing is ever written outside `out`: no symbolic link below it is followed, whether it was
 //      there before or came from the swarm.
 //   4. A content that makes no progress for kStallMax ends the download with Code::unavailable.
-//   5. What turns out damaged here while it is copied out is fetched again, kFetchesMax times.
+//   5. What is paused (pauses.hpp) waits, without end: its fills are cancelled, what came of it
+//      stays, and it goes on from there when it is resumed.
+//   6. What turns out damaged here while it is copied out is fetched again, kFetchesMax times.
 // Thread: the caller's; blocks.
 
 #include <algorithm>
@@ -49,6 +51,8 @@ private:
         store::InodeRecord record;
         std::string path;  // below the root of the export
         unsigned fetches = 0;
+        std::optional<std::uint64_t> stored_before{};  // when it was first fetched
+        std::uint64_t stored = 0;                      // when it was paused
     };
     struct Running {
         Wanted wanted;
@@ -64,7 +68,11 @@ private:
     Result<> fetch_all(ExportTree& tree);
     Result<> begin(Wanted wanted, ExportTree& tree);
     Result<> finish_completed(ExportTree& tree);
-    // Copies what is here whole out, or, when it is not after all, has it fetched (rule 5).
+    // Whether it waits: rule 5.
+    bool held_back(const Wanted& wanted) const;
+    // Holds back what was paused since the last time, and lets go what was resumed.
+    void heed_pauses();
+    // Copies what is here whole out, or, when it is not after all, has it fetched (rule 6).
     Result<> deliver(ExportTree& tree, Wanted wanted);
     Result<> write_out(ExportTree& tree, const Wanted& wanted);
     void fetch(Wanted wanted, std::uint64_t stored_bytes);
@@ -81,6 +89,11 @@ private:
     std::vector<Wanted> directories_;
     std::vector<Wanted> links_;
     std::vector<Wanted> files_;  // last first
+    std::vector<Wanted> held_;   // paused
+    std::string root_;           // of the export, in the swarm
+    bool directory_ = false;
+    std::shared_ptr<Transfer> transfer_;
+    std::uint64_t heeded_ = 0;  // Pauses::version()
     std::uint64_t bytes_total_ = 0;
     std::uint64_t files_total_ = 0;
     TimePoint started_;

@@ -1,6 +1,8 @@
 #include "engine/node/leaving.hpp"
 
+#include "engine/node/limits.hpp"
 #include "engine/node/membership.hpp"
+#include "engine/node/pauses.hpp"
 #include "engine/node/share_manifest.hpp"
 #include "engine/node/tree.hpp"
 #include "engine/store/key_spaces.hpp"
@@ -49,6 +51,8 @@ Result<> erase_left(store::Disk& disk, store::Database& database, const std::str
     SWARM_CHECK(remove_membership(home, swarm));
     SWARM_CHECK(forget_staged(disk, database, home, swarm));
     SWARM_CHECK(database.erase_below(manifest_prefix(swarm)));
+    SWARM_CHECK(database.erase_below(Limits::rows_of(swarm)));
+    SWARM_CHECK(database.erase_below(Pauses::rows_of(swarm)));
     SWARM_CHECK(Tree::erase_all(database, swarm));
     return database.commit({{leaving_key(swarm), std::nullopt}}, store::Durability::process_crash);
 }

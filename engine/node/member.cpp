@@ -39,9 +39,12 @@ Member::Member(const Common& common, Membership membership)
       dial_timer_(common.engine.context(0)),
       publish_timer_(common.engine.context(0)),
       candidates_(common.dice) {
+    swarm::SwarmOptions options;
+    options.rates = common_.limits.gates_of(membership_.swarm);
     swarm_ = swarm::Swarm::create(
         {common_.engine.context(0), common_.clock, common_.dice, ports_, sync_, identity_, *this},
-        swarm::SwarmOptions{});
+        options);
+    swarm_->set_paused(common_.pauses.paused(membership_.swarm, PauseKind::swarm));
     sync_.attach(swarm_.get());
     publisher_ = std::make_unique<Publisher>(
         Publisher::Parts{tree_, membership_.swarm, common_.database, common_.contents, common_.disk,
@@ -122,6 +125,12 @@ Result<> Member::set_shares(std::vector<SharedFolder> shares) {
     changed.shares = std::move(shares);
     SWARM_CHECK(save_membership(common_.home.path(), changed));
     membership_.shares = std::move(changed.shares);
+    return done();
+}
+
+Result<> Member::set_paused(bool paused) {
+    SWARM_CHECK(common_.pauses.set(membership_.swarm, PauseKind::swarm, "", paused));
+    swarm_->set_paused(paused);
     return done();
 }
 

@@ -22,11 +22,14 @@
 #include "engine/node/content_ports.hpp"
 #include "engine/node/home.hpp"
 #include "engine/node/identity.hpp"
+#include "engine/node/limits.hpp"
 #include "engine/node/membership.hpp"
+#include "engine/node/pauses.hpp"
 #include "engine/node/problems.hpp"
 #include "engine/node/publisher.hpp"
 #include "engine/node/settings.hpp"
 #include "engine/node/sweeper.hpp"
+#include "engine/node/transfers.hpp"
 #include "engine/node/tree.hpp"
 #include "engine/node/tree_volume.hpp"
 #include "engine/node/workers.hpp"
@@ -53,6 +56,9 @@ public:
         async::IoThreads& links;
         Clock& clock;
         Dice& dice;
+        Limits& limits;
+        Pauses& pauses;
+        Transfers& transfers;
         std::uint16_t listen_port = 0;
         std::string listen_address;
     };
@@ -68,6 +74,11 @@ public:
 
     Membership membership() const;
     Result<> set_shares(std::vector<SharedFolder> shares);
+    const SwarmId& id() const { return membership_.swarm; }
+    // Of the whole swarm; on record when it returns. Errors: as Pauses::set().
+    Result<> set_paused(bool paused);
+    Pauses& pauses() { return common_.pauses; }
+    Transfers& transfers() { return common_.transfers; }
     Identity& identity() { return identity_; }
     Tree& tree() { return tree_; }
     swarm::Swarm& swarm() { return *swarm_; }

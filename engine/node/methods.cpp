@@ -67,9 +67,29 @@ std::uint64_t free_bytes_of(const std::string& path) {
     return ::statvfs(path.c_str(), &disk) == 0 ? std::uint64_t{disk.f_bavail} * disk.f_frsize : 0;
 }
 
+std::string plain_path(const std::string& given) {
+    std::string path;
+    for (const char c : given) {
+        const bool extra = c == '/' && (path.empty() || path.back() == '/');
+        if (!extra) {
+            path.push_back(c);
+        }
+    }
+    while (!path.empty() && path.back() == '/') {
+        path.pop_back();
+    }
+    return path;
+}
+
+Error nothing_at(const std::string& path, const std::string& swarm) {
+    return caller_error(Code::not_found, "there is no \"" + path + "\" in " + swarm +
+                                             "; `swarmfs list " + swarm + "` shows what there is");
+}
+
 void add_control_methods(RunningNode& node, ControlMethods& methods) {
     add_swarm_methods(node, methods);
     add_file_methods(node, methods);
+    add_limit_methods(node, methods);
 }
 
 }  // namespace swarmfs::node

@@ -12,6 +12,17 @@ namespace swarmfs::node {
 
 void add_swarm_methods(RunningNode& node, ControlMethods& methods);
 void add_file_methods(RunningNode& node, ControlMethods& methods);
+void add_limit_methods(RunningNode& node, ControlMethods& methods);
+
+// Parts of `status`: every limit that is set, the node's own first; what is paused of a swarm; its
+// downloads.
+nlohmann::json limits_json(RunningNode& node);
+nlohmann::json paused_json(Member& member);
+nlohmann::json transfers_json(Member& member);
+
+// "/a//b/" and "a/b" mean the same to people.
+std::string plain_path(const std::string& given);
+Error nothing_at(const std::string& path, const std::string& swarm);
 
 // "host:port" of this machine's interfaces, those on loopback last, for a listener's address.
 std::vector<std::string> reachable_addresses(const std::string& listen_address);

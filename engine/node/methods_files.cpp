@@ -92,26 +92,6 @@ json entry_json(const store::InodeRecord& record, store::ContentStore& contents)
     return entry;
 }
 
-// "/a//b/" and "a/b" mean the same to people.
-std::string plain_path(const std::string& given) {
-    std::string path;
-    for (const char c : given) {
-        const bool extra = c == '/' && (path.empty() || path.back() == '/');
-        if (!extra) {
-            path.push_back(c);
-        }
-    }
-    while (!path.empty() && path.back() == '/') {
-        path.pop_back();
-    }
-    return path;
-}
-
-Error nothing_at(const std::string& path, const std::string& swarm) {
-    return caller_error(Code::not_found, "there is no \"" + path + "\" in " + swarm +
-                                             "; `swarmfs list " + swarm + "` shows what there is");
-}
-
 Result<json> list(RunningNode& node, const json& params) {
     SWARM_TRY(const auto member, node.member(params.value("name", std::string())));
     const std::string path = plain_path(params.value("path", std::string()));

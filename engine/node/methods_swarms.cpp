@@ -192,6 +192,8 @@ json swarm_status(RunningNode& node, Member& member) {
             {"trackers", trackers},
             {"received_bytes", received},
             {"sent_bytes", sent},
+            {"paused", paused_json(member)},
+            {"transfers", transfers_json(member)},
             {"last_error", problem_of(node, member)}};
 }
 
@@ -212,6 +214,7 @@ Result<json> status(RunningNode& node) {
          {{"contents", contents.contents},
           {"bytes", contents.stored_bytes},
           {"free_bytes", free_bytes_of(node.home().path())}}},
+        {"limits", limits_json(node)},
         {"swarms", swarms}};
 }
 

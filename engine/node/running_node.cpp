@@ -38,6 +38,8 @@ Result<std::unique_ptr<RunningNode>> RunningNode::open(Settings settings, Clock&
     node->workers_ = std::make_unique<Workers>();
     node->engine_ = std::make_unique<async::IoThreads>(1, "engine");
     node->links_ = std::make_unique<async::IoThreads>(kLinkThreads, "link");
+    node->limits_ = std::make_unique<Limits>(*node->database_, clock, node->engine_->context(0));
+    node->pauses_ = std::make_unique<Pauses>(*node->database_);
     for (std::size_t i = 0; i < kLinkThreads; ++i) {
         node->handshakes_.push_back(std::make_unique<async::TaskGroup>(node->links_->executor(i)));
     }
@@ -85,19 +87,10 @@ std::string RunningNode::listen_address() const {
 }
 
 Member::Common RunningNode::common() {
-    return {settings_,
-            *home_,
-            history_,
-            disk_,
-            *database_,
-            *contents_,
-            *sweeper_,
-            *workers_,
-            *engine_,
-            *links_,
-            clock_,
-            dice_,
-            listener_->address().port,
+    return {settings_,       *home_,     history_,   disk_,
+            *database_,      *contents_, *sweeper_,  *workers_,
+            *engine_,        *links_,    clock_,     dice_,
+            *limits_,        *pauses_,   transfers_, listener_->address().port,
             listen_address()};
 }
 
@@ -160,8 +153,13 @@ void RunningNode::stop() {
     members.clear();
     workers_.reset();
     listener_.reset();
+    if (limits_) {
+        limits_->stop();
+    }
     links_.reset();
     engine_.reset();
+    limits_.reset();
+    pauses_.reset();
     sweeper_.reset();
     contents_.reset();
     database_.reset();
@@ -305,6 +303,8 @@ Result<> RunningNode::leave(const std::string& name) {
     const SwarmId swarm = joined.member->membership().swarm;
     joined = {};  // what it has open is no longer needed
     SWARM_CHECK(erase_left(disk_, *database_, home_->path(), swarm));
+    limits_->forget(swarm);
+    pauses_->forget(swarm);
     if (members().empty()) {
         SWARM_CHECK(sweeper_->forget_found());
     }

@@ -46,6 +46,7 @@ public:
     Home& home() { return *home_; }
     store::ContentStore& contents() { return *contents_; }
     Sweeper& sweeper() { return *sweeper_; }
+    Limits& limits() { return *limits_; }
     std::string listen_address() const;
     TimePoint started_at() const { return started_at_; }
     void request_stop();
@@ -82,6 +83,9 @@ private:
     std::unique_ptr<Workers> workers_;
     std::unique_ptr<async::IoThreads> engine_;
     std::unique_ptr<async::IoThreads> links_;
+    std::unique_ptr<Limits> limits_;
+    std::unique_ptr<Pauses> pauses_;
+    Transfers transfers_;
     std::vector<std::unique_ptr<async::TaskGroup>> handshakes_;  // one for each link thread
     std::unique_ptr<transport::Listener> listener_;
     std::mutex joining_mutex_;  // one join or leave at a time, from its checks to its end

@@ -30,6 +30,7 @@ public:
     swarm::FillId fill(swarm::FillRequest, swarm::FillProgressed) override { return 1; }
     void cancel_fill(swarm::FillId) override {}
     void content_arrived(const ContentId&) override {}
+    void set_paused(bool) override {}
     bool send_catalog(const NodeId&, swarm::CatalogFrame) override { return true; }
     void broadcast_vector() override {}
     std::vector<swarm::PeerStatistics> peers() override { return {}; }
