@@ -42,7 +42,7 @@ class Limits {
 public:
     // `database`, `clock` and `engine` must outlive it.
     Limits(store::Database& database, const Clock& clock, boost::asio::io_context& engine);
-    // Ends the timer. Requires: the engine still runs, or never will again.
+    // Ends the timer: the engine does not come here any more. Before the engine stops.
     void stop();
 
     swarm::RateGates gates_of(const SwarmId& swarm) const { return {up_, down_, swarm}; }

@@ -157,8 +157,8 @@ void RunningNode::stop() {
         limits_->stop();
     }
     links_.reset();
+    limits_.reset();  // its timer is the engine's
     engine_.reset();
-    limits_.reset();
     pauses_.reset();
     sweeper_.reset();
     contents_.reset();

@@ -139,7 +139,7 @@ TEST_CASE("a paused swarm neither fetches nor serves, across restarts; its catal
     }
 }
 
-TEST_CASE("a paused file is not fetched until it is resumed, while others are, and reads go on") {
+TEST_CASE("a paused file is not fetched until it is resumed, while others are") {
     Pair pair;
     pair.bob.ask("pause", {{"path", "/shared/big"}});
     pair.bob.stop();
@@ -156,6 +156,16 @@ TEST_CASE("a paused file is not fetched until it is resumed, while others are, a
     CHECK(ended->at("files") == 2);
     CHECK(ended->at("fetched_bytes") == pair.bytes.size() + 4);
     CHECK(std::filesystem::file_size(pair.bob.folder("out") / "big") == pair.bytes.size());
+}
+
+TEST_CASE("a paused file is read by whoever wants it now") {
+    Pair pair;
+    pair.alice.write("plain", "what is read");
+    REQUIRE(pair.bob.eventually([&] { return pair.bob.call("list", {{"path", "plain"}}).ok(); }));
+    pair.bob.ask("pause", {{"path", "plain"}});
+    const auto read = pair.bob.read("plain");
+    REQUIRE(read.ok());
+    CHECK(*read == "what is read");
 }
 
 TEST_CASE(
