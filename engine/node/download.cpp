@@ -113,7 +113,10 @@ Result<> Download::fetch_all(ExportTree& tree) {
         if (!waits && still > kStallMax) {
             const store::InodeRecord record = shared_->running.begin()->second.wanted.record;
             lock.unlock();
-            return nobody_has(record);
+            if (!leaves_came()) {
+                return nobody_has(record);
+            }
+            continue;
         }
         lock.unlock();
         SWARM_CHECK(breathe());
@@ -160,6 +163,28 @@ void Download::heed_pauses() {
     }
 }
 
+bool Download::leaves_came() {
+    std::map<std::uint64_t, ContentId> contents;
+    {
+        const std::lock_guard lock(shared_->mutex);
+        for (const auto& [number, one] : shared_->running) {
+            contents.emplace(number, one.wanted.record.content);
+        }
+    }
+    bool came = false;
+    for (const auto& [number, content] : contents) {  // without the mutex: the engine takes it
+        const auto stored = member_.contents().open(content);
+        const std::uint64_t bytes = stored.ok() ? (*stored)->stored_bytes() : 0;
+        const std::lock_guard lock(shared_->mutex);
+        Running& one = shared_->running.at(number);
+        came = came || bytes > one.seen;
+        one.seen = std::max(one.seen, bytes);
+    }
+    const std::lock_guard lock(shared_->mutex);
+    shared_->last_progress = came ? clock_.now() : shared_->last_progress;
+    return came;
+}
+
 // Named as in the swarm: what is made here may be called otherwise.
 Error Download::nobody_has(const store::InodeRecord& record) const {
     const auto path = member_.tree().view().names.path_of(record);
@@ -202,7 +227,7 @@ void Download::fetch(Wanted wanted, std::uint64_t stored_bytes) {
     Running running;
     running.wanted = std::move(wanted);
     running.stored_before = running.wanted.stored_before.value_or(stored_bytes);
-    running.stored = stored_bytes;
+    running.stored = running.seen = stored_bytes;
     swarm::FillRequest request;
     request.content = running.wanted.record.content;
     if (running.wanted.record.dot) {

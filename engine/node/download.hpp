@@ -8,7 +8,7 @@
 //      pipes and sockets are never replaced, nor is a symbolic link that is `out` itself by a file.
 //   3. Nothing is ever written outside `out`: no symbolic link below it is followed, whether it was
 //      there before or came from the swarm.
-//   4. A content that makes no progress for kStallMax ends the download with Code::unavailable.
+//   4. When nothing comes for kStallMax, not even a leaf, the download ends with Code::unavailable.
 //   5. What is paused (pauses.hpp) waits, without end: its fills are cancelled, what came of it
 //      stays, and it goes on from there when it is resumed.
 //   6. What turns out damaged here while it is copied out is fetched again, kFetchesMax times.
@@ -58,7 +58,8 @@ private:
         Wanted wanted;
         swarm::FillId fill = 0;
         std::uint64_t stored_before = 0;
-        std::uint64_t stored = 0;
+        std::uint64_t stored = 0;  // as the fill says: in whole chunks
+        std::uint64_t seen = 0;    // in leaves, when it was last looked at
         bool complete = false;
         std::optional<Error> error;
     };
@@ -76,6 +77,8 @@ private:
     Result<> deliver(ExportTree& tree, Wanted wanted);
     Result<> write_out(ExportTree& tree, const Wanted& wanted);
     void fetch(Wanted wanted, std::uint64_t stored_bytes);
+    // Whether leaves came that make no chunk yet: under a low limit one takes minutes.
+    bool leaves_came();
     Error nobody_has(const store::InodeRecord& record) const;
     // Errors: cancelled, when the caller hung up.
     Result<> breathe();
