@@ -2,8 +2,10 @@
 
 #include <sysexits.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <memory>
 
 #include "engine/core/log.hpp"
 #include "tools/commands.hpp"
@@ -12,6 +14,28 @@
 namespace {
 
 using namespace swarmfs::tools;
+
+// `NAME [PATH]` is one list of words to the parser, because a lone word may be either; people see the
+// words. Such positionals have a name with `_` and their words for a description.
+class Help final : public CLI::Formatter {
+public:
+    std::string make_option_usage(const CLI::Option* option) const override {
+        return takes_words(option) ? option->get_description()
+                                   : CLI::Formatter::make_option_usage(option);
+    }
+    std::string make_positionals(const CLI::App* app) const override {
+        const auto all =
+            app->get_options([](const CLI::Option* option) { return option->get_positional(); });
+        return std::all_of(all.begin(), all.end(), takes_words)
+                   ? std::string()
+                   : CLI::Formatter::make_positionals(app);
+    }
+
+private:
+    static bool takes_words(const CLI::Option* option) {
+        return option->get_positional() && option->get_name(true).find('_') != std::string::npos;
+    }
+};
 
 // What a node of another version answers may lack what is looked for in it; nlohmann throws then.
 int run(const Context& context) {
@@ -40,6 +64,7 @@ int main(int argc, char** argv) {
         "swarmfs: a private peer-to-peer file system. Mount a swarm, and what its members "
         "share is there to be read."};
     app.name("swarmfs");
+    app.formatter(std::make_shared<Help>());
     app.set_version_flag("--version", "swarmfs " SWARMFS_VERSION);
     app.footer(
         "Exit codes: 0; 64 usage, 65 bad data or no such thing, 69 unavailable, 70 a bug, 74 I/O, "
