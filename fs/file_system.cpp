@@ -50,7 +50,7 @@ Duration FileSystem::keep_since(std::uint64_t changes_before) const {
 }
 
 NameStatus FileSystem::counted(const Attributes& attributes, std::uint64_t changes_before) {
-    known_.add(attributes.inode, attributes.kind);
+    known_.add(attributes);
     NameStatus name{status_of(attributes), keep_since(changes_before)};
     name.status->keep = name.keep;
     return name;
@@ -128,6 +128,7 @@ Result<> FileSystem::rename(Inode parent, std::string_view name, Inode new_paren
 Result<FileStatus> FileSystem::status(Inode inode) {
     const std::uint64_t before = changes_.load();
     SWARM_TRY(const Attributes attributes, volume_->attributes(inode));
+    known_.tell(attributes);
     FileStatus status = status_of(attributes);
     status.keep = keep_since(before);
     return status;
@@ -155,6 +156,7 @@ Result<FileStatus> FileSystem::change_status(Inode inode, const StatusChange& ch
     const std::uint64_t before = changes_.load();
     SWARM_TRY(const Attributes attributes, volume_->set_attributes(inode, wanted));
     tell_own({{0, "", inode, wanted.size.has_value()}});
+    known_.tell(attributes);
     FileStatus status = status_of(attributes);
     status.keep = keep_since(before);
     return status;

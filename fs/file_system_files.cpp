@@ -55,8 +55,9 @@ Result<Opened> FileSystem::opened(node::FileHandle volume_handle, const Attribut
         tell_own({{0, "", attributes.inode, true}});
     }
     const bool direct = files_.begin_direct(attributes.inode, written_elsewhere_);
-    files_.add(handle, {attributes.inode, attributes.stored_bytes,
-                        attributes.stored_bytes >= attributes.size, direct});
+    const bool all_told =
+        attributes.stored_bytes >= attributes.size && !known_.lacking(attributes.inode);
+    files_.add(handle, {attributes.inode, attributes.stored_bytes, all_told, direct});
     // What is opened directly leaves the pages for the next one to drop.
     return Opened{handle, direct || !known_.take_suspect(attributes.inode), direct};
 }
@@ -98,13 +99,17 @@ void FileSystem::release(OpenHandle handle) {
     if (!file) {
         return;
     }
-    // Reading may have brought bytes here, and the kernel shows st_blocks from what it keeps. (What
-    // publishing settles, the volume tells.) Before the handle goes: who waits for that finds the
-    // notice posted.
+    // Reading may have brought bytes here, or they came ahead of it, and the kernel shows st_blocks
+    // from what it keeps. (What publishing settles, the volume tells.) Before the handle goes: who
+    // waits for that finds the notice posted.
     bool changed = handle.writable();
-    if (!changed && !file->wholly_stored) {
+    if (!changed && !file->all_told) {
         const auto now = volume_->attributes(file->inode);
-        changed = now.ok() && now->stored_bytes != file->stored_bytes;
+        changed = now.ok() && (now->stored_bytes != file->stored_bytes ||
+                               (now->stored_bytes >= now->size && known_.lacking(file->inode)));
+        if (changed) {
+            known_.tell(*now);
+        }
     }
     if (changed && known_.contains(file->inode)) {
         notices_.post({{NoticeKind::attributes, file->inode, ""}});
@@ -162,7 +167,7 @@ Result<> FileSystem::read_directory(std::uint64_t stream, std::uint64_t position
                         [&](const node::DirectoryEntry& entry, std::uint64_t next) {
                             FileStatus status = status_of(entry.attributes);
                             if (lookups == Lookups::counted) {
-                                known_.add(entry.attributes.inode, entry.attributes.kind);
+                                known_.add(entry.attributes);
                             }
                             status.keep = keep_since(before);
                             const bool taken = take(entry.name, status, next);

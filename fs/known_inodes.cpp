@@ -3,13 +3,36 @@
 namespace swarmfs::fs {
 
 using node::Inode;
+namespace {
 
-void KnownInodes::add(Inode inode, node::FileKind kind) {
-    Shard& in = shard(inode);
+bool lacks_bytes(const node::Attributes& told) {
+    return told.kind == node::FileKind::file && told.stored_bytes < told.size;
+}
+
+}  // namespace
+
+void KnownInodes::add(const node::Attributes& told) {
+    Shard& in = shard(told.inode);
     const std::scoped_lock lock(in.mutex);
-    Known& known = in.known[inode];
+    Known& known = in.known[told.inode];
     ++known.count;
-    known.directory = kind == node::FileKind::directory;
+    known.directory = told.kind == node::FileKind::directory;
+    known.lacking = lacks_bytes(told);
+}
+
+void KnownInodes::tell(const node::Attributes& told) {
+    Shard& in = shard(told.inode);
+    const std::scoped_lock lock(in.mutex);
+    if (const auto found = in.known.find(told.inode); found != in.known.end()) {
+        found->second.lacking = lacks_bytes(told);
+    }
+}
+
+bool KnownInodes::lacking(Inode inode) const {
+    const Shard& in = shard(inode);
+    const std::scoped_lock lock(in.mutex);
+    const auto found = in.known.find(inode);
+    return found != in.known.end() && found->second.lacking;
 }
 
 void KnownInodes::forget(Inode inode, std::uint64_t count) {

@@ -8,6 +8,8 @@
 //      mount) may answer "known" to everything and be right.
 //   3. An inode whose content was changed by somebody other than this mount's kernel is suspect:
 //      its cached pages must go when it is next opened.
+//   4. What the kernel was told of a file may lack bytes that have come since, without anybody
+//      reading them here: it keeps how many blocks there are until it is told otherwise.
 //
 // Bound: the kernel's own inode cache, whose memory pressure drives forgets. Thread: any; a lock
 // covers one shard for a few instructions.
@@ -24,13 +26,18 @@ namespace swarmfs::fs {
 
 class KnownInodes {
 public:
-    void add(node::Inode inode, node::FileKind kind);
+    void add(const node::Attributes& told);
     void forget(node::Inode inode, std::uint64_t count);
     bool contains(node::Inode inode) const;
 
     void suspect(node::Inode inode);
     // Returns: whether the inode was suspect; it no longer is.
     bool take_suspect(node::Inode inode);
+
+    // The kernel is told these attributes; no effect when the inode is not known.
+    void tell(const node::Attributes& told);
+    // It was told of fewer bytes than the file has.
+    bool lacking(node::Inode inode) const;
 
     std::vector<node::Inode> all() const;
     std::vector<node::Inode> directories() const;
@@ -41,6 +48,7 @@ private:
         std::uint64_t count = 0;
         bool directory = false;
         bool suspect = false;
+        bool lacking = false;
     };
     struct Shard {
         mutable std::mutex mutex;

@@ -34,7 +34,7 @@ private:
 struct OpenFile {
     node::Inode inode = 0;
     std::uint64_t stored_bytes = 0;  // when it was opened
-    bool wholly_stored = false;
+    bool all_told = false;           // all of it is here, and the kernel was told so
     bool direct = false;
 };
 

@@ -7,7 +7,9 @@
 //   2. Publishing happens on a worker after the last writer has gone, or some time after a sync.
 //   3. There is one OpenFile for an inode. Whoever works with one counts as a use of it, from under
 //      files_mutex_ on; it goes when nobody does and nothing is left to publish.
-//   4. Taking a name marks the file in the very batch that takes it (Named in open_file.hpp).
+//   4. Files that follow one another are fetched ahead of the program that reads them
+//      (sibling_window.hpp).
+//   5. Taking a name marks the file in the very batch that takes it (Named in open_file.hpp).
 // The order of locks stands in open_file.hpp.
 
 #include <map>
@@ -18,6 +20,7 @@
 
 #include "engine/node/open_file.hpp"
 #include "engine/node/publisher.hpp"
+#include "engine/node/sibling_reader.hpp"
 #include "engine/node/tree.hpp"
 #include "engine/node/volume.hpp"
 #include "engine/node/workers.hpp"
@@ -43,7 +46,9 @@ public:
         // for the network, for a file or for a batch of this thread.
         std::function<bool()> make_room;
     };
-    explicit TreeVolume(Parts parts) : parts_(std::move(parts)) {}
+    explicit TreeVolume(Parts parts)
+        : parts_(std::move(parts)),
+          siblings_({parts_.tree, parts_.contents, parts_.swarm, parts_.clock}) {}
 
     std::string name() const override { return parts_.name; }
     bool read_only() const override;
@@ -153,6 +158,7 @@ private:
     void answer(ReadTicket ticket, Result<ByteSpan> result);
 
     const Parts parts_;
+    SiblingReader siblings_;
     mutable std::mutex files_mutex_;
     std::unordered_map<store::Inode, std::shared_ptr<OpenFile>> files_;  // guarded by files_mutex_
     std::unordered_map<FileHandle, Handle> handles_;                     // guarded by files_mutex_

@@ -134,6 +134,9 @@ ReadTicket TreeVolume::read(FileHandle handle, std::uint64_t offset, std::size_t
         note_read(file, offset, bytes.size());
         note_outcome(file, bytes);
         done(bytes);
+        if (offset == 0) {
+            siblings_.note_read(file, false);
+        }
         return 0;
     }
     PendingRead pending;
@@ -156,6 +159,10 @@ ReadTicket TreeVolume::read(FileHandle handle, std::uint64_t offset, std::size_t
         reads_.emplace(ticket, std::move(pending));
     }
     fetch(ticket, *outcome->missing);
+    // Only now: what a program waits for goes first.
+    if (offset == 0) {
+        siblings_.note_read(file, true);
+    }
     return ticket;
 }
 

@@ -16,7 +16,7 @@
 //      as urgent; one that a silent peer owes is asked of another, whatever it was asked as.
 //   6. A late ask is duplicated once: urgent and ahead as soon as another peer has room, fill only
 //      in endgame (nothing unasked is left and the other peer owes nothing).
-//   7. Fills take turns by chunk. At most 8 large and 512 tiny ones run at a time; those without
+//   7. Fills take turns by chunk. At most 8 large and 1,024 tiny ones run at a time; those without
 //      any source do not count: 2,048 tiny ones listen for news, more are parked until a peer
 //      joins.
 //   8. A read that nobody can be asked for fails as unavailable after the grace time (three times

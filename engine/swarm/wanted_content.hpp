@@ -21,8 +21,8 @@ namespace swarmfs::swarm {
 
 // Chosen by us.
 inline constexpr std::size_t kLargeFillsMax = 8;
-inline constexpr std::size_t kTinyFillsMax = 512;  // at 50 ms, 10,000 small files a second
-inline constexpr std::size_t kOpenWidely = 32;     // more sources than this gain nothing
+inline constexpr std::size_t kTinyFillsMax = 1024;  // at 50 ms, 20,000 small files a second
+inline constexpr std::size_t kOpenWidely = 32;      // more sources than this gain nothing
 // What a reader that pauses may come back to, without its handles at peers.
 inline constexpr Duration kIdleMax = std::chrono::seconds(60);
 

@@ -67,8 +67,8 @@ TEST_CASE("open files are removed once, one by one or all together") {
 
 TEST_CASE("known inodes tell directories apart, and the root is always one") {
     KnownInodes known;
-    known.add(5, node::FileKind::directory);
-    known.add(6, node::FileKind::file);
+    known.add({5, node::FileKind::directory});
+    known.add({6, node::FileKind::file});
     CHECK(known.contains(node::kRootInode));
     CHECK(known.directories().size() == 2);
     CHECK(known.all().size() == 3);
@@ -80,7 +80,7 @@ TEST_CASE("suspicion ends with the open that heeds it, and unknown inodes are ab
     KnownInodes known;
     known.suspect(6);
     CHECK_FALSE(known.take_suspect(6));
-    known.add(6, node::FileKind::file);
+    known.add({6, node::FileKind::file});
     known.suspect(6);
     CHECK(known.take_suspect(6));
     CHECK_FALSE(known.take_suspect(6));

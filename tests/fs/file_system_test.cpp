@@ -301,6 +301,20 @@ TEST_CASE("bytes that came while a file was open are shown after it is closed") 
     CHECK(at.notices.has(NoticeKind::attributes, inode));
 }
 
+TEST_CASE("bytes that came before a file was opened are shown after it is closed, and told once") {
+    Fixture at;
+    at.volume->remote_write("small", std::string(100, 'x'));
+    at.volume->set_stored("small", 0);
+    const node::Inode inode = at.look_up(kRootInode, "small");
+    at.volume->set_stored("small", 100);  // ahead of whoever reads it
+    at.notices.all.clear();
+    at.files.release(at.open(inode, node::Access::read));
+    CHECK(at.notices.has(NoticeKind::attributes, inode));
+    at.notices.all.clear();
+    at.files.release(at.open(inode, node::Access::read));
+    CHECK_FALSE(at.notices.has(NoticeKind::attributes, inode));
+}
+
 TEST_CASE("a read waits without a thread and is answered once") {
     Fixture at;
     at.volume->remote_write("a.txt", "late");

@@ -277,7 +277,7 @@ TEST_CASE("a chunk that becomes whole is announced once") {
     CHECK(bench.all<ChunksWhole>().empty());
 }
 
-TEST_CASE("at most eight large and 512 tiny fills run at a time, and hopeless ones make room") {
+TEST_CASE("at most eight large and 1,024 tiny fills run at a time, and hopeless ones make room") {
     Bench bench;
     bench.join(1);
     for (std::uint8_t n = 0; n < 20; ++n) {
