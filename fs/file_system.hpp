@@ -160,6 +160,7 @@ private:
     Duration keep_since(std::uint64_t changes_before) const;
     Result<Opened> opened(node::FileHandle handle, const node::Attributes& attributes,
                           OpenRequest request);
+    bool tell_what_came(const OpenFile& file);
     void tell_own(std::vector<node::Change> changes);
 
     const std::shared_ptr<node::Volume> volume_;

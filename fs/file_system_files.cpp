@@ -55,9 +55,13 @@ Result<Opened> FileSystem::opened(node::FileHandle volume_handle, const Attribut
         tell_own({{0, "", attributes.inode, true}});
     }
     const bool direct = files_.begin_direct(attributes.inode, written_elsewhere_);
-    const bool all_told =
-        attributes.stored_bytes >= attributes.size && !known_.lacking(attributes.inode);
-    files_.add(handle, {attributes.inode, attributes.stored_bytes, all_told, direct});
+    OpenFile file;
+    file.inode = attributes.inode;
+    file.blocks = shown_blocks(attributes);
+    file.all_here = !lacks_blocks(attributes);
+    file.all_told = file.all_here && !known_.lacking(attributes.inode);
+    file.direct = direct;
+    files_.add(handle, file);
     // What is opened directly leaves the pages for the next one to drop.
     return Opened{handle, direct || !known_.take_suspect(attributes.inode), direct};
 }
@@ -104,17 +108,23 @@ void FileSystem::release(OpenHandle handle) {
     // waits for that finds the notice posted.
     bool changed = handle.writable();
     if (!changed && !file->all_told) {
-        const auto now = volume_->attributes(file->inode);
-        changed = now.ok() && (now->stored_bytes != file->stored_bytes ||
-                               (now->stored_bytes >= now->size && known_.lacking(file->inode)));
-        if (changed) {
-            known_.tell(*now);
-        }
+        changed = file->all_here ? known_.tell_all_here(file->inode) : tell_what_came(*file);
     }
     if (changed && known_.contains(file->inode)) {
         notices_.post({{NoticeKind::attributes, file->inode, ""}});
     }
     volume_->release(handle.volume_handle());
+}
+
+// Returns: whether there are other blocks than when it was opened, or than the kernel was told of.
+bool FileSystem::tell_what_came(const OpenFile& file) {
+    const auto now = volume_->attributes(file.inode);
+    const bool changed = now.ok() && (shown_blocks(*now) != file.blocks ||
+                                      (!lacks_blocks(*now) && known_.lacking(file.inode)));
+    if (changed) {
+        known_.tell(*now);
+    }
+    return changed;
 }
 
 void FileSystem::release_all() {

@@ -59,10 +59,8 @@ struct stat stat_of(const FileStatus& status) {
     out.st_uid = status.uid;
     out.st_gid = status.gid;
     out.st_size = static_cast<off_t>(attributes.size);
-    // Bytes that are here, so that `du` shows what the swarm costs this disk; but never none, since
-    // programs (tar -S, cp --sparse) take a file without blocks for one hole and do not read it.
-    const std::uint64_t here = std::max<std::uint64_t>(attributes.stored_bytes, out.st_size > 0);
-    out.st_blocks = static_cast<blkcnt_t>((here + 511) / 512);
+    // Of what is here, so that `du` shows what the swarm costs this disk.
+    out.st_blocks = static_cast<blkcnt_t>(shown_blocks(attributes));
     out.st_blksize = 128 * 1024;  // what programs then read at a time
     out.st_mtim = timespec_of(attributes.mtime_ns);
     out.st_atim = out.st_mtim;

@@ -1,15 +1,30 @@
 #include "fs/known_inodes.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace swarmfs::fs {
 
 using node::Inode;
 namespace {
 
-bool lacks_bytes(const node::Attributes& told) {
-    return told.kind == node::FileKind::file && told.stored_bytes < told.size;
+constexpr std::uint64_t kBlock = 512;
+
+std::uint64_t blocks_of(std::uint64_t bytes) {
+    return (bytes + kBlock - 1) / kBlock;
 }
 
 }  // namespace
+
+std::uint64_t shown_blocks(const node::Attributes& attributes) {
+    const std::uint64_t least = attributes.size == 0 ? 0 : 1;
+    return std::max(blocks_of(attributes.stored_bytes), least);
+}
+
+bool lacks_blocks(const node::Attributes& attributes) {
+    return attributes.kind == node::FileKind::file &&
+           shown_blocks(attributes) < blocks_of(attributes.size);
+}
 
 void KnownInodes::add(const node::Attributes& told) {
     Shard& in = shard(told.inode);
@@ -17,15 +32,22 @@ void KnownInodes::add(const node::Attributes& told) {
     Known& known = in.known[told.inode];
     ++known.count;
     known.directory = told.kind == node::FileKind::directory;
-    known.lacking = lacks_bytes(told);
+    known.lacking = lacks_blocks(told);
 }
 
 void KnownInodes::tell(const node::Attributes& told) {
     Shard& in = shard(told.inode);
     const std::scoped_lock lock(in.mutex);
     if (const auto found = in.known.find(told.inode); found != in.known.end()) {
-        found->second.lacking = lacks_bytes(told);
+        found->second.lacking = lacks_blocks(told);
     }
+}
+
+bool KnownInodes::tell_all_here(Inode inode) {
+    Shard& in = shard(inode);
+    const std::scoped_lock lock(in.mutex);
+    const auto found = in.known.find(inode);
+    return found != in.known.end() && std::exchange(found->second.lacking, false);
 }
 
 bool KnownInodes::lacking(Inode inode) const {

@@ -8,8 +8,8 @@
 //      mount) may answer "known" to everything and be right.
 //   3. An inode whose content was changed by somebody other than this mount's kernel is suspect:
 //      its cached pages must go when it is next opened.
-//   4. What the kernel was told of a file may lack bytes that have come since, without anybody
-//      reading them here: it keeps how many blocks there are until it is told otherwise.
+//   4. What the kernel was told of a file may lack blocks that have come since, without anybody
+//      reading them here: it keeps how many there are until it is told otherwise.
 //
 // Bound: the kernel's own inode cache, whose memory pressure drives forgets. Thread: any; a lock
 // covers one shard for a few instructions.
@@ -24,6 +24,12 @@
 
 namespace swarmfs::fs {
 
+// Blocks of 512 bytes that `stat` shows. A file that is not empty has one at least, wherever its
+// bytes are: programs (tar -S, cp --sparse) take one without for a hole and do not read it.
+std::uint64_t shown_blocks(const node::Attributes& attributes);
+// More will be shown when all of it is here.
+bool lacks_blocks(const node::Attributes& attributes);
+
 class KnownInodes {
 public:
     void add(const node::Attributes& told);
@@ -36,7 +42,9 @@ public:
 
     // The kernel is told these attributes; no effect when the inode is not known.
     void tell(const node::Attributes& told);
-    // It was told of fewer bytes than the file has.
+    // Returns: whether it was told that blocks lack; now it is told that they are here.
+    bool tell_all_here(node::Inode inode);
+    // It was told that blocks lack.
     bool lacking(node::Inode inode) const;
 
     std::vector<node::Inode> all() const;

@@ -33,8 +33,9 @@ private:
 
 struct OpenFile {
     node::Inode inode = 0;
-    std::uint64_t stored_bytes = 0;  // when it was opened
-    bool all_told = false;           // all of it is here, and the kernel was told so
+    std::uint64_t blocks = 0;  // shown when it was opened
+    bool all_here = false;     // there will be no more of them
+    bool all_told = false;     // and the kernel had been told of as many
     bool direct = false;
 };
 

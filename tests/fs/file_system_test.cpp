@@ -303,16 +303,28 @@ TEST_CASE("bytes that came while a file was open are shown after it is closed") 
 
 TEST_CASE("bytes that came before a file was opened are shown after it is closed, and told once") {
     Fixture at;
-    at.volume->remote_write("small", std::string(100, 'x'));
+    at.volume->remote_write("small", std::string(1000, 'x'));
     at.volume->set_stored("small", 0);
     const node::Inode inode = at.look_up(kRootInode, "small");
-    at.volume->set_stored("small", 100);  // ahead of whoever reads it
+    at.volume->set_stored("small", 1000);  // ahead of whoever reads it
     at.notices.all.clear();
     at.files.release(at.open(inode, node::Access::read));
     CHECK(at.notices.has(NoticeKind::attributes, inode));
     at.notices.all.clear();
     at.files.release(at.open(inode, node::Access::read));
     CHECK_FALSE(at.notices.has(NoticeKind::attributes, inode));
+}
+
+TEST_CASE("what changes no block is not told") {
+    Fixture at;
+    at.volume->remote_write("tiny", std::string(100, 'x'));
+    at.volume->set_stored("tiny", 0);
+    const node::Inode inode = at.look_up(kRootInode, "tiny");
+    const OpenHandle handle = at.open(inode, node::Access::read);
+    at.notices.all.clear();
+    at.volume->set_stored("tiny", 100);
+    at.files.release(handle);
+    CHECK(at.notices.all.empty());
 }
 
 TEST_CASE("a read waits without a thread and is answered once") {
