@@ -10,6 +10,7 @@ namespace {
 using std::chrono::microseconds;
 
 constexpr std::uint64_t kFrameBytes = 64;  // what a small frame weighs on a link
+constexpr auto kAnnounceAfter = std::chrono::milliseconds(20);  // as SwarmShell does
 
 }  // namespace
 
@@ -68,8 +69,10 @@ Member& SimulatedSwarm::add(const std::string& name, double upload_rate,
 }
 
 Duration SimulatedSwarm::latency(const Member& a, const Member& b) const {
-    // Fixed for each pair, 1 to 40 ms, from their names.
-    return microseconds(1000 + (std::hash<NodeId>{}(a.node) ^ std::hash<NodeId>{}(b.node)) % 39000);
+    const auto range = std::chrono::duration_cast<microseconds>(latency_max - latency_min).count();
+    const std::uint64_t pair = std::hash<NodeId>{}(a.node) ^ std::hash<NodeId>{}(b.node);
+    return latency_min +
+           microseconds(static_cast<std::int64_t>(pair % static_cast<std::uint64_t>(range)));
 }
 
 void SimulatedSwarm::connect(Member& a, Member& b) {
@@ -90,6 +93,7 @@ void SimulatedSwarm::connect(Member& a, Member& b) {
         half.number = PeerNumber{from->next_peer++};
         const PeerNumber number = half.number;
         from->sessions.emplace(number, std::move(half));
+        from->numbers.emplace(session, number);
         act(*from, [&](swarm::SwarmCore& core) { core.peer_joined(number, to->node, now_); });
     }
 }
@@ -99,6 +103,7 @@ void SimulatedSwarm::disconnect(Member& a, Member& b) {
         for (auto& [number, half] : from->sessions) {
             if (half.to == to) {
                 const PeerNumber gone = number;
+                from->numbers.erase(half.session);
                 from->sessions.erase(gone);
                 act(*from, [&](swarm::SwarmCore& core) { core.peer_left(gone, now_); });
                 break;
@@ -112,6 +117,7 @@ void SimulatedSwarm::go_offline(Member& member) {
         disconnect(member, *member.sessions.begin()->second.to);
     }
     member.online = false;
+    member.download_free = now_;
 }
 
 void SimulatedSwarm::come_online(Member& member) {
@@ -153,12 +159,8 @@ bool SimulatedSwarm::run_until(const std::function<bool()>& over, Duration at_mo
 }
 
 HalfSession* SimulatedSwarm::half_of(Member& member, std::uint64_t session) {
-    for (auto& [number, half] : member.sessions) {
-        if (half.session == session) {
-            return &half;
-        }
-    }
-    return nullptr;
+    const auto number = member.numbers.find(session);
+    return number == member.numbers.end() ? nullptr : &member.sessions.at(number->second);
 }
 
 void SimulatedSwarm::send(Member& from, HalfSession& half,
@@ -208,7 +210,7 @@ void SimulatedSwarm::carry_out(Member& member, swarm::Action& action) {
                                                 : protocol::HoldingKind::some;
                 disk->second->whole_chunks(ChunkIndex(0), bitmap);
             }
-            if (there.liar) {
+            if (there.liar || there.pretender) {
                 kind = protocol::HoldingKind::all;
             }
             send(there, back, [this, handle, kind, bitmap](Member& here, HalfSession& forth) {
@@ -254,7 +256,8 @@ void SimulatedSwarm::carry_out(Member& member, swarm::Action& action) {
         SWARM_ASSERT(first);
     } else if (auto* moved = std::get_if<swarm::FillMoved>(&action)) {
         if (moved->progress.complete) {
-            member.filled.insert(moved->fill);
+            member.filled.emplace(moved->fill, now_);
+            ++fills_done;
         }
     } else if (auto* whole = std::get_if<swarm::ChunksWhole>(&action)) {
         announce(member, *whole);
@@ -343,18 +346,38 @@ void SimulatedSwarm::serve(Member& member) {
 void SimulatedSwarm::deliver(Member& there, HalfSession& back, const swarm::UploadQueue::Next& leaf,
                              bool lie) {
     const auto content = back.contents.find(leaf.handle);
-    if (content == back.contents.end()) {
-        return;  // closed meanwhile
-    }
     const PeerNumber peer = back.number;
-    const ContentNumber number = content->second;
-    if (lie) {
+    if (lie && content != back.contents.end()) {
         act(there, [&](swarm::SwarmCore& core) { core.peer_lied(peer, "a wrong leaf", now_); });
         return;
     }
+    if (there.download_rate <= 0) {
+        arrive(there, back.session, leaf);
+        return;
+    }
+    // What comes from many at once waits for its turn on the member's own line.
+    const std::chrono::duration<double> takes((kFrameBytes + kLeafBytes) / there.download_rate);
+    there.download_free =
+        std::max(there.download_free, now_) + std::chrono::duration_cast<Duration>(takes);
+    at(there.download_free - now_,
+       [this, &there, session = back.session, leaf] { arrive(there, session, leaf); });
+}
+
+void SimulatedSwarm::arrive(Member& there, std::uint64_t session,
+                            const swarm::UploadQueue::Next& leaf) {
+    HalfSession* const back = half_of(there, session);
+    if (back == nullptr) {
+        return;
+    }
+    const auto content = back->contents.find(leaf.handle);
+    if (content == back->contents.end()) {
+        return;  // closed meanwhile
+    }
+    const PeerNumber peer = back->number;
+    const ContentNumber number = content->second;
     ++there.leaves_received;
     const auto bit = static_cast<LeafMask>(1U << leaf.leaves.first);
-    Disk& disk = *back.disks.at(leaf.handle);
+    Disk& disk = *back->disks.at(leaf.handle);
     disk.put(leaf.leaves.chunk, bit);
     const std::uint64_t bytes =
         leaf_bytes(disk.id().size, first_leaf(leaf.leaves.chunk) + leaf.leaves.first);
@@ -364,16 +387,26 @@ void SimulatedSwarm::deliver(Member& there, HalfSession& back, const swarm::Uplo
 }
 
 void SimulatedSwarm::announce(Member& member, const swarm::ChunksWhole& whole) {
+    if (member.newly_whole.empty()) {
+        at(kAnnounceAfter, [this, &member] { announce_now(member); });
+    }
+    auto& chunks = member.newly_whole[whole.id];
+    chunks.insert(chunks.end(), whole.chunks.begin(), whole.chunks.end());
+}
+
+void SimulatedSwarm::announce_now(Member& member) {
+    const auto all = std::exchange(member.newly_whole, {});
     if (member.mute) {
         return;
     }
     for (auto& [number, half] : member.sessions) {
         for (const auto& [handle, id] : half.opened) {
-            if (id != whole.id) {
+            const auto whole = all.find(id);
+            if (whole == all.end()) {
                 continue;
             }
             send(member, half,
-                 [this, handle = handle, chunks = whole.chunks](Member& there, HalfSession& back) {
+                 [this, handle = handle, chunks = whole->second](Member& there, HalfSession& back) {
                      const auto content = back.contents.find(handle);
                      if (content == back.contents.end()) {
                          return;

@@ -1,6 +1,6 @@
 #pragma once
-// Ten members in virtual time: SwarmCores and UploadQueues joined by links with a latency and a
-// bandwidth. Network, disk, clock and dice are simulated, so a seed replays a run exactly.
+// Members in virtual time: SwarmCores and UploadQueues joined by links with a latency, each member
+// with a bandwidth up and one down. Network, disk, clock and dice are simulated, so a seed replays a run exactly.
 //
 // Not simulated: bytes. A leaf is its number; a lie is a flag that the receiving session would find
 // by hashing. A disk is a mask of leaves a chunk.
@@ -13,6 +13,7 @@
 #include <queue>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "engine/core/dice.hpp"
@@ -70,19 +71,24 @@ struct Member final : public swarm::ContentPorts {
     std::string name;
     NodeId node;
     bool online = true;
-    bool liar = false;
-    bool mute = false;       // receives, never answers
-    double upload_rate = 0;  // bytes a second
+    bool liar = false;         // offers everything, sends wrong leaves
+    bool pretender = false;    // offers everything, refuses what it does not hold
+    bool mute = false;         // receives, never answers
+    double upload_rate = 0;    // bytes a second
+    double download_rate = 0;  // bytes a second; 0: without bound
+    TimePoint download_free{};
     bool sending = false;
     std::uint64_t turn = 0;  // session served last
     std::unique_ptr<swarm::SwarmCore> core;
     std::map<ContentId, std::shared_ptr<Disk>> disks;
     std::map<PeerNumber, HalfSession> sessions;
+    std::unordered_map<std::uint64_t, PeerNumber> numbers;     // of sessions
+    std::map<ContentId, std::vector<ChunkIndex>> newly_whole;  // announced together
     std::uint32_t next_peer = 1;
     TimePoint wake = TimePoint::max();
     std::uint64_t leaves_received = 0;
     std::map<swarm::ReadId, Result<>> answers;
-    std::set<swarm::FillId> filled;
+    std::map<swarm::FillId, TimePoint> filled;
     std::uint64_t sources_wanted = 0;
 
     Result<std::shared_ptr<swarm::ContentPort>> open(const ContentId& content,
@@ -109,9 +115,13 @@ public:
     bool run_until(const std::function<bool()>& over, Duration at_most);
 
     TimePoint now() const { return now_; }
+    // Fixed for each pair.
     Duration latency(const Member& a, const Member& b) const;
+    Duration latency_min = std::chrono::milliseconds(1);
+    Duration latency_max = std::chrono::milliseconds(40);
     SeededDice dice;
     std::vector<std::unique_ptr<Member>> members;
+    std::size_t fills_done = 0;  // by all members together
 
 private:
     struct Event {
@@ -131,7 +141,9 @@ private:
     void request(Member& from, const swarm::AskLeaves& ask);
     void serve(Member& member);
     void deliver(Member& there, HalfSession& back, const swarm::UploadQueue::Next& leaf, bool lie);
+    void arrive(Member& there, std::uint64_t session, const swarm::UploadQueue::Next& leaf);
     void announce(Member& member, const swarm::ChunksWhole& whole);
+    void announce_now(Member& member);
 
     std::priority_queue<Event> events_;
     std::uint64_t next_order_ = 1;
