@@ -13,6 +13,7 @@ constexpr std::uint64_t kExceptionChunksMax = std::uint64_t{1} << 22;
 constexpr std::size_t kStarvedFillsMax = 2048;
 // Contents whose sources are remembered for people who ask.
 constexpr std::size_t kRememberedMax = 4096;
+constexpr std::size_t kGoneMax = 64;
 
 }  // namespace
 
@@ -85,6 +86,10 @@ void SwarmCore::forget(WantedContent& content) {
     idle_.erase({content.idle_since, content.number});
     changed_.erase(content.number);
     numbers_.erase(content.id);
+    gone_.emplace_back(content.number, content.id);
+    if (gone_.size() > kGoneMax) {
+        gone_.pop_front();
+    }
     contents_.erase(content.number);
 }
 

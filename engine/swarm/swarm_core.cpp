@@ -164,6 +164,12 @@ void SwarmCore::leaves_stored(PeerNumber peer, ContentNumber number, ChunkIndex 
         from->second.last_word = now;
         if (content != nullptr) {
             remember(content->id, from->second.node, bytes);
+        } else if (const auto gone =
+                       std::find_if(gone_.begin(), gone_.end(),
+                                    [&](const auto& one) { return one.first == number; });
+                   gone != gone_.end()) {
+            // A content is whole when its last leaf is on the disk, whichever peer is heard of first.
+            remember(gone->second, from->second.node, bytes);
         }
     }
     if (content != nullptr) {

@@ -194,6 +194,7 @@ private:
     // Bytes by content and node, for whoever asks where a file came from; the oldest give way.
     std::unordered_map<ContentId, std::map<NodeId, std::uint64_t>> received_;
     std::deque<ContentId> received_order_;
+    std::deque<std::pair<ContentNumber, ContentId>> gone_;  // of whose last leaves word may come
 };
 
 }  // namespace swarmfs::swarm

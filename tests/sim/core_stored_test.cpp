@@ -97,3 +97,22 @@ TEST_CASE("leaves that a full disk refuses late do not fail those who came since
     bench.decide();
     CHECK(bench.answered(since, Code::no_space));
 }
+
+TEST_CASE("a leaf told of after its content was whole still counts for who sent it") {
+    Bench bench;
+    bench.join(1);
+    bench.join(2);
+    const ContentId note = named(1, 2 * kLeafBytes);
+    const ReadId read = bench.read(note, 0, 2 * kLeafBytes);
+    const ContentNumber number = *bench.core.number_of(note);
+    bench.disks.disks.at(note)->put(ChunkIndex(0), 0b11);
+    bench.core.leaves_stored(PeerNumber{1}, number, ChunkIndex(0), 0b01, kLeafBytes, bench.now);
+    bench.decide();
+    CHECK(bench.answered(read));
+    CHECK_FALSE(bench.core.number_of(note));
+    bench.core.leaves_stored(PeerNumber{2}, number, ChunkIndex(0), 0b10, kLeafBytes, bench.now);
+    const auto sources = bench.core.sources(note);
+    REQUIRE(sources.size() == 2);
+    CHECK(sources[0].bytes_received == kLeafBytes);
+    CHECK(sources[1].bytes_received == kLeafBytes);
+}

@@ -34,9 +34,9 @@ SwarmId swarm_named(std::uint8_t n) {
 struct Limited {
     explicit Limited(std::uint64_t seed) : world(seed) {}
 
-    SimulatedSwarm world;
-    WorldClock clock{world};
+    WorldClock clock{world};  // first, so that it goes last: who leaves the gate looks at it
     std::shared_ptr<swarm::RateGate> gate = std::make_shared<swarm::RateGate>(clock);
+    SimulatedSwarm world;
     swarm::FillId next = 1;
 
     // A member of a swarm, on the node that the gate belongs to.
