@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 
 #include "engine/core/log.hpp"
+#include "engine/core/wire.hpp"
 #include "engine/store/key_spaces.hpp"
 
 namespace swarmfs::node {
@@ -14,16 +15,17 @@ constexpr std::uint64_t kMinuteMs = 60'000;
 constexpr std::uint64_t kLookMs = 10'000;  // rule 2
 
 Bytes all_rows() {
-    return {static_cast<std::uint8_t>(store::KeySpace::node), 'b'};
+    return store::key_of(store::KeySpace::node, 'b');
 }
 
 Bytes key_of(const LimitScope& scope) {
     Bytes key = all_rows();
+    WireWriter out(key);
     if (scope.swarm) {
-        key.insert(key.end(), scope.swarm->bytes.begin(), scope.swarm->bytes.end());
+        out.fixed(*scope.swarm);
     }
     if (scope.peer) {
-        key.insert(key.end(), scope.peer->bytes.begin(), scope.peer->bytes.end());
+        out.fixed(*scope.peer);
     }
     return key;
 }

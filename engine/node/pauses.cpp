@@ -14,7 +14,7 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kKeyBytes = 2 + 32 + 1 + 16;
 
 Bytes all_rows() {
-    return {static_cast<std::uint8_t>(store::KeySpace::node), 'z'};
+    return store::key_of(store::KeySpace::node, 'z');
 }
 
 Bytes key_of(const SwarmId& swarm, PauseKind kind, const std::string& text) {
@@ -101,7 +101,7 @@ std::vector<std::string> Pauses::all(const SwarmId& swarm, PauseKind kind) const
 
 Bytes Pauses::rows_of(const SwarmId& swarm) {
     Bytes key = all_rows();
-    key.insert(key.end(), swarm.bytes.begin(), swarm.bytes.end());
+    WireWriter(key).fixed(swarm);
     return key;
 }
 
