@@ -58,4 +58,12 @@ struct SourcesWanted {
 using Action = std::variant<OpenContent, CloseContent, AskLeaves, CancelLeaves, DropPeer, ReadEnded,
                             FillMoved, ChunksWhole, SourcesWanted>;
 
+// The peer is told that these leaves are wanted no more.
+inline void cancel_leaves(PeerNumber peer, ContentNumber content, ChunkIndex chunk, LeafMask leaves,
+                          std::vector<Action>& actions) {
+    for (const protocol::LeafRange& range : ranges_of(chunk, leaves)) {
+        actions.push_back(CancelLeaves{peer, content, range});
+    }
+}
+
 }  // namespace swarmfs::swarm

@@ -154,9 +154,7 @@ void SwarmCore::leaves_stored(PeerNumber peer, ContentNumber number, ChunkIndex 
                               LeafMask leaves, std::uint64_t bytes, TimePoint now) {
     const RequestLedger::Arrival arrival = ledger_.arrived(peer, number, chunk, leaves, now);
     for (const Ask& ask : arrival.to_cancel) {
-        for (const protocol::LeafRange& range : ranges_of(chunk, ask.leaves)) {
-            actions_.push_back(CancelLeaves{ask.peer, number, range});
-        }
+        cancel_leaves(ask.peer, number, chunk, ask.leaves, actions_);
     }
     WantedContent* content = find(number);
     if (const auto from = peers_.find(peer); from != peers_.end()) {

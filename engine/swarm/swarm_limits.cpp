@@ -65,9 +65,7 @@ LeafMask SwarmCore::pay_for(const WantedContent& content, PeerNumber peer, Chunk
 void SwarmCore::cancel_asks(ContentNumber content) {
     for (const Ask& ask : ledger_.asks_for(content)) {
         ledger_.cancel(ask.peer, content, ask.chunk, ask.leaves);
-        for (const protocol::LeafRange& range : ranges_of(ask.chunk, ask.leaves)) {
-            actions_.push_back(CancelLeaves{ask.peer, content, range});
-        }
+        cancel_leaves(ask.peer, content, ask.chunk, ask.leaves, actions_);
     }
 }
 

@@ -111,9 +111,7 @@ void SwarmCore::release_chunk(WantedContent& content, ChunkIndex chunk, TimePoin
     for (const Ask& ask : ledger_.asks_for(content.number, chunk)) {
         const auto unwanted = static_cast<LeafMask>(ask.leaves & ~wanted);
         ledger_.cancel(ask.peer, content.number, chunk, unwanted);
-        for (const protocol::LeafRange& range : ranges_of(chunk, unwanted)) {
-            actions_.push_back(CancelLeaves{ask.peer, content.number, range});
-        }
+        cancel_leaves(ask.peer, content.number, chunk, unwanted, actions_);
     }
     chunk_changed(content, chunk, now);
 }
@@ -123,9 +121,7 @@ void SwarmCore::release_chunk(WantedContent& content, ChunkIndex chunk, TimePoin
 void SwarmCore::owed_by_nobody(const std::vector<Ask>& asks, bool tell_peer, TimePoint now) {
     for (const Ask& ask : asks) {
         if (tell_peer) {
-            for (const protocol::LeafRange& range : ranges_of(ask.chunk, ask.leaves)) {
-                actions_.push_back(CancelLeaves{ask.peer, ask.content, range});
-            }
+            cancel_leaves(ask.peer, ask.content, ask.chunk, ask.leaves, actions_);
         }
         if (WantedContent* content = find(ask.content)) {
             content->starved.erase(ask.chunk.value);
@@ -200,9 +196,7 @@ void SwarmCore::promote(WantedContent& content, ChunkIndex chunk, LeafMask leave
             continue;
         }
         ledger_.cancel(ask.peer, content.number, chunk, stuck);
-        for (const protocol::LeafRange& range : ranges_of(chunk, stuck)) {
-            actions_.push_back(CancelLeaves{ask.peer, content.number, range});
-        }
+        cancel_leaves(ask.peer, content.number, chunk, stuck, actions_);
     }
 }
 
