@@ -10,6 +10,7 @@ A peer is a class with
 import dataclasses
 
 from accounts import Account, PeakMemory
+from programs import read_through, unmount, wait_until
 
 
 @dataclasses.dataclass
@@ -30,6 +31,16 @@ class Meter:
     def fetched(self, seconds):
         spent = self.account.spent()
         return Fetched(seconds, spent, {name: peak.stop() for name, peak in self.peaks.items()})
+
+
+def read_mounted(server, mount, file, lists):
+    """Reads `file` once through the peer's mount, in whose top directory it stands, and takes the mount down."""
+    mount.has_mounted(file.parent)
+    wait_until(file.exists, 20, lists)
+    meter = Meter(server.pid, mount.pid)
+    fetched = meter.fetched(read_through(file))
+    unmount(file.parent)
+    return fetched
 
 
 def every_peer():

@@ -1,7 +1,7 @@
 """rclone's mount of a directory that nginx serves over HTTP: plain and unverified."""
 
-from peers import Meter
-from programs import Program, free_port, read_through, unmount, wait_until, why_absent
+from peers import read_mounted
+from programs import Program, free_port, unmount, why_absent
 
 NGINX = """
 daemon off;
@@ -41,11 +41,6 @@ class RcloneMount:
                 words = ["rclone", "mount", ":http:", point, "--http-url", f"http://127.0.0.1:{port}/", "--read-only",
                          "--vfs-cache-mode", "off", "--config", "/dev/null", "--cache-dir", work / "cache"]
                 with Program(words, work / "rclone.log") as mount:
-                    mount.has_mounted(point)
-                    wait_until((point / source.name).exists, 20, "rclone lists the file")
-                    meter = Meter(server.pid, mount.pid)
-                    fetched = meter.fetched(read_through(point / source.name))
-                    unmount(point)
-                    return fetched
+                    return read_mounted(server, mount, point / source.name, "rclone lists the file")
         finally:
             unmount(point)

@@ -3,8 +3,8 @@
 import pathlib
 import subprocess
 
-from peers import Meter
-from programs import Program, free_port, read_through, unmount, wait_until, why_absent
+from peers import read_mounted
+from programs import Program, free_port, unmount, why_absent
 
 SSHD = """
 Port {port}
@@ -53,9 +53,4 @@ class Sshfs:
         words = ["sshfs", "-f", "-F", "/dev/null", "-p", str(port), "-o", options,
                  f"root@127.0.0.1:{source.parent}", point]
         with Program(words, work / "sshfs.log") as mount:
-            mount.has_mounted(point)
-            wait_until((point / source.name).exists, 20, "sshfs lists the file")
-            meter = Meter(server.pid, mount.pid)
-            fetched = meter.fetched(read_through(point / source.name))
-            unmount(point)
-            return fetched
+            return read_mounted(server, mount, point / source.name, "sshfs lists the file")
