@@ -21,11 +21,12 @@ std::uint32_t stored_mode(std::uint32_t mode) {
 }  // namespace
 
 FileSystem::FileSystem(std::shared_ptr<node::Volume> volume, FileSystemOptions options,
-                       const Clock& clock, NoticeSink& notices, OwnChanges own)
+                       const Clock& clock, NoticeSink& notices, KernelPages& pages, OwnChanges own)
     : volume_(std::move(volume)),
       options_(options),
       clock_(clock),
       notices_(notices),
+      pages_(pages),
       own_(std::move(own)),
       positions_(options.position_salt) {
     listener_ = volume_->add_change_listener(
@@ -154,7 +155,12 @@ Result<FileStatus> FileSystem::change_status(Inode inode, const StatusChange& ch
         return status(inode);
     }
     const std::uint64_t before = changes_.load();
-    SWARM_TRY(const Attributes attributes, volume_->set_attributes(inode, wanted));
+    const auto resizing = wanted.size ? std::optional(files_.begin(inode, false)) : std::nullopt;
+    const auto changed = volume_->set_attributes(inode, wanted);
+    if (resizing) {
+        files_.end(inode, resizing->direct);
+    }
+    SWARM_TRY(const Attributes attributes, changed);
     tell_own({{0, "", inode, wanted.size.has_value()}});
     known_.tell(attributes);
     FileStatus status = status_of(attributes);

@@ -14,6 +14,9 @@
 //      past the pages.
 //   4. Every file belongs to the mount's owner; set-uid and set-gid bits do not exist.
 //   5. A read waits for the network without a thread: `read` returns, `done` answers later.
+//   6. A small file that is here is put into the kernel's cache when it is first opened to be read,
+//      unless somebody else has it open: then neither its read is asked for, nor its attributes,
+//      which a read makes doubtful.   Why: reading many small files costs half as many requests.
 //
 // Thread: any. No lock is held while the volume works, but for one directory stream's.
 
@@ -26,6 +29,7 @@
 #include <unordered_map>
 
 #include "engine/core/clock.hpp"
+#include "engine/core/units.hpp"
 #include "engine/node/volume.hpp"
 #include "fs/directory_stream.hpp"
 #include "fs/known_inodes.hpp"
@@ -92,7 +96,7 @@ public:
 
     // `own` hears of every change made through this file system, for other mounts of the volume.
     FileSystem(std::shared_ptr<node::Volume> volume, FileSystemOptions options, const Clock& clock,
-               NoticeSink& notices, OwnChanges own = {});
+               NoticeSink& notices, KernelPages& pages, OwnChanges own = {});
     ~FileSystem();
 
     node::Volume& volume() { return *volume_; }
@@ -160,6 +164,8 @@ private:
     Duration keep_since(std::uint64_t changes_before) const;
     Result<Opened> opened(node::FileHandle handle, const node::Attributes& attributes,
                           OpenRequest request);
+    static constexpr std::size_t kPutMax = kLeafBytes;  // the least that a read would bring
+    void put_pages(OpenHandle handle, node::Inode inode, const Opening& opening);
     bool tell_what_came(const OpenFile& file);
     void tell_own(std::vector<node::Change> changes);
 
@@ -167,6 +173,7 @@ private:
     const FileSystemOptions options_;
     const Clock& clock_;
     NoticeSink& notices_;
+    KernelPages& pages_;
     const OwnChanges own_;
     std::uint64_t listener_ = 0;
 

@@ -43,27 +43,59 @@ Result<Opened> FileSystem::open(Inode inode, OpenRequest request) {
 
 Result<Opened> FileSystem::opened(node::FileHandle volume_handle, const Attributes& attributes,
                                   OpenRequest request) {
+    const Inode inode = attributes.inode;
     const OpenHandle handle(volume_handle, request.access != node::Access::read);
+    const Opening opening = files_.begin(inode, written_elsewhere_);
     if (request.truncate) {
         node::AttributeChanges empty;
         empty.size = 0;
-        const auto truncated = volume_->set_attributes(attributes.inode, empty);
+        const auto truncated = volume_->set_attributes(inode, empty);
         if (!truncated.ok()) {
+            files_.end(inode, opening.direct);
             volume_->release(volume_handle);
             return truncated.error();
         }
-        tell_own({{0, "", attributes.inode, true}});
+        tell_own({{0, "", inode, true}});
     }
-    const bool direct = files_.begin_direct(attributes.inode, written_elsewhere_);
     OpenFile file;
-    file.inode = attributes.inode;
+    file.inode = inode;
     file.blocks = shown_blocks(attributes);
     file.all_here = !lacks_blocks(attributes);
-    file.all_told = file.all_here && !known_.lacking(attributes.inode);
-    file.direct = direct;
+    file.all_told = file.all_here && !known_.lacking(inode);
+    file.direct = opening.direct;
     files_.add(handle, file);
     // What is opened directly leaves the pages for the next one to drop.
-    return Opened{handle, direct || !known_.take_suspect(attributes.inode), direct};
+    const bool keep_pages = opening.direct || !known_.take_suspect(inode);
+    const bool small = attributes.size > 0 && attributes.size <= kPutMax;
+    if (small && file.all_here && keep_pages && opening.only && !opening.direct &&
+        !handle.writable() && !known_.pages_put(inode)) {
+        put_pages(handle, inode, opening);
+    }
+    return Opened{handle, keep_pages, opening.direct};
+}
+
+// Rule 6. The bytes are read while others may come and write; if one has, his are not overtaken.
+void FileSystem::put_pages(OpenHandle handle, Inode inode, const Opening& opening) {
+    const auto bytes = std::make_shared<std::optional<Bytes>>();
+    const auto keep = [kept = std::weak_ptr(bytes)](const Result<ByteSpan>& read) {
+        if (const auto out = kept.lock(); out && read.ok()) {
+            *out = Bytes(read->begin(), read->end());
+        }
+    };
+    const node::ReadTicket ticket =
+        volume_->read(handle.volume_handle(), 0, kPutMax + 1, options_.read_timeout, keep);
+    if (ticket != 0) {  // it was evicted meanwhile
+        volume_->cancel_read(ticket);
+        return;
+    }
+    if (!*bytes || (*bytes)->size() > kPutMax) {
+        return;
+    }
+    files_.while_alone(inode, opening, [&] {
+        if (pages_.put(inode, **bytes)) {
+            known_.note_pages_put(inode);
+        }
+    });
 }
 
 node::ReadTicket FileSystem::read(OpenHandle handle, std::uint64_t offset, std::size_t length,

@@ -295,4 +295,10 @@ KernelCache::Told FuseSession::drop_all_names() {
     return told(written < 0 ? -errno : 0);
 }
 
+bool FuseSession::put(node::Inode inode, ByteSpan bytes) {
+    fuse_bufvec buffer = FUSE_BUFVEC_INIT(bytes.size());
+    buffer.buf[0].mem = const_cast<std::uint8_t*>(bytes.data());  // libfuse only reads it
+    return fuse_lowlevel_notify_store(session_, inode, 0, &buffer, fuse_buf_copy_flags{}) == 0;
+}
+
 }  // namespace swarmfs::fs

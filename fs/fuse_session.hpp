@@ -28,7 +28,9 @@ struct fuse_conn_info;
 
 namespace swarmfs::fs {
 
-class FuseSession final : public KernelCache, public std::enable_shared_from_this<FuseSession> {
+class FuseSession final : public KernelCache,
+                          public KernelPages,
+                          public std::enable_shared_from_this<FuseSession> {
 public:
     struct Options {
         std::string name;                // the swarm's, for log lines and the mount table
@@ -59,6 +61,9 @@ public:
     Told drop_attributes(node::Inode inode) override;
     Told drop_listing(node::Inode directory) override;
     Told drop_all_names() override;
+
+    // ---- KernelPages ----
+    bool put(node::Inode inode, ByteSpan bytes) override;
 
 private:
     void serve();

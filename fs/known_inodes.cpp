@@ -93,7 +93,26 @@ bool KnownInodes::take_suspect(Inode inode) {
     Shard& in = shard(inode);
     const std::scoped_lock lock(in.mutex);
     const auto found = in.known.find(inode);
-    return found != in.known.end() && std::exchange(found->second.suspect, false);
+    if (found == in.known.end() || !std::exchange(found->second.suspect, false)) {
+        return false;
+    }
+    found->second.pages_put = false;  // the kernel drops them now
+    return true;
+}
+
+void KnownInodes::note_pages_put(Inode inode) {
+    Shard& in = shard(inode);
+    const std::scoped_lock lock(in.mutex);
+    if (const auto found = in.known.find(inode); found != in.known.end()) {
+        found->second.pages_put = true;
+    }
+}
+
+bool KnownInodes::pages_put(Inode inode) const {
+    const Shard& in = shard(inode);
+    const std::scoped_lock lock(in.mutex);
+    const auto found = in.known.find(inode);
+    return found != in.known.end() && found->second.pages_put;
 }
 
 std::vector<Inode> KnownInodes::all() const {

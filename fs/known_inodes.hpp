@@ -39,6 +39,9 @@ public:
     void suspect(node::Inode inode);
     // Returns: whether the inode was suspect; it no longer is.
     bool take_suspect(node::Inode inode);
+    // Pages of the file were put into the kernel's cache; or were not, since it was told of.
+    void note_pages_put(node::Inode inode);
+    bool pages_put(node::Inode inode) const;
 
     // The kernel is told these attributes; no effect when the inode is not known.
     void tell(const node::Attributes& told);
@@ -57,6 +60,7 @@ private:
         bool directory = false;
         bool suspect = false;
         bool lacking = false;
+        bool pages_put = false;
     };
     struct Shard {
         mutable std::mutex mutex;

@@ -30,7 +30,7 @@ Mount::Mount(Plan plan, const Clock& clock)
       session_(std::make_shared<FuseSession>(
           FuseSession::Options{swarm_, words_for_libfuse(plan.options), std::move(plan.on_end)})),
       notifier_(*session_),
-      files_(std::make_unique<FileSystem>(volume_, plan.options.files, clock, notifier_,
+      files_(std::make_unique<FileSystem>(volume_, plan.options.files, clock, notifier_, *session_,
                                           std::move(plan.own_changes))) {
     files_->set_written_elsewhere(plan.written_elsewhere);
     session_->attach(*files_);

@@ -2,6 +2,29 @@
 
 namespace swarmfs::fs {
 
+Opening OpenFiles::begin(node::Inode inode, bool direct) {
+    InodeShard& in = inode_shard(inode);
+    const std::scoped_lock lock(in.mutex);
+    Users& users = in.users[inode];
+    Opening opening;
+    opening.number = users.last = ++openings_;
+    opening.only = users.all == 0;
+    opening.direct = direct || users.direct > 0;
+    ++users.all;
+    users.direct += opening.direct ? 1 : 0;
+    return opening;
+}
+
+void OpenFiles::end(node::Inode inode, bool direct) {
+    InodeShard& in = inode_shard(inode);
+    const std::scoped_lock lock(in.mutex);
+    const auto found = in.users.find(inode);
+    found->second.direct -= direct ? 1 : 0;
+    if (--found->second.all == 0) {
+        in.users.erase(found);
+    }
+}
+
 void OpenFiles::add(OpenHandle handle, OpenFile file) {
     Shard& in = shard(handle);
     const std::scoped_lock lock(in.mutex);
@@ -27,9 +50,7 @@ std::optional<OpenFile> OpenFiles::remove(OpenHandle handle) {
         file = found->second;
         in.files.erase(found);
     }
-    if (file.direct) {
-        end_direct(file.inode);
-    }
+    end(file.inode, file.direct);
     return file;
 }
 
@@ -39,35 +60,11 @@ std::vector<OpenHandle> OpenFiles::remove_all() {
         const std::scoped_lock lock(in.mutex);
         for (const auto& [number, file] : in.files) {
             handles.push_back(OpenHandle::from(number));
-            if (file.direct) {
-                end_direct(file.inode);
-            }
+            end(file.inode, file.direct);
         }
         in.files.clear();
     }
     return handles;
-}
-
-bool OpenFiles::begin_direct(node::Inode inode, bool wanted) {
-    if (!wanted && direct_count_ == 0) {
-        return false;
-    }
-    const std::scoped_lock lock(direct_mutex_);
-    if (!wanted && !direct_.contains(inode)) {
-        return false;
-    }
-    ++direct_[inode];
-    ++direct_count_;
-    return true;
-}
-
-void OpenFiles::end_direct(node::Inode inode) {
-    const std::scoped_lock lock(direct_mutex_);
-    const auto found = direct_.find(inode);
-    if (--found->second == 0) {
-        direct_.erase(found);
-    }
-    --direct_count_;
 }
 
 }  // namespace swarmfs::fs

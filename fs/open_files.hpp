@@ -39,22 +39,40 @@ struct OpenFile {
     bool direct = false;
 };
 
+// An inode is being opened, or its size changed.
+struct Opening {
+    std::uint64_t number = 0;  // of all, in the order they began
+    bool only = false;         // nobody else has the inode open
+    bool direct = false;       // goes past the kernel's pages
+};
+
 class OpenFiles {
 public:
+    // Counts one user of the inode until end() or the removal of its OpenFile. It goes past the
+    // kernel's pages where that is `direct`, or where another one does: what such a handle writes
+    // does not reach the pages. To be called before what is read or changed through it.
+    Opening begin(node::Inode inode, bool direct);
+    void end(node::Inode inode, bool direct);
+    // Runs `act` unless somebody else has begun with the inode since; nobody does while it runs.
+    // It must be quick: others wait who open other files.
+    template <class Act>
+    void while_alone(node::Inode inode, const Opening& opening, const Act& act) {
+        InodeShard& in = inode_shard(inode);
+        const std::scoped_lock lock(in.mutex);
+        const auto found = in.users.find(inode);
+        if (found != in.users.end() && found->second.last == opening.number) {
+            act();
+        }
+    }
+
+    // Requires: it has begun.
     void add(OpenHandle handle, OpenFile file);
     // Returns: nothing when the handle is not open.
     std::optional<OpenFile> find(OpenHandle handle) const;
     std::optional<OpenFile> remove(OpenHandle handle);
     std::vector<OpenHandle> remove_all();
 
-    // Counts one handle that goes past the kernel's pages, until it is removed, where that is
-    // `wanted` or where another one of the file does: what such a handle writes does not reach the
-    // pages.   Returns: whether it does.
-    bool begin_direct(node::Inode inode, bool wanted);
-
 private:
-    void end_direct(node::Inode inode);
-
     struct Shard {
         mutable std::mutex mutex;
         std::unordered_map<std::uint64_t, OpenFile> files;  // guarded by mutex
@@ -65,10 +83,20 @@ private:
         return shards_[handle.volume_handle() % kShards];
     }
 
+    struct Users {
+        std::size_t all = 0;
+        std::size_t direct = 0;  // of them
+        std::uint64_t last = 0;  // number of the latest Opening
+    };
+    struct InodeShard {
+        std::mutex mutex;
+        std::unordered_map<node::Inode, Users> users;  // guarded by mutex
+    };
+    InodeShard& inode_shard(node::Inode inode) { return inode_shards_[inode % kShards]; }
+
     std::array<Shard, kShards> shards_;
-    std::atomic<std::size_t> direct_count_ = 0;
-    std::mutex direct_mutex_;
-    std::unordered_map<node::Inode, std::size_t> direct_;  // handles; guarded by direct_mutex_
+    std::array<InodeShard, kShards> inode_shards_;
+    std::atomic<std::uint64_t> openings_ = 0;
 };
 
 }  // namespace swarmfs::fs

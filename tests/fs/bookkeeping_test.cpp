@@ -56,6 +56,8 @@ TEST_CASE("the kernel's carried number is the volume's handle and whether it wri
 
 TEST_CASE("open files are removed once, one by one or all together") {
     OpenFiles files;
+    files.begin(10, false);
+    files.begin(20, false);
     files.add(OpenHandle(1, false), {10, 0, true});
     files.add(OpenHandle(2, true), {20, 0, true});
     CHECK(files.find(OpenHandle(1, false))->inode == 10);
@@ -63,6 +65,45 @@ TEST_CASE("open files are removed once, one by one or all together") {
     CHECK_FALSE(files.remove(OpenHandle(1, false)).has_value());
     CHECK(files.remove_all().size() == 1);
     CHECK(files.remove_all().empty());
+}
+
+TEST_CASE("who opens an inode is alone until another begins with it") {
+    OpenFiles files;
+    const auto alone = [&](const Opening& opening) {
+        bool ran = false;
+        files.while_alone(10, opening, [&] { ran = true; });
+        return ran;
+    };
+    const Opening first = files.begin(10, false);
+    CHECK(first.only);
+    CHECK(files.begin(26, false).only);
+    CHECK(alone(first));
+    SUBCASE("and stays") {
+        const Opening second = files.begin(10, false);
+        CHECK_FALSE(second.only);
+        CHECK_FALSE(alone(first));
+    }
+    SUBCASE("and has gone again") {
+        files.end(10, files.begin(10, false).direct);
+        CHECK_FALSE(alone(first));
+    }
+    SUBCASE("when all others have gone, a newcomer is") {
+        files.end(10, first.direct);
+        CHECK_FALSE(alone(first));
+        CHECK(files.begin(10, false).only);
+    }
+}
+
+TEST_CASE("all who open what somebody opened directly do so directly") {
+    OpenFiles files;
+    CHECK_FALSE(files.begin(10, false).direct);
+    CHECK(files.begin(10, true).direct);
+    CHECK(files.begin(10, false).direct);
+    files.end(10, true);
+    CHECK(files.begin(10, false).direct);
+    files.end(10, true);
+    files.end(10, true);
+    CHECK_FALSE(files.begin(10, false).direct);
 }
 
 TEST_CASE("known inodes tell directories apart, and the root is always one") {
@@ -84,4 +125,22 @@ TEST_CASE("suspicion ends with the open that heeds it, and unknown inodes are ab
     known.suspect(6);
     CHECK(known.take_suspect(6));
     CHECK_FALSE(known.take_suspect(6));
+}
+
+TEST_CASE("pages that were put are there until the inode is forgotten, or suspicion drops them") {
+    KnownInodes known;
+    known.note_pages_put(6);
+    CHECK_FALSE(known.pages_put(6));
+    known.add({6, node::FileKind::file});
+    CHECK_FALSE(known.pages_put(6));
+    known.note_pages_put(6);
+    CHECK(known.pages_put(6));
+    known.suspect(6);
+    CHECK(known.pages_put(6));
+    CHECK(known.take_suspect(6));
+    CHECK_FALSE(known.pages_put(6));
+    known.note_pages_put(6);
+    known.forget(6, 1);
+    known.add({6, node::FileKind::file});
+    CHECK_FALSE(known.pages_put(6));
 }

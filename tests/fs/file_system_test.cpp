@@ -1,67 +1,16 @@
-#include "fs/file_system.hpp"
-
-#include <algorithm>
 #include <thread>
 
 #include <doctest/doctest.h>
 
-#include "tests/support/fake_volume.hpp"
+#include "tests/fs/fixture.hpp"
 
 using namespace swarmfs;
 using namespace swarmfs::fs;
 using node::kRootInode;
-using test::FakeVolume;
 
 namespace {
 
 constexpr Duration kHour = std::chrono::hours(1);
-
-class Collected final : public NoticeSink {
-public:
-    void post(std::vector<Notice> notices) override {
-        for (Notice& notice : notices) {
-            all.push_back(std::move(notice));
-        }
-    }
-    bool has(NoticeKind kind, node::Inode inode, const std::string& name = "") const {
-        return std::any_of(all.begin(), all.end(), [&](const Notice& notice) {
-            return notice.kind == kind && notice.inode == inode && notice.name == name;
-        });
-    }
-    std::vector<Notice> all;
-};
-
-struct Fixture {
-    std::shared_ptr<FakeVolume> volume = std::make_shared<FakeVolume>();
-    ManualClock clock;
-    Collected notices;
-    std::vector<node::Change> own;
-    FileSystem files{volume, options(), clock, notices,
-                     [this](const std::vector<node::Change>& changes) {
-                         own.insert(own.end(), changes.begin(), changes.end());
-                     }};
-
-    static FileSystemOptions options() {
-        FileSystemOptions options;
-        options.uid = 1000;
-        options.gid = 100;
-        options.umask = 022;
-        return options;
-    }
-    node::Inode look_up(node::Inode parent, const std::string& name) {
-        return files.lookup(parent, name)->status->attributes.inode;
-    }
-    std::string read_all(OpenHandle handle) {
-        std::string bytes;
-        files.read(handle, 0, 1 << 20, [&](Result<ByteSpan> got) { bytes = as_text(*got); });
-        return bytes;
-    }
-    OpenHandle open(node::Inode inode, node::Access access) {
-        OpenRequest request;
-        request.access = access;
-        return files.open(inode, request)->handle;
-    }
-};
 
 }  // namespace
 

@@ -56,12 +56,18 @@ private:
     }
 };
 
+class NoPages final : public KernelPages {
+public:
+    bool put(node::Inode, ByteSpan) override { return false; }
+};
+
 struct Fixture {
     std::shared_ptr<FakeVolume> volume = std::make_shared<FakeVolume>();
     ManualClock clock;
     FakeKernel kernel;
     Notifier notifier{kernel};
-    FileSystem files{volume, {}, clock, notifier};
+    NoPages pages;
+    FileSystem files{volume, {}, clock, notifier, pages};
 
     node::Inode look_up(const std::string& name) {
         return files.lookup(kRootInode, name)->status->attributes.inode;

@@ -47,8 +47,9 @@ public:
     void fail_reads(std::optional<Error> error);
     // The next call of this name ("write", "close_write", …) fails.
     void fail_next(const std::string& call, Error error);
-    // `act` runs once, when the next lookup has its answer and has not given it yet.
+    // `act` runs once, when the next lookup or read has its answer and has not given it yet.
     void after_next_lookup(std::function<void()> act);
+    void after_next_read(std::function<void()> act);
     void set_read_only(bool read_only) { read_only_ = read_only; }
     // What stored_bytes says of this file from now on.
     void set_stored(const std::string& path, std::uint64_t bytes);
@@ -138,6 +139,7 @@ private:
     std::map<std::string, Error> failures_;
     std::optional<Error> read_failure_;
     std::function<void()> after_lookup_;
+    std::function<void()> after_read_;
     std::uint64_t next_ = 2;
     std::int64_t time_ns_ = 1'700'000'000'000'000'000;
     std::size_t cancelled_ = 0;

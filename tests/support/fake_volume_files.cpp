@@ -61,8 +61,10 @@ node::ReadTicket FakeVolume::read(FileHandle handle, std::uint64_t offset, std::
 void FakeVolume::answer(HeldRead read) {
     std::shared_ptr<std::string> content;
     std::optional<Error> failure;
+    std::function<void()> act;
     {
         const std::scoped_lock lock(mutex_);
+        act = std::exchange(after_read_, {});
         const auto opened = handles_.find(read.handle);
         if (opened == handles_.end()) {
             failure = caller_error(Code::invalid, "no such handle");
@@ -71,6 +73,9 @@ void FakeVolume::answer(HeldRead read) {
         } else {
             content = opened->second->content;
         }
+    }
+    if (act) {
+        act();
     }
     if (failure) {
         read.done(*failure);
@@ -192,6 +197,11 @@ void FakeVolume::fail_next(const std::string& call, Error error) {
 void FakeVolume::after_next_lookup(std::function<void()> act) {
     const std::scoped_lock lock(mutex_);
     after_lookup_ = std::move(act);
+}
+
+void FakeVolume::after_next_read(std::function<void()> act) {
+    const std::scoped_lock lock(mutex_);
+    after_read_ = std::move(act);
 }
 
 void FakeVolume::set_stored(const std::string& path, std::uint64_t bytes) {
