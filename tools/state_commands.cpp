@@ -100,8 +100,10 @@ Result<> run_status(NodeClient& node, const Context& context) {
     std::printf("home      %s\n", printable(status.at("home").get<std::string>()).c_str());
     std::printf("listens   %s\n", status.at("listen").get<std::string>().c_str());
     std::printf("up        %s\n", human_duration(status.value("uptime_ms", 0ULL)).c_str());
-    std::printf("store     %s in %llu contents; %s free on its disk\n",
-                human_bytes(store.value("bytes", 0ULL)).c_str(), store.value("contents", 0ULL),
+    const std::uint64_t contents = store.value("contents", 0ULL);
+    std::printf("store     %s in %llu content%s; %s free on its disk\n",
+                human_bytes(store.value("bytes", 0ULL)).c_str(),
+                static_cast<unsigned long long>(contents), contents == 1 ? "" : "s",
                 human_bytes(store.value("free_bytes", 0ULL)).c_str());
     std::printf("limits    %s\n", limits_text(status.at("limits")).c_str());
     for (const json& swarm : status.at("swarms")) {

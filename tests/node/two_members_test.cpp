@@ -44,6 +44,8 @@ TEST_CASE("what one member writes the other reads") {
         REQUIRE(read.ok());
         CHECK(*read == text);
     }
+    const json shown = bob.ask("status", json::object()).at("swarms").at(0);
+    CHECK(shown.at("stored_bytes") == shown.at("bytes"));  // at once
     CHECK(bob.ask("peers", json::object()).at("peers").size() == 1);
 }
 
