@@ -38,7 +38,43 @@ double score_of(const PeerFacts& facts, double fastest_rate) {
            kLatencyWeight * latency + kRecencyWeight * recency;
 }
 
-Duration BanList::ban(const NodeId& node, TimePoint now) {
+Standing standing_after(const Standing& before, const PeerFacts& session, double best_rate) {
+    Standing all;
+    all.bytes_received = before.bytes_received + session.bytes_received;
+    all.bytes_sent = before.bytes_sent + session.bytes_sent;
+    std::uint64_t answers = std::uint64_t{before.answers} + session.answers;
+    std::uint64_t failures = std::uint64_t{before.failures} + session.failures;
+    while (answers + failures > Standing::kRequestsMax) {
+        answers /= 2;
+        failures /= 2;
+    }
+    while (all.bytes_received + all.bytes_sent > Standing::kBytesMax) {
+        all.bytes_received /= 2;
+        all.bytes_sent /= 2;
+    }
+    all.answers = static_cast<std::uint32_t>(answers);
+    all.failures = static_cast<std::uint32_t>(failures);
+    // Half of it is the last session's: one on a busy day does not make a fast peer a slow one.
+    const auto best = static_cast<std::uint64_t>(std::max(0.0, best_rate));
+    all.receive_rate = session.bytes_received == 0 ? before.receive_rate
+                       : before.receive_rate == 0  ? best
+                                                   : before.receive_rate / 2 + best / 2;
+    return all;
+}
+
+PeerFacts facts_with(const Standing& before, PeerFacts session) {
+    if (session.bytes_received == 0) {
+        session.receive_rate = static_cast<double>(before.receive_rate);
+    }
+    session.bytes_received += before.bytes_received;
+    session.bytes_sent += before.bytes_sent;
+    session.answers += before.answers;
+    session.failures += before.failures;
+    return session;
+}
+
+// A new one when it has none.
+Ban& BanList::row_of(const NodeId& node) {
     if (bans_.size() >= kBansMax && bans_.find(node) == bans_.end()) {
         // The ban that ends first makes room.
         bans_.erase(std::min_element(bans_.begin(), bans_.end(), [](const auto& a, const auto& b) {
@@ -46,9 +82,26 @@ Duration BanList::ban(const NodeId& node, TimePoint now) {
         }));
     }
     Ban& ban = bans_[node];
+    ban.node = node;
+    return ban;
+}
+
+Duration BanList::ban(const NodeId& node, TimePoint now) {
+    Ban& ban = row_of(node);
     ban.length = ban.length == Duration{} ? first_ : std::min(ban.length * 2, most_);
     ban.until = now + ban.length;
     return ban.length;
+}
+
+Ban BanList::of(const NodeId& node) const {
+    const auto found = bans_.find(node);
+    return found == bans_.end() ? Ban{node, {}, {}} : found->second;
+}
+
+void BanList::restore(const Ban& ban) {
+    if (ban.length > Duration{}) {
+        row_of(ban.node) = {ban.node, ban.until, std::min(ban.length, most_)};
+    }
 }
 
 TimePoint BanList::banned_until(const NodeId& node) const {

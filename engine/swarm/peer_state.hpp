@@ -15,7 +15,9 @@ struct PeerState {
     NodeId node;
     std::set<ContentNumber> open;
     std::size_t held_pages = 0;  // of Holdings::some, over all of these
-    PeerFacts facts;
+    Standing before;             // from earlier sessions
+    PeerFacts facts;             // of this one
+    double best_rate = 0;
     TimePoint last_word{};
     TimePoint tried_at{};  // when a copy was last asked of it while it was silent
     double score = 0.5;    // as of SwarmCore::scored_at_

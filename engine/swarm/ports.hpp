@@ -22,6 +22,7 @@
 #include "engine/core/result.hpp"
 #include "engine/core/units.hpp"
 #include "engine/protocol/peer_messages.hpp"
+#include "engine/swarm/peer_score.hpp"
 
 namespace swarmfs::swarm {
 
@@ -115,6 +116,21 @@ public:
     // Errors: a peer error when signature or grant do not hold, or the node is blocked here.
     virtual Result<> check_hello(const protocol::Hello& hello, const Hash256& handshake_hash,
                                  Side their_side) = 0;
+};
+
+// What is remembered of nodes beyond their sessions, and beyond this process. From memory.
+// Thread: engine, but for bans().
+class StandingPort {
+public:
+    virtual ~StandingPort() = default;
+    // Asked once, by whoever makes the swarm.
+    virtual std::vector<Ban> bans() = 0;
+    // As a session with the node begins. Returns: an empty one when nothing is remembered.
+    virtual Standing of(const NodeId& node) = 0;
+    // As a session ends, and every minute while it lasts; takes the place of what was remembered.
+    virtual void keep(const NodeId& node, const Standing& standing) = 0;
+    // Takes the place of the node's earlier ban. One of length 0 ends it.
+    virtual void keep_ban(const Ban& ban) = 0;
 };
 
 // What the node may want to act upon. Thread: engine.

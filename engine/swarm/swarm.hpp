@@ -89,6 +89,8 @@ struct PeerStatistics {
     std::uint64_t receive_rate = 0;    // bytes a second, lately
     std::uint64_t send_rate = 0;
     std::uint64_t outstanding_bytes = 0;  // asked of it, not yet here
+    std::uint32_t answers = 0;            // requests answered in full, in this session
+    std::uint32_t failures = 0;           // refused what it had said to hold, or not answered
     double score = 0;                     // 0 to 1 (peer_score.hpp)
     std::vector<std::string> addresses;   // where it says it can be dialled
 };
@@ -111,6 +113,7 @@ public:
         CatalogPort& catalog;
         MemberPort& member;
         SwarmListener& listener;
+        StandingPort* standings = nullptr;  // null: nothing is remembered of anybody
     };
     static std::shared_ptr<Swarm> create(Parts parts, SwarmOptions options);
     virtual ~Swarm() = default;
@@ -127,6 +130,7 @@ public:
     virtual bool banned(const NodeId& node) const = 0;
     // Ends the session and refuses new ones until unblock. The operator's wish, not a ban.
     virtual void block(const NodeId& node) = 0;
+    // Ends bans of the node, too: the operator lets it in, whatever it did.
     virtual void unblock(const NodeId& node) = 0;
     // Tells peers of addresses, at most protocol::kPeersMax of them.
     virtual void send_hints(const NodeId& to, std::vector<protocol::PeerHint> hints) = 0;

@@ -253,8 +253,12 @@ PeerReport SwarmCore::report(PeerNumber peer, TimePoint now) const {
     if (found == peers_.end()) {
         return {};
     }
-    return {ledger_.rate(peer, now), found->second.score, ledger_.outstanding(peer),
-            found->second.facts.bytes_received, found->second.facts.round_trip};
+    const PeerState& state = found->second;
+    PeerFacts session = state.facts;
+    session.answers = ledger_.answers(peer);
+    session.failures = ledger_.failures(peer);
+    return {ledger_.rate(peer, now), state.score, ledger_.outstanding(peer), session,
+            standing_after(state.before, session, state.best_rate)};
 }
 
 std::vector<ContentSource> SwarmCore::sources(const ContentId& id) const {

@@ -26,9 +26,13 @@ SwarmCore::SwarmCore(ContentPorts& ports, SwarmOptions options, std::uint64_t sa
 
 // ---- what peers do ----
 
-void SwarmCore::peer_joined(PeerNumber peer, const NodeId& node, TimePoint now) {
+// `before`: what came of earlier sessions with it.
+void SwarmCore::peer_joined(PeerNumber peer, const NodeId& node, TimePoint now,
+                            const Standing& before) {
     PeerState& state = peers_[peer];
     state.node = node;
+    state.before = before;
+    scored_at_ = {};  // before it is asked for anything
     state.last_word = now;
     if (options_.rates.down) {
         state.down = options_.rates.down->join(options_.rates.swarm, node);
@@ -160,6 +164,7 @@ void SwarmCore::leaves_stored(PeerNumber peer, ContentNumber number, ChunkIndex 
     if (const auto from = peers_.find(peer); from != peers_.end()) {
         from->second.facts.bytes_received += bytes;
         from->second.last_word = now;
+        from->second.best_rate = std::max(from->second.best_rate, ledger_.rate(peer, now));
         if (content != nullptr) {
             remember(content->id, from->second.node, bytes);
         } else if (const auto gone =

@@ -43,7 +43,7 @@ public:
     SwarmCore(ContentPorts& ports, SwarmOptions options, std::uint64_t salt);
 
     // ---- what peers do ----
-    void peer_joined(PeerNumber peer, const NodeId& node, TimePoint now);
+    void peer_joined(PeerNumber peer, const NodeId& node, TimePoint now, const Standing& = {});
     void peer_left(PeerNumber peer, TimePoint now);
     void peer_lied(PeerNumber peer, const std::string& how, TimePoint now);
     void heard_from(PeerNumber peer, TimePoint now);
@@ -79,7 +79,7 @@ public:
     std::vector<Action> decide(TimePoint now);
     TimePoint next_wake(TimePoint now) const;
 
-    const BanList& bans() const { return bans_; }
+    BanList& bans() { return bans_; }
     std::optional<ContentNumber> number_of(const ContentId& content) const;
 
     // ---- statistics ----

@@ -283,15 +283,15 @@ void SwarmCore::refresh_scores(TimePoint now) {
     }
     scored_at_ = now;
     double fastest = 0;
-    for (const auto& [peer, state] : peers_) {
-        fastest = std::max(fastest, ledger_.rate(peer, now));
-    }
     for (auto& [peer, state] : peers_) {
         state.facts.receive_rate = ledger_.rate(peer, now);
         state.facts.answers = ledger_.answers(peer);
         state.facts.failures = ledger_.failures(peer);
         state.facts.since_last_word = now - state.last_word;
-        state.score = score_of(state.facts, fastest);
+        fastest = std::max(fastest, facts_with(state.before, state.facts).receive_rate);
+    }
+    for (auto& [peer, state] : peers_) {
+        state.score = score_of(facts_with(state.before, state.facts), fastest);
     }
 }
 

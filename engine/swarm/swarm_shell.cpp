@@ -17,7 +17,7 @@ constexpr std::uint64_t kCatalogWaitingMax = 1 << 20;  // rule 3
 constexpr Duration kAnnounceAfter = std::chrono::milliseconds(20);
 constexpr Duration kGoodbyeMax = std::chrono::seconds(1);
 constexpr double kRateWindow = 2.0;
-constexpr std::size_t kNotJoinedMax = 256;  // rule 5
+constexpr std::size_t kNotJoinedMax = 256;                    // rule 5
 
 }  // namespace
 
@@ -28,7 +28,15 @@ std::shared_ptr<Swarm> Swarm::create(Parts parts, SwarmOptions options) {
 }
 
 SwarmShell::SwarmShell(Parts parts, SwarmOptions options)
-    : parts_(parts), options_(options), core_(parts.contents, options, parts.dice.u64()) {}
+    : parts_(parts), options_(options), core_(parts.contents, options, parts.dice.u64()) {
+    if (parts_.standings == nullptr) {
+        return;
+    }
+    for (const Ban& ban : parts_.standings->bans()) {
+        core_.bans().restore(ban);
+        banned_until_[ban.node] = ban.until;
+    }
+}
 
 void SwarmShell::start() {
     boost::asio::co_spawn(parts_.engine, run(shared_from_this()), boost::asio::detached);
@@ -43,7 +51,8 @@ async::Task<> SwarmShell::run(std::shared_ptr<SwarmShell> self) {
         }
         announce_whole(now);
         send_outbox();
-        const TimePoint wake = std::min(core_.next_wake(now), announce_at_);
+        remember_all(now);
+        const TimePoint wake = std::min({core_.next_wake(now), announce_at_, remember_at_});
         (void)co_await work_.wait(wake);
     }
     co_await say_goodbye();
@@ -238,8 +247,18 @@ void SwarmShell::block(const NodeId& node) {
 }
 
 void SwarmShell::unblock(const NodeId& node) {
-    const std::lock_guard lock(names_mutex_);
-    blocked_.erase(node);
+    {
+        const std::lock_guard lock(names_mutex_);
+        blocked_.erase(node);
+        banned_until_.erase(node);
+    }
+    soon([node](SwarmShell& shell) {
+        shell.core_.bans().lift(node);
+        shell.violators_.lift(node);
+        if (shell.parts_.standings != nullptr) {
+            shell.parts_.standings->keep_ban({node, {}, {}});
+        }
+    });
 }
 
 void SwarmShell::send_hints(const NodeId& to, std::vector<protocol::PeerHint> hints) {
@@ -344,12 +363,14 @@ std::vector<PeerStatistics> SwarmShell::peers() {
             one.link = peer.session->link_kind();
             one.dialled_by_us = peer.dialled_by_us;
             one.connected_for = now - peer.since;
-            one.round_trip = report.round_trip.value_or(Duration{});
-            one.bytes_received = report.bytes_received;
+            one.round_trip = report.session.round_trip.value_or(Duration{});
+            one.bytes_received = report.session.bytes_received;
             one.bytes_sent = peer.session->leaf_bytes_sent();
             one.receive_rate = static_cast<std::uint64_t>(report.rate);
             one.send_rate = static_cast<std::uint64_t>(peer.sent.rate(now));
             one.outstanding_bytes = report.outstanding;
+            one.answers = report.session.answers;
+            one.failures = report.session.failures;
             one.score = report.score;
             one.addresses = peer.addresses;
             all.push_back(std::move(one));

@@ -15,6 +15,8 @@
 //   5. Sessions that are not joined (no hello yet, or turned away) are bounded too: each of them
 //      ends within its deadline, and what comes beyond the bound is closed at once.
 //   6. Who breaks the protocol is not let in again for a while, longer each time.
+//   7. What sessions came to is told as each ends, and every minute: a node that is killed forgets a
+//      minute. A ban is told at once.
 // Room private: others see Swarm.
 
 #include <atomic>
@@ -109,6 +111,8 @@ private:
     void ended(PeerNumber number, const Error& why);
     void leave(PeerNumber number, const Error& why, bool replaced);
     void lied(PeerNumber number, const std::string& how);
+    void remember(PeerNumber number, const Peer& peer) const;
+    void remember_all(TimePoint now);
     void turn_away(PeerNumber number, const std::string& reason);
 
     void carry_out(Action& action);
@@ -132,6 +136,7 @@ private:
     std::unordered_map<ContentId, std::vector<ChunkIndex>> whole_;
     std::map<ContentNumber, TimePoint> store_failures_;  // logged, within the last minute
     TimePoint announce_at_ = TimePoint::max();
+    TimePoint remember_at_{};  // rule 7
     async::Signal work_;
     async::Signal gone_;  // a session ended
     bool closing_ = false;

@@ -13,6 +13,7 @@ namespace {
 constexpr Duration kStaleAfter = std::chrono::seconds(12);
 // A quarter of what a session may have unseen: it never waits for the rest.
 constexpr std::uint64_t kLookedAtEvery = 2 << 20;
+constexpr Duration kRememberEvery = std::chrono::minutes(1);  // rule 7
 
 }  // namespace
 
@@ -140,7 +141,8 @@ void SwarmShell::admit(PeerNumber number, const HelloHeard& hello) {
         const std::lock_guard lock(names_mutex_);
         connected_.insert(hello.node);
     }
-    core_.peer_joined(number, hello.node, now);
+    core_.peer_joined(number, hello.node, now,
+                      parts_.standings == nullptr ? Standing{} : parts_.standings->of(hello.node));
     outbox_[number].push_back(SendVector{parts_.catalog.our_vector()});
     if (!replaces) {
         log_info("swarm",
@@ -171,9 +173,34 @@ void SwarmShell::lied(PeerNumber number, const std::string& how) {
     const TimePoint now = parts_.clock.now();
     log_warning("swarm", "member " + node.short_hex() + " lied and is banned: " + how);
     core_.peer_lied(number, how, now);
+    if (parts_.standings != nullptr) {
+        parts_.standings->keep_ban(core_.bans().of(node));
+    }
     const std::lock_guard lock(names_mutex_);
     std::erase_if(banned_until_, [now](const auto& ban) { return ban.second <= now; });
     banned_until_[node] = core_.bans().banned_until(node);
+}
+
+// Rule 7. A peer that lied is known to the core no more, and its ban is told instead.
+void SwarmShell::remember(PeerNumber number, const Peer& peer) const {
+    if (parts_.standings == nullptr) {
+        return;
+    }
+    if (const auto standing = core_.report(number, parts_.clock.now()).standing) {
+        parts_.standings->keep(peer.node, *standing);
+    }
+}
+
+void SwarmShell::remember_all(TimePoint now) {
+    if (now < remember_at_) {
+        return;
+    }
+    for (const auto& [number, peer] : peers_) {
+        if (peer.joined) {
+            remember(number, peer);
+        }
+    }
+    remember_at_ = now + kRememberEvery;
 }
 
 void SwarmShell::ended(PeerNumber number, const Error& why) {
@@ -207,6 +234,7 @@ void SwarmShell::leave(PeerNumber number, const Error& why, bool replaced) {
         connected_.erase(peer.node);
     }
     outbox_.erase(number);
+    remember(number, peer);
     core_.peer_left(number, parts_.clock.now());
     parts_.catalog.on_peer_left(peer.node);
     if (!replaced) {

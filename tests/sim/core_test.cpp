@@ -73,6 +73,32 @@ TEST_CASE("a read is answered when its last leaf is stored, and only then") {
     CHECK(bench.answered(read));
 }
 
+TEST_CASE("of two peers the one that served well in earlier sessions is asked first") {
+    for (const std::uint8_t good : {std::uint8_t{1}, std::uint8_t{2}}) {
+        Bench bench;
+        const swarm::Standing well{1 << 30, 1 << 20, 1000, 0, 50'000'000};
+        const swarm::Standing badly{1 << 20, 1 << 20, 10, 100, 500'000};
+        const auto other = static_cast<std::uint8_t>(3 - good);
+        bench.core.peer_joined(PeerNumber{good}, node(good), bench.now, well);
+        bench.core.peer_joined(PeerNumber{other}, node(other), bench.now, badly);
+        bench.decide();
+        CHECK(bench.core.report(PeerNumber{good}, bench.now).score >
+              bench.core.report(PeerNumber{other}, bench.now).score + 0.3);
+        bench.core.fill(1, {named(1, 100), swarm::FillOrder::rarest_first, std::nullopt},
+                        bench.now);
+        bench.decide();
+        CHECK(bench.asked(good) == 1);
+        CHECK(bench.asked(other) == 0);
+        const ContentId film = named(2, 10 * kMiB);
+        bench.read(film, 0, kLeafBytes);  // of both, as nobody is known to hold it
+        bench.holds_all(1, film);
+        bench.holds_all(2, film);
+        bench.read(film, 5 * kMiB, kLeafBytes);
+        CHECK(bench.asked(good) == 1);
+        CHECK(bench.asked(other) == 0);
+    }
+}
+
 TEST_CASE("a window is spread over the peers that hold the content") {
     Bench bench;
     const ContentId film = named(1, 100 * kMiB);

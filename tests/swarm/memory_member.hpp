@@ -133,6 +133,25 @@ private:
     std::vector<std::pair<std::string, Result<NodeId>>> dialled_;
 };
 
+// What a member remembers; a test takes it to the next one.
+class MemoryStandings final : public swarm::StandingPort {
+public:
+    struct Rows {
+        std::map<NodeId, swarm::Standing> standings;
+        std::map<NodeId, swarm::Ban> bans;
+    };
+    explicit MemoryStandings(Rows rows) : rows_(std::move(rows)) {}
+    std::vector<swarm::Ban> bans() override;
+    swarm::Standing of(const NodeId& node) override;
+    void keep(const NodeId& node, const swarm::Standing& standing) override;
+    void keep_ban(const swarm::Ban& ban) override;
+    Rows rows();
+
+private:
+    std::mutex mutex_;
+    Rows rows_;
+};
+
 // The machine's time, and what a test adds to it.
 class MovedClock final : public Clock {
 public:
@@ -151,7 +170,8 @@ channel::ChannelSecrets test_secrets();
 class MemoryMember {
 public:
     // `rank` orders node ids.
-    explicit MemoryMember(std::uint8_t rank, swarm::SwarmOptions options = {});
+    explicit MemoryMember(std::uint8_t rank, swarm::SwarmOptions options = {},
+                          MemoryStandings::Rows remembered = {});
     ~MemoryMember();
 
     // Dials and hands the link to the swarm; does not wait for hello.
@@ -173,6 +193,7 @@ public:
     QuietCatalog catalog;
     NamedMember member;
     CountingListener listener_port;
+    MemoryStandings standings;
     async::IoThreads threads{2, "test"};  // 0: engine, 1: links
     // Handshakes under way, on each of the threads.
     async::TaskGroup handshakes[2] = {async::TaskGroup(threads.executor(0)),

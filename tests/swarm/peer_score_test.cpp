@@ -99,3 +99,64 @@ TEST_CASE("the list of bans is bounded, and the ban that ends first makes room")
     second.bytes[0] = 1;
     CHECK(bans.banned(second, kStart + seconds(2)));
 }
+
+TEST_CASE("what sessions came to adds up, and a bad last one soon outweighs a good year") {
+    PeerFacts session;
+    session.bytes_received = 1000;
+    session.bytes_sent = 10;
+    session.answers = 8;
+    session.failures = 2;
+    Standing standing = standing_after({}, session, 5e6);
+    CHECK(standing == Standing{1000, 10, 8, 2, 5'000'000});
+    standing = standing_after(standing, session, 1e6);
+    CHECK(standing == Standing{2000, 20, 16, 4, 3'000'000});
+    // A session without a byte says nothing about its speed.
+    standing = standing_after(standing, PeerFacts{}, 0);
+    CHECK(standing.receive_rate == 3'000'000);
+
+    session.bytes_received = 1ULL << 40;
+    session.answers = 4'000'000'000;
+    session.failures = 4'000'000'000;
+    for (int year = 0; year < 10; ++year) {
+        standing = standing_after(standing, session, 1e9);
+        CHECK(standing.answers + standing.failures <= Standing::kRequestsMax);
+        CHECK(standing.bytes_received + standing.bytes_sent <= Standing::kBytesMax);
+    }
+    const PeerFacts good = facts_with({0, 0, Standing::kRequestsMax, 0, 0}, {});
+    PeerFacts gone_bad;
+    gone_bad.failures = Standing::kRequestsMax;
+    CHECK(score_of(facts_with({0, 0, Standing::kRequestsMax, 0, 0}, gone_bad), 0) <
+          score_of(good, 0) - 0.1);
+}
+
+TEST_CASE("who served well before scores above a newcomer, and who served badly below") {
+    const double newcomer = score_of(facts_with({}, {}), 1e7);
+    const Standing good{1 << 30, 1 << 20, 1000, 0, 10'000'000};
+    const Standing slow{1 << 30, 1 << 20, 1000, 0, 100'000};
+    const Standing failing{1 << 20, 1 << 20, 10, 1000, 10'000'000};
+    CHECK(score_of(facts_with(good, {}), 1e7) > newcomer + 0.3);
+    CHECK(score_of(facts_with(slow, {}), 1e7) < score_of(facts_with(good, {}), 1e7) - 0.25);
+    CHECK(score_of(facts_with(failing, {}), 1e7) < score_of(facts_with(good, {}), 1e7) - 0.25);
+    // What it does now counts for its speed as soon as it has sent something.
+    PeerFacts now_slow;
+    now_slow.bytes_received = 1;
+    now_slow.receive_rate = 1e5;
+    CHECK(facts_with(good, now_slow).receive_rate == 1e5);
+}
+
+TEST_CASE("a ban is restored with its length, which the next one doubles, until it is lifted") {
+    BanList bans;
+    bans.restore({node(1), kStart + seconds(10), hours(4)});
+    CHECK(bans.banned(node(1), kStart));
+    CHECK_FALSE(bans.banned(node(1), kStart + seconds(10)));
+    CHECK(bans.ban(node(1), kStart + hours(1)) == hours(8));
+    CHECK(bans.of(node(1)).until == kStart + hours(9));
+    bans.lift(node(1));
+    CHECK_FALSE(bans.banned(node(1), kStart));
+    CHECK(bans.of(node(1)).length == Duration{});
+    CHECK(bans.ban(node(1), kStart) == hours(1));
+    bans.restore({node(2), kStart + hours(1), hours(24 * 365)});
+    CHECK(bans.of(node(2)).length == BanList::kBanMax);
+    bans.restore({node(3), kStart + hours(1), Duration{}});
+    CHECK_FALSE(bans.banned(node(3), kStart));
+}
