@@ -4,6 +4,7 @@
 #include "engine/node/membership.hpp"
 #include "engine/node/pauses.hpp"
 #include "engine/node/share_manifest.hpp"
+#include "engine/node/standings.hpp"
 #include "engine/node/tree.hpp"
 #include "engine/store/key_spaces.hpp"
 #include "engine/store/staged_file.hpp"
@@ -53,6 +54,7 @@ Result<> erase_left(store::Disk& disk, store::Database& database, const std::str
     SWARM_CHECK(database.erase_below(manifest_prefix(swarm)));
     SWARM_CHECK(database.erase_below(Limits::rows_of(swarm)));
     SWARM_CHECK(database.erase_below(Pauses::rows_of(swarm)));
+    SWARM_CHECK(database.erase_below(Standings::rows_of(swarm)));
     SWARM_CHECK(Tree::erase_all(database, swarm));
     return database.commit({{leaving_key(swarm), std::nullopt}}, store::Durability::process_crash);
 }

@@ -34,6 +34,7 @@ Member::Member(const Common& common, Membership membership)
           common.contents, problems_,
           [this](const ContentId& content) { on_complete(content, ""); },
           [this] { common_.sweeper.request(); }),
+      standings_(common.database, common.clock, membership_.swarm, [this] { save_standings(); }),
       sync_(common.engine.context(0), tree_, common.clock),
       seal_timer_(common.engine.context(0)),
       dial_timer_(common.engine.context(0)),
@@ -41,9 +42,12 @@ Member::Member(const Common& common, Membership membership)
       candidates_(common.dice) {
     swarm::SwarmOptions options;
     options.rates = common_.limits.gates_of(membership_.swarm);
-    swarm_ = swarm::Swarm::create(
-        {common_.engine.context(0), common_.clock, common_.dice, ports_, sync_, identity_, *this},
-        options);
+    swarm_ = swarm::Swarm::create({common_.engine.context(0), common_.clock, common_.dice, ports_,
+                                   sync_, identity_, *this, &standings_},
+                                  options);
+    for (const auto& [node, since_ms] : common_.blocks.all()) {
+        swarm_->block(node);
+    }
     swarm_->set_paused(common_.pauses.paused(membership_.swarm, PauseKind::swarm));
     sync_.attach(swarm_.get());
     publisher_ = std::make_unique<Publisher>(
@@ -78,6 +82,7 @@ void Member::start() {
             learn(address, discovery::AddressSource::configured, discovery::TellerPlace::elsewhere,
                   std::nullopt);
         }
+        started_ = true;
         tracker_line_->start();
         sync_.start();
         on_unsealed();  // what an earlier run left unsigned
@@ -106,6 +111,7 @@ void Member::stop() {
         swarm_->close([&closed] { closed.set_value(); });
     });
     closed.get_future().wait();
+    save_standings();
     dials_->stop_and_wait();
     jobs_.drain();
     // Jobs may have left something for the engine that knows this member; after it nothing does.
@@ -132,6 +138,14 @@ Result<> Member::set_paused(bool paused) {
     SWARM_CHECK(common_.pauses.set(membership_.swarm, PauseKind::swarm, "", paused));
     swarm_->set_paused(paused);
     return done();
+}
+
+void Member::unblock(const NodeId& node) {
+    const std::lock_guard lock(accept_mutex_);
+    if (accepting_) {
+        swarm_->unblock(node);
+        hurry();
+    }
 }
 
 channel::ChannelSecrets Member::channel_secrets() const {
@@ -205,6 +219,9 @@ void Member::publish_again_later() {
     publish_timer_.async_wait([this](const boost::system::error_code& failed) {
         if (!failed && !stopping_) {
             publish_waiting();
+            if (standings_.changed()) {
+                save_standings();
+            }
             publish_again_later();
         }
     });
@@ -215,6 +232,15 @@ void Member::publish_waiting() {
     jobs_.post(Lane::small, [this] {
         publisher_->retry_waiting();
         publisher_->publish_due();
+    });
+}
+
+// On a worker: it waits for the disk.
+void Member::save_standings() {
+    jobs_.post(Lane::small, [this] {
+        if (const auto saved = standings_.save(); !saved.ok()) {
+            log_debug("node", "what is known of members cannot be kept: " + saved.error().message);
+        }
     });
 }
 
@@ -343,6 +369,9 @@ void Member::on_sources_wanted(const ContentId&) {
 
 void Member::hurry() {
     boost::asio::post(common_.engine.context(0), [this] {
+        if (!started_ || stopping_) {
+            return;
+        }
         candidates_.hurry(common_.clock.now());
         tracker_line_->hurry();
         consider_dialling();

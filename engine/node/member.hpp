@@ -18,6 +18,7 @@
 #include "engine/async/task_group.hpp"
 #include "engine/channel/channel.hpp"
 #include "engine/discovery/candidate_book.hpp"
+#include "engine/node/blocks.hpp"
 #include "engine/node/catalog_sync.hpp"
 #include "engine/node/content_ports.hpp"
 #include "engine/node/home.hpp"
@@ -28,6 +29,7 @@
 #include "engine/node/problems.hpp"
 #include "engine/node/publisher.hpp"
 #include "engine/node/settings.hpp"
+#include "engine/node/standings.hpp"
 #include "engine/node/sweeper.hpp"
 #include "engine/node/transfers.hpp"
 #include "engine/node/tree.hpp"
@@ -57,6 +59,7 @@ public:
         Clock& clock;
         Dice& dice;
         Limits& limits;
+        Blocks& blocks;
         Pauses& pauses;
         Transfers& transfers;
         std::uint16_t listen_port = 0;
@@ -77,7 +80,10 @@ public:
     const SwarmId& id() const { return membership_.swarm; }
     // Of the whole swarm; on record when it returns. Errors: as Pauses::set().
     Result<> set_paused(bool paused);
+    // The node is let in again, whatever it did, and dialled at once. Blocks stands for itself.
+    void unblock(const NodeId& node);
     Pauses& pauses() { return common_.pauses; }
+    Standings& standings() { return standings_; }
     Transfers& transfers() { return common_.transfers; }
     Identity& identity() { return identity_; }
     Tree& tree() { return tree_; }
@@ -92,7 +98,7 @@ public:
 
     // A link somebody dialled, with its handshake done; dropped once stopped. Thread: the link's.
     void accept(std::unique_ptr<transport::SecureLink> link);
-    // Somebody waits for peers: everything known is dialled now.
+    // Somebody waits for peers: everything known is dialled now. Not after stop().
     void hurry();
 
     struct TrackerReport {
@@ -118,6 +124,7 @@ private:
     void seal();
     void publish_again_later();
     void publish_waiting();
+    void save_standings();
     void consider_dialling();
     async::Task<> dial(discovery::Address address);
     void learn(const std::string& address, discovery::AddressSource source,
@@ -133,6 +140,7 @@ private:
     Tree tree_;
     Problems problems_;
     StorePorts ports_;
+    Standings standings_;
     CatalogSync sync_;
     std::shared_ptr<swarm::Swarm> swarm_;
     std::unique_ptr<Publisher> publisher_;
@@ -148,6 +156,7 @@ private:
     boost::asio::steady_timer publish_timer_;
     discovery::CandidateBook candidates_;
     std::unique_ptr<async::TaskGroup> dials_;
+    bool started_ = false;
     bool stopping_ = false;
 };
 

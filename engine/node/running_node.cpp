@@ -39,6 +39,7 @@ Result<std::unique_ptr<RunningNode>> RunningNode::open(Settings settings, Clock&
     node->engine_ = std::make_unique<async::IoThreads>(1, "engine");
     node->links_ = std::make_unique<async::IoThreads>(kLinkThreads, "link");
     node->limits_ = std::make_unique<Limits>(*node->database_, clock, node->engine_->context(0));
+    node->blocks_ = std::make_unique<Blocks>(*node->database_, clock);
     node->pauses_ = std::make_unique<Pauses>(*node->database_);
     for (std::size_t i = 0; i < kLinkThreads; ++i) {
         node->handshakes_.push_back(std::make_unique<async::TaskGroup>(node->links_->executor(i)));
@@ -87,15 +88,29 @@ std::string RunningNode::listen_address() const {
 }
 
 Member::Common RunningNode::common() {
-    return {settings_,       *home_,     history_,   disk_,
-            *database_,      *contents_, *sweeper_,  *workers_,
-            *engine_,        *links_,    clock_,     dice_,
-            *limits_,        *pauses_,   transfers_, listener_->address().port,
+    return {settings_,
+            *home_,
+            history_,
+            disk_,
+            *database_,
+            *contents_,
+            *sweeper_,
+            *workers_,
+            *engine_,
+            *links_,
+            clock_,
+            dice_,
+            *limits_,
+            *blocks_,
+            *pauses_,
+            transfers_,
+            listener_->address().port,
             listen_address()};
 }
 
 Result<std::shared_ptr<Member>> RunningNode::add(Membership membership) {
     const std::string name = membership.name;
+    const std::lock_guard blocking(blocking_mutex_);
     auto member = std::make_shared<Member>(common(), std::move(membership));
     auto shares = std::make_shared<ShareFolders>(member, settings_.home,
                                                  [this, name] { return mounts_of(name); });
@@ -160,6 +175,7 @@ void RunningNode::stop() {
     limits_.reset();  // its timer is the engine's
     engine_.reset();
     pauses_.reset();
+    blocks_.reset();
     sweeper_.reset();
     contents_.reset();
     database_.reset();
@@ -310,6 +326,20 @@ Result<> RunningNode::leave(const std::string& name) {
     }
     SWARM_CHECK(sweeper_->sweep_all());
     return done();
+}
+
+Result<bool> RunningNode::set_blocked(const NodeId& node, bool blocked) {
+    const std::lock_guard blocking(blocking_mutex_);
+    SWARM_TRY(bool changed, blocks_->set(node, blocked));
+    for (const auto& member : members()) {
+        if (blocked) {
+            member->swarm().block(node);
+        } else {
+            changed = changed || member->standings().banned().contains(node);
+            member->unblock(node);
+        }
+    }
+    return changed;
 }
 
 // ---- links that others dial ----

@@ -39,6 +39,9 @@ public:
     // Errors: exists, busy (mounted), and those of saving.
     Result<std::shared_ptr<Member>> join(Membership membership);
     Result<> leave(const std::string& name);
+    // In all swarms, those that are joined later too. Unblocking ends bans as well. On record when it
+    // returns. Returns: whether that changed anything. Errors: as Blocks::set().
+    Result<bool> set_blocked(const NodeId& node, bool blocked);
     // Errors: not_found, when the swarm was left meanwhile.
     Result<std::shared_ptr<ShareFolders>> shares_of(const Member& member) const;
     Clock& clock() { return clock_; }
@@ -47,6 +50,7 @@ public:
     store::ContentStore& contents() { return *contents_; }
     Sweeper& sweeper() { return *sweeper_; }
     Limits& limits() { return *limits_; }
+    Blocks& blocks() { return *blocks_; }
     std::string listen_address() const;
     TimePoint started_at() const { return started_at_; }
     void request_stop();
@@ -84,11 +88,13 @@ private:
     std::unique_ptr<async::IoThreads> engine_;
     std::unique_ptr<async::IoThreads> links_;
     std::unique_ptr<Limits> limits_;
+    std::unique_ptr<Blocks> blocks_;
     std::unique_ptr<Pauses> pauses_;
     Transfers transfers_;
     std::vector<std::unique_ptr<async::TaskGroup>> handshakes_;  // one for each link thread
     std::unique_ptr<transport::Listener> listener_;
-    std::mutex joining_mutex_;  // one join or leave at a time, from its checks to its end
+    std::mutex joining_mutex_;   // one join or leave at a time, from its checks to its end
+    std::mutex blocking_mutex_;  // no swarm is added between a block's row and its taking effect
     mutable std::mutex members_mutex_;
     std::map<std::string, Joined> members_;  // by name; guarded by members_mutex_
     std::unique_ptr<ControlServer> control_;
