@@ -1,6 +1,7 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "engine/core/log.hpp"
@@ -40,6 +41,18 @@ std::string limits_text(const json& limits) {
             text += (text.empty() ? "" : "; ") + limited_text(limit) + " up " +
                     rate_text(limit.at("now_up")) + ", down " + rate_text(limit.at("now_down"));
         }
+    }
+    return text.empty() ? "none" : text;
+}
+
+std::string blocked_text(const json& blocked) {
+    constexpr std::size_t kShown = 4;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(blocked.size(), kShown); ++i) {
+        text += (i == 0 ? "" : ", ") + blocked[i].at("node").get<std::string>().substr(0, 16);
+    }
+    if (blocked.size() > kShown) {
+        text += " and " + std::to_string(blocked.size() - kShown) + " more: `swarmfs peers`";
     }
     return text.empty() ? "none" : text;
 }
@@ -106,6 +119,7 @@ Result<> run_status(NodeClient& node, const Context& context) {
                 static_cast<unsigned long long>(contents), contents == 1 ? "" : "s",
                 human_bytes(store.value("free_bytes", 0ULL)).c_str());
     std::printf("limits    %s\n", limits_text(status.at("limits")).c_str());
+    std::printf("blocked   %s\n", blocked_text(status.at("blocked")).c_str());
     for (const json& swarm : status.at("swarms")) {
         print_swarm(swarm);
     }
@@ -114,32 +128,6 @@ Result<> run_status(NodeClient& node, const Context& context) {
             "\nNo swarm is joined. Make one with `swarmfs create NAME`, or join one with "
             "`swarmfs join INVITE`.\n");
     }
-    return done();
-}
-
-Result<> run_peers(NodeClient& node, const Context& context, const std::string& name) {
-    SWARM_TRY(const json answer, node.call("peers", {{"name", name}}));
-    if (context.json) {
-        print_json(answer);
-        return done();
-    }
-    Table table(
-        {"NODE", "SWARM", "ADDRESS", "PATH", "RTT", "DOWN", "UP", "RECEIVED", "SENT", "SCORE"},
-        {4, 5, 6, 7, 8, 9});
-    for (const json& peer : answer.at("peers")) {
-        char rtt[32];
-        std::snprintf(rtt, sizeof(rtt), "%.1f ms", peer.value("rtt_ms", 0.0));
-        char score[32];
-        std::snprintf(score, sizeof(score), "%.2f", peer.value("score", 0.0));
-        table.row(
-            {peer.at("node").get<std::string>().substr(0, 16), peer.at("swarm").get<std::string>(),
-             printable(peer.at("address").get<std::string>()), peer.at("path").get<std::string>(),
-             rtt, human_rate(peer.value("down_rate", 0ULL)),
-             human_rate(peer.value("up_rate", 0ULL)),
-             human_bytes(peer.value("received_bytes", 0ULL)),
-             human_bytes(peer.value("sent_bytes", 0ULL)), score});
-    }
-    table.print();
     return done();
 }
 
@@ -189,14 +177,6 @@ void add_state_commands(CLI::App& app, Context& context) {
     auto* status = app.add_subcommand("status", "What this node does");
     status->callback([&context] {
         context.run = [&context](NodeClient& node) { return run_status(node, context); };
-    });
-    auto* peers = app.add_subcommand("peers", "Whom this node is connected to");
-    auto name = std::make_shared<std::string>();
-    peers->add_option("NAME", *name, "Only this swarm's");
-    peers->callback([&context, name] {
-        context.run = [&context, name](NodeClient& node) {
-            return run_peers(node, context, *name);
-        };
     });
     auto* stop = app.add_subcommand("stop", "Stop the node, with its mounts");
     stop->callback([&context] {

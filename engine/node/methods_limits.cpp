@@ -9,36 +9,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kPrefixMin = 8;  // digits of a node id that people may leave it at
-
 json rate_json(Rate rate) {
     return rate == kNoLimit ? json(nullptr) : json(rate);
-}
-
-// A node id, or the beginning of one that is connected or has a limit.
-Result<NodeId> peer_of(RunningNode& node, Member& member, const std::string& text) {
-    if (const auto whole = NodeId::from_hex(text)) {
-        return *whole;
-    }
-    std::vector<NodeId> known;
-    for (const swarm::PeerStatistics& peer : member.swarm().peers()) {
-        known.push_back(peer.node);
-    }
-    for (const auto& [scope, rule] : node.limits().rules()) {
-        if (scope.peer && scope.swarm == member.id()) {
-            known.push_back(*scope.peer);
-        }
-    }
-    std::sort(known.begin(), known.end());
-    known.erase(std::unique(known.begin(), known.end()), known.end());
-    std::erase_if(known, [&](const NodeId& one) { return !one.hex().starts_with(text); });
-    if (text.size() < kPrefixMin || known.size() != 1) {
-        return caller_error(Code::not_found,
-                            "\"" + text + "\" is no peer of " + member.membership().name +
-                                "; give a whole node id, or at least 8 digits of one that "
-                                "`swarmfs peers` shows");
-    }
-    return known[0];
 }
 
 Result<json> limit(RunningNode& node, const json& params) {
@@ -49,7 +21,7 @@ Result<json> limit(RunningNode& node, const json& params) {
         SWARM_TRY(const auto member, node.member(name));
         scope.swarm = member->id();
         if (!peer.empty()) {
-            SWARM_TRY(scope.peer, peer_of(node, *member, peer));
+            SWARM_TRY(scope.peer, node_named(node, peer, member.get()));
         }
     }
     LimitRule rule = node.limits().rule(scope);

@@ -1,4 +1,4 @@
-// Control methods about swarms as a whole: create, invite, join, leave, status, peers, stop.
+// Control methods about swarms as a whole: create, invite, join, leave, status, stop.
 
 #include <unistd.h>
 
@@ -218,39 +218,8 @@ Result<json> status(RunningNode& node) {
           {"bytes", contents.stored_bytes},
           {"free_bytes", free_bytes_of(node.home().path())}}},
         {"limits", limits_json(node)},
+        {"blocked", blocked_json(node)},
         {"swarms", swarms}};
-}
-
-json peer_json(const std::string& swarm, const swarm::PeerStatistics& peer) {
-    const auto ms = [](Duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
-    return {{"node", peer.node.hex()},
-            {"swarm", swarm},
-            {"address", peer.address},
-            {"path", peer.link},
-            {"dialled", peer.dialled_by_us},
-            {"rtt_ms", ms(peer.round_trip)},
-            {"down_rate", peer.receive_rate},
-            {"up_rate", peer.send_rate},
-            {"received_bytes", peer.bytes_received},
-            {"sent_bytes", peer.bytes_sent},
-            {"score", peer.score},
-            {"connected_ms", static_cast<std::uint64_t>(ms(peer.connected_for))}};
-}
-
-Result<json> peers(RunningNode& node, const json& params) {
-    const std::string name = params.value("name", std::string());
-    std::vector<std::shared_ptr<Member>> members = node.members();
-    if (!name.empty()) {
-        SWARM_TRY(auto member, node.member(name));
-        members = {std::move(member)};
-    }
-    json all = json::array();
-    for (const auto& member : members) {
-        for (const swarm::PeerStatistics& peer : member->swarm().peers()) {
-            all.push_back(peer_json(member->membership().name, peer));
-        }
-    }
-    return json{{"peers", all}};
 }
 
 Result<json> stop(RunningNode& node) {
@@ -266,7 +235,6 @@ void add_swarm_methods(RunningNode& node, ControlMethods& methods) {
     methods["join"] = [&node](const json& params, ControlCall&) { return join(node, params); };
     methods["leave"] = [&node](const json& params, ControlCall&) { return leave(node, params); };
     methods["status"] = [&node](const json&, ControlCall&) { return status(node); };
-    methods["peers"] = [&node](const json& params, ControlCall&) { return peers(node, params); };
     methods["stop"] = [&node](const json&, ControlCall&) { return stop(node); };
 }
 

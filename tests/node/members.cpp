@@ -102,7 +102,7 @@ bool TestNode::eventually(const std::function<bool()>& condition) {
     std::mutex mutex;
     std::condition_variable changed;
     bool news = false;  // since the condition was asked
-    const auto tree = volume();
+    const auto tree = volume(node_->members().front()->membership().name);
     const std::uint64_t listener = tree->add_change_listener([&](const std::vector<node::Change>&) {
         const std::lock_guard lock(mutex);
         news = true;

@@ -32,7 +32,7 @@ public:
     // Whole files through the volume.
     void write(const std::string& name, const std::string& text);
     Result<std::string> read(const std::string& name, Duration deadline = std::chrono::seconds(20));
-    // Waits until `condition` holds, asked anew whenever the tree changes.
+    // Waits until `condition` holds, asked anew whenever the tree of its first swarm changes.
     bool eventually(const std::function<bool()>& condition);
     std::filesystem::path folder(const std::string& name) const { return scratch_ / name; }
 
