@@ -151,6 +151,19 @@ std::string peers_text(std::uint64_t peers) {
     return std::to_string(peers) + (peers == 1 ? " peer" : " peers");
 }
 
+// "3 peers (2 direct, 1 relay)"
+std::string found_text(const json& at) {
+    std::string links;
+    for (const auto& [link, count] : at.at("links").items()) {
+        if (link.empty()) {
+            continue;  // it left just now
+        }
+        links += (links.empty() ? " (" : ", ") + std::to_string(count.get<std::uint64_t>()) + " " +
+                 printable(link);
+    }
+    return peers_text(at.value("peers", 0ULL)) + links + (links.empty() ? "" : ")");
+}
+
 void show_download(ProgressLine& line, const json& at) {
     if (at.value("paused", false)) {
         line.text("paused at " + human_bytes(at.value("bytes", 0ULL)) + " of " +
@@ -161,8 +174,29 @@ void show_download(ProgressLine& line, const json& at) {
     line.bar(at.value("bytes", 0ULL), at.value("bytes_total", 0ULL),
              human_bytes(at.value("bytes", 0ULL)) + " of " +
                  human_bytes(at.value("bytes_total", 0ULL)) + "  " +
-                 human_rate(at.value("rate", 0ULL)) + "  " + peers_text(at.value("peers", 0ULL)) +
-                 "  " + printable(at.value("path", std::string())));
+                 human_rate(at.value("rate", 0ULL)) + "  " + found_text(at) + "  " +
+                 printable(at.value("path", std::string())));
+}
+
+void print_fetched(const json& fetched) {
+    const std::uint64_t over_network = fetched.value("fetched_bytes", 0ULL);
+    std::printf("%s: %llu files, %s; ", printable(fetched.at("out").get<std::string>()).c_str(),
+                fetched.value("files", 0ULL), human_bytes(fetched.value("bytes", 0ULL)).c_str());
+    if (over_network == 0) {
+        std::printf("all of it was here.\n");
+        return;
+    }
+    std::printf("%s came over the network in %.1f s (%s), %s found.\n",
+                human_bytes(over_network).c_str(),
+                static_cast<double>(fetched.value("took_ms", 0ULL)) / 1000,
+                human_rate(fetched.value("rate", 0ULL)).c_str(),
+                peers_text(fetched.at("sources").size()).c_str());
+    for (const json& source : fetched.at("sources")) {
+        const std::string link = source.at("path").get<std::string>();
+        std::printf("  %s from %s%s\n", human_bytes(source.value("bytes", 0ULL)).c_str(),
+                    source.at("node").get<std::string>().substr(0, 16).c_str(),
+                    link.empty() ? "" : (" over " + printable(link)).c_str());
+    }
 }
 
 // The whole swarm has no name of its own but the swarm's.
@@ -195,14 +229,7 @@ Result<> run_download(NodeClient& node, const Context& context, DownloadOptions 
         print_json(fetched);
         return done();
     }
-    std::printf("%s: %llu files, %s; %s came over the network.\n",
-                printable(fetched.at("out").get<std::string>()).c_str(),
-                fetched.value("files", 0ULL), human_bytes(fetched.value("bytes", 0ULL)).c_str(),
-                human_bytes(fetched.value("fetched_bytes", 0ULL)).c_str());
-    for (const json& source : fetched.at("sources")) {
-        std::printf("  %s from %s\n", human_bytes(source.value("bytes", 0ULL)).c_str(),
-                    source.at("node").get<std::string>().substr(0, 16).c_str());
-    }
+    print_fetched(fetched);
     return done();
 }
 

@@ -43,6 +43,7 @@ Result<DownloadReport> Download::run(const store::InodeRecord& record, const std
     if (!fetched.ok()) {
         return fetched.error();
     }
+    report_.took = clock_.now() - started_;
     // Deepest first: writing into a directory changes its time.
     for (auto at = directories_.rbegin(); at != directories_.rend(); ++at) {
         SWARM_CHECK(tree.set_directory(at->path, at->record.mode, at->record.mtime_ns));
@@ -251,7 +252,6 @@ void Download::fetch(Wanted wanted, std::uint64_t stored_bytes) {
             at.stored = progress.stored_bytes;
             at.complete = progress.complete;
             at.error = progress.error;
-            shared->peers = progress.sources;
             if (at.complete || at.error) {
                 shared->changed.notify_all();
             }
@@ -279,8 +279,9 @@ Result<> Download::finish_completed(ExportTree& tree) {
         const ContentId content = one.wanted.record.content;
         if (counted.insert(content).second) {
             report_.fetched_bytes += content.size - one.stored_before;
+            look_at_sources(content);
             for (const auto& source : member_.swarm().sources(content)) {
-                report_.sources[source.node] += source.bytes_received;
+                report_.sources[source.node].bytes += source.bytes_received;
             }
         }
         SWARM_CHECK(deliver(tree, std::move(one.wanted)));
@@ -322,6 +323,32 @@ Result<> Download::write_out(ExportTree& tree, const Wanted& wanted) {
     return done();
 }
 
+std::map<std::string, std::size_t> Download::look_at_sources(const ContentId& content) {
+    bool unseen = false;
+    std::vector<NodeId> holders;
+    for (const swarm::ContentSource& source : member_.swarm().sources(content)) {
+        if (source.holds_all || source.chunks_held > 0 || source.bytes_received > 0) {
+            unseen = report_.sources[source.node].link.empty() || unseen;
+            if (source.connected) {
+                holders.push_back(source.node);
+            }
+        }
+    }
+    if (unseen) {  // a link may change its kind, but not while its session lasts
+        for (const swarm::PeerStatistics& peer : member_.swarm().peers()) {
+            if (const auto found = report_.sources.find(peer.node);
+                found != report_.sources.end()) {
+                found->second.link = peer.link;
+            }
+        }
+    }
+    std::map<std::string, std::size_t> links;
+    for (const NodeId& node : holders) {
+        ++links[report_.sources[node].link];
+    }
+    return links;
+}
+
 void Download::cancel_all() {
     std::vector<swarm::FillId> fills;
     {
@@ -340,15 +367,15 @@ void Download::show_progress() {
     std::uint64_t bytes = report_.bytes;
     std::uint64_t arrived = report_.fetched_bytes;
     std::string path;
-    std::size_t peers = 0;
+    std::optional<ContentId> content;
     {
         const std::lock_guard lock(shared_->mutex);
         for (const auto& [number, running] : shared_->running) {
             bytes += running.stored;
             arrived += running.stored - std::min(running.stored, running.stored_before);
             path = path.empty() ? running.wanted.path : path;
+            content = content ? content : running.wanted.record.content;
         }
-        peers = shared_->peers;
     }
     for (const Wanted& held : held_) {
         bytes += held.stored;
@@ -356,6 +383,11 @@ void Download::show_progress() {
         path = path.empty() ? held.path : path;
     }
     transfer_->bytes = bytes;
+    const auto links = content ? look_at_sources(*content) : std::map<std::string, std::size_t>();
+    std::size_t peers = 0;
+    for (const auto& [link, count] : links) {
+        peers += count;
+    }
     const double seconds = std::chrono::duration<double>(clock_.now() - started_).count();
     call_.progress({{"paused", transfer_->paused.load()},
                     {"files", report_.files},
@@ -365,6 +397,7 @@ void Download::show_progress() {
                     {"rate", static_cast<std::uint64_t>(static_cast<double>(arrived) /
                                                         std::max(seconds, 0.001))},
                     {"peers", peers},
+                    {"links", links},
                     {"path", path}});
 }
 

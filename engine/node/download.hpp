@@ -31,7 +31,13 @@ struct DownloadReport {
     std::uint64_t files = 0;
     std::uint64_t bytes = 0;
     std::uint64_t fetched_bytes = 0;
-    std::map<NodeId, std::uint64_t> sources;
+    Duration took{};
+    struct Source {
+        std::uint64_t bytes = 0;
+        std::string link;  // PeerStatistics::link, as it was last seen; empty: never
+    };
+    // Members that were found to hold any of it, also those that sent nothing.
+    std::map<NodeId, Source> sources;
 };
 
 class Download {
@@ -84,6 +90,9 @@ private:
     Result<> breathe();
     void cancel_all();
     void show_progress();
+    // Notes who holds any of the content, and how they are connected.
+    // Returns: how many of them are connected by each kind of link.
+    std::map<std::string, std::size_t> look_at_sources(const ContentId& content);
 
     Member& member_;
     Clock& clock_;
@@ -108,7 +117,6 @@ private:
         std::condition_variable changed;
         std::map<std::uint64_t, Running> running;  // guarded by mutex
         TimePoint last_progress;                   // guarded by mutex
-        std::size_t peers = 0;                     // guarded by mutex
 
         // Requires: mutex is held.
         bool any_ended() const {

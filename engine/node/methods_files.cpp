@@ -158,13 +158,18 @@ Result<json> download(RunningNode& node, const json& params, ControlCall& call) 
     Download job(*member, node.clock(), call);
     SWARM_TRY(const DownloadReport report, job.run(record, out));
     json sources = json::array();
-    for (const auto& [source, bytes] : report.sources) {
-        sources.push_back({{"node", source.hex()}, {"bytes", bytes}});
+    for (const auto& [node_id, source] : report.sources) {
+        sources.push_back(
+            {{"node", node_id.hex()}, {"bytes", source.bytes}, {"path", source.link}});
     }
+    const double seconds = std::chrono::duration<double>(report.took).count();
     return json{{"out", out},
                 {"files", report.files},
                 {"bytes", report.bytes},
                 {"fetched_bytes", report.fetched_bytes},
+                {"took_ms", static_cast<std::uint64_t>(seconds * 1000)},
+                {"rate", static_cast<std::uint64_t>(static_cast<double>(report.fetched_bytes) /
+                                                    std::max(seconds, 0.001))},
                 {"sources", sources}};
 }
 

@@ -182,9 +182,9 @@ class Share(SceneTest):
             if select.select([near], [], [], 0.2)[0]:
                 drawn += os.read(near, 4096)
             return re.search(pattern, drawn.decode(errors="replace"))
-        wait_until(lambda: draws(r"█░+ [1-9]\d? %  .* of .*B/s  1 peer  out"), 60, "a bar is drawn")
+        wait_until(lambda: draws(r"█░+ [1-9]\d? %  .* of .*B/s  1 peer \(1 direct\)  out"), 60, "a bar is drawn")
         relay.open()
-        self.assertRegex(download.communicate(timeout=60)[0], b"\\A[^\\r\x1b]*came over the network.\n")
+        self.assertRegex(download.communicate(timeout=60)[0], b"\\A[^\\r\x1b]*came over the network in .*1 peer found.\n")
         self.assertEqual(download.returncode, 0)
         wait_until(lambda: draws("\r\x1b\\[K\\Z"), 20, "the bar is wiped away")
 
