@@ -98,22 +98,50 @@ void CandidateBook::forget(Candidates::iterator candidate, TimePoint now) {
     candidates_.erase(candidate);
 }
 
+// Rule 8.
+std::vector<CandidateBook::Candidates::iterator> CandidateBook::in_order(TimePoint now) {
+    std::vector<Candidates::iterator> due;
+    for (auto at = candidates_.begin(); at != candidates_.end(); ++at) {
+        const Candidate& candidate = at->second;
+        if (!candidate.dialling && !candidate.self && candidate.due <= now) {
+            due.push_back(at);
+        }
+    }
+    for (std::size_t left = due.size(); left > 1; --left) {
+        std::swap(due[left - 1], due[dice_.below(left)]);
+    }
+    std::stable_sort(due.begin(), due.end(), [](const auto& a, const auto& b) {
+        const auto rank = [](const Candidate& candidate) {
+            return std::pair(candidate.connected_at, candidate.source != AddressSource::configured);
+        };
+        return rank(a->second) < rank(b->second);
+    });
+    if (likely_) {
+        std::stable_partition(due.begin(), due.end(),
+                              [&](const auto& at) { return at->second.node == likely_; });
+        likely_.reset();
+    }
+    return due;
+}
+
 std::vector<Address> CandidateBook::take_due(TimePoint now,
-                                             const std::function<bool(const NodeId&)>& connected) {
+                                             const std::function<bool(const NodeId&)>& connected,
+                                             std::size_t at_most) {
     std::vector<Address> due;
+    if (at_most == 0) {
+        return due;
+    }
     std::set<NodeId> being_dialled;
     for (const auto& [address, candidate] : candidates_) {
         if (candidate.dialling && candidate.node) {
             being_dialled.insert(*candidate.node);
         }
     }
-    for (auto& [address, candidate] : candidates_) {
-        if (dialling_ >= kDialsAtOnce) {
+    for (const auto& at : in_order(now)) {
+        if (dialling_ >= kDialsAtOnce || due.size() >= at_most) {
             break;
         }
-        if (candidate.dialling || candidate.self || candidate.due > now) {
-            continue;
-        }
+        Candidate& candidate = at->second;
         if (candidate.node && connected(*candidate.node)) {
             candidate.failures = 0;
             candidate.due = now + kRetryMax;  // `lost` brings it forward
@@ -125,7 +153,7 @@ std::vector<Address> CandidateBook::take_due(TimePoint now,
         }
         candidate.dialling = true;
         ++dialling_;
-        due.push_back(address);
+        due.push_back(at->first);
     }
     return due;
 }
@@ -188,7 +216,8 @@ void CandidateBook::lost(const NodeId& node, TimePoint now) {
     }
 }
 
-void CandidateBook::hurry(TimePoint now) {
+void CandidateBook::hurry(TimePoint now, const std::optional<NodeId>& likely) {
+    likely_ = likely ? likely : likely_;
     for (auto& [address, candidate] : candidates_) {
         candidate.due = std::min(candidate.due, now);
     }

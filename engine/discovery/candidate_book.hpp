@@ -17,6 +17,10 @@
 //      was not configured, and changes nothing.   Why: an address that is said to belong to
 //      somebody who is connected is not dialled.
 //   7. At most kDialsAtOnce dials are under way, and one to a node.
+//   8. Of those that are due, who probably holds what somebody waits for comes first; then who was
+//      not met for the longest time, or never, what was configured before hearsay; then chance
+//      decides.   Why: members that all dial the lowest addresses make a star, and those that dial
+//      only whom they know already never meet the rest of a large swarm.
 // Pure. Thread: one. Cost: O(log candidates) to add.
 
 #include <functional>
@@ -58,18 +62,20 @@ public:
              std::optional<NodeId> node, TimePoint now,
              const std::optional<NodeId>& teller = std::nullopt);
 
-    // Addresses to dial now; they count as being dialled until one of the calls below.
-    // `connected` says whether there is a session with a node.
+    // Addresses to dial now, `at_most` so many; they count as being dialled until one of the calls
+    // below. `connected` says whether there is a session with a node.
     std::vector<Address> take_due(TimePoint now,
-                                  const std::function<bool(const NodeId&)>& connected);
+                                  const std::function<bool(const NodeId&)>& connected,
+                                  std::size_t at_most = kDialsAtOnce);
     void failed(const Address& address, TimePoint now);
     // A session says who is there.
     void connected(const Address& address, const NodeId& node, TimePoint now);
     void is_self(const Address& address);
     // The session with the node ended: its addresses are worth a try soon.
     void lost(const NodeId& node, TimePoint now);
-    // The network has changed, or somebody waits: everything is worth a try now.
-    void hurry(TimePoint now);
+    // The network has changed, or somebody waits, perhaps for what `likely` holds: everything is
+    // worth a try now.
+    void hurry(TimePoint now, const std::optional<NodeId>& likely = std::nullopt);
 
     // When take_due has something new to say. Returns: TimePoint::max() for never.
     TimePoint next_due() const;
@@ -94,6 +100,7 @@ private:
     void count(const Address& address, const Candidate& candidate, int difference);
     void forget(Candidates::iterator candidate, TimePoint now);
     Duration retry_after(unsigned failures);
+    std::vector<Candidates::iterator> in_order(TimePoint now);
 
     Dice& dice_;
     Candidates candidates_;
@@ -102,6 +109,7 @@ private:
     std::map<NodeId, std::size_t> of_teller_;
     std::map<std::string, std::size_t> of_network_;
     std::map<Address, TimePoint> forgotten_until_;
+    std::optional<NodeId> likely_;  // rule 8, until it is dialled
     std::size_t dialling_ = 0;
 };
 

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <set>
+
 namespace swarmfs::discovery {
 namespace {
 
@@ -220,6 +222,95 @@ TEST_CASE("only so many are dialled at once") {
     }
     CHECK(b.due().size() == kDialsAtOnce);
     CHECK(b.due().empty());
+}
+
+TEST_CASE(
+    "a failed dial is repeated after twice the time, up to five minutes, give or take a quarter") {
+    std::set<Duration> first;
+    for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+        SeededDice dice(seed);
+        ManualClock clock;
+        CandidateBook book(dice);
+        book.add(at("10.0.0.1:6881"), AddressSource::configured, TellerPlace::elsewhere,
+                 std::nullopt, clock.now());
+        for (unsigned failures = 0; failures < 20; ++failures) {
+            REQUIRE(book.take_due(clock.now(), nobody).size() == 1);
+            book.failed(at("10.0.0.1:6881"), clock.now());
+            const Duration wait = book.next_due() - clock.now();
+            const Duration plain =
+                std::min(kRetryMax, kRetryFirst * (1 << std::min(failures, 12U)));
+            CHECK(wait >= plain * 3 / 4);
+            CHECK(wait <= plain * 5 / 4);
+            if (failures == 0) {
+                first.insert(wait);
+            }
+            clock.advance(wait);
+        }
+    }
+    CHECK(first.size() > 45);  // members that lost the same peer do not come back in step
+}
+
+TEST_CASE("of those that are due, chance says who is dialled, and no more than there is room for") {
+    std::set<Address> dialled;
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+        SeededDice dice(seed);
+        ManualClock clock;
+        CandidateBook book(dice);
+        for (int i = 1; i <= 10; ++i) {
+            book.add(at("10.0.0." + std::to_string(i) + ":6881"), AddressSource::tracker,
+                     TellerPlace::elsewhere, std::nullopt, clock.now());
+        }
+        CHECK(book.take_due(clock.now(), nobody, 0).empty());
+        const auto due = book.take_due(clock.now(), nobody, 2);
+        REQUIRE(due.size() == 2);
+        CHECK(book.dialling() == 2);
+        dialled.insert(due.begin(), due.end());
+    }
+    CHECK(dialled.size() == 10);
+}
+
+TEST_CASE("who probably holds what somebody waits for is dialled before all others") {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        SeededDice dice(seed);
+        ManualClock clock;
+        CandidateBook book(dice);
+        for (std::uint8_t i = 1; i <= 10; ++i) {
+            book.add(at("10.0.0." + std::to_string(i) + ":6881"), AddressSource::tracker,
+                     TellerPlace::elsewhere, node(i), clock.now());
+        }
+        book.hurry(clock.now(), node(7));
+        CHECK(book.take_due(clock.now(), nobody, 1) == std::vector{at("10.0.0.7:6881")});
+    }
+}
+
+TEST_CASE(
+    "who was not met for the longest time is dialled first, and what was configured before all") {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        SeededDice dice(seed);
+        ManualClock clock;
+        CandidateBook book(dice);
+        const auto hear = [&](const std::string& text, AddressSource source) {
+            book.add(at(text), source, TellerPlace::elsewhere, std::nullopt, clock.now());
+        };
+        hear("10.0.0.1:6881", AddressSource::tracker);
+        hear("10.0.0.2:6881", AddressSource::tracker);
+        book.take_due(clock.now(), nobody);
+        for (const std::uint8_t n : {std::uint8_t{2}, std::uint8_t{1}}) {
+            clock.advance(std::chrono::seconds(1));
+            book.connected(at("10.0.0." + std::to_string(n) + ":6881"), node(n), clock.now());
+        }
+        hear("10.0.0.3:6881", AddressSource::tracker);
+        hear("10.0.0.4:6881", AddressSource::configured);
+        clock.advance(kRetryMax);
+        std::vector<Address> order;
+        for (int i = 0; i < 4; ++i) {
+            const auto due = book.take_due(clock.now(), nobody, 1);
+            REQUIRE(due.size() == 1);
+            order.push_back(due[0]);
+        }
+        CHECK(order == std::vector{at("10.0.0.4:6881"), at("10.0.0.3:6881"), at("10.0.0.2:6881"),
+                                   at("10.0.0.1:6881")});
+    }
 }
 
 }  // namespace swarmfs::discovery
