@@ -7,6 +7,7 @@
 #include "engine/async/block_on.hpp"
 #include "engine/core/log.hpp"
 #include "engine/node/tracker_line.hpp"
+#include "engine/swarm/places.hpp"
 #include "engine/transport/dial.hpp"
 
 namespace swarmfs::node {
@@ -39,8 +40,10 @@ Member::Member(const Common& common, Membership membership)
       seal_timer_(common.engine.context(0)),
       dial_timer_(common.engine.context(0)),
       publish_timer_(common.engine.context(0)),
-      candidates_(common.dice) {
+      candidates_(common.dice),
+      pace_(swarm::Places::wanted_of(common.settings.peers_max), common.dice, common.clock.now()) {
     swarm::SwarmOptions options;
+    options.peers_max = common_.settings.peers_max;
     options.rates = common_.limits.gates_of(membership_.swarm);
     swarm_ = swarm::Swarm::create({common_.engine.context(0), common_.clock, common_.dice, ports_,
                                    sync_, identity_, *this, &standings_},
@@ -267,13 +270,20 @@ void Member::consider_dialling() {
     const auto skip = [this](const NodeId& node) {
         return swarm_->connected_to(node) || swarm_->banned(node);
     };
-    for (const discovery::Address& address : candidates_.take_due(now, skip)) {
+    const std::size_t sessions = swarm_->connected();
+    const std::size_t dialling = candidates_.dialling();
+    const auto due = candidates_.take_due(now, skip, pace_.room(now, sessions, dialling));
+    pace_.dialled(due.size(), now, sessions, dialling);
+    for (const discovery::Address& address : due) {
         swarm_->note_dialling(1);
         dials_->spawn(dial(address));
     }
-    const TimePoint next = candidates_.next_due();
+    TimePoint next = candidates_.next_due();
     if (next == TimePoint::max()) {
         return;
+    }
+    if (pace_.room(now, sessions, candidates_.dialling()) == 0) {
+        next = std::max(next, pace_.next());  // or when a session ends
     }
     dial_timer_.expires_after(std::max<Duration>(next - now, std::chrono::milliseconds(50)));
     dial_timer_.async_wait([this](const boost::system::error_code& failed) {
@@ -344,6 +354,7 @@ void Member::on_peer_joined(const NodeId& peer, const std::vector<std::string>& 
     const auto teller = seen.ok() && transport::is_loopback(*seen)
                             ? discovery::TellerPlace::on_loopback
                             : discovery::TellerPlace::elsewhere;
+    tellers_[peer] = teller;
     for (const std::string& address : addresses) {
         learn(address, discovery::AddressSource::peer_exchange, teller, peer, peer);
     }
@@ -351,28 +362,32 @@ void Member::on_peer_joined(const NodeId& peer, const std::vector<std::string>& 
 }
 
 void Member::on_peer_left(const NodeId& peer, const Error&) {
+    tellers_.erase(peer);
     candidates_.lost(peer, common_.clock.now());
     consider_dialling();
 }
 
 void Member::on_hints(const NodeId& from, const std::vector<protocol::PeerHint>& hints) {
+    const auto teller = tellers_.find(from);
     for (const protocol::PeerHint& hint : hints) {
         learn(hint.address, discovery::AddressSource::peer_exchange,
-              discovery::TellerPlace::elsewhere, hint.node, from);
+              teller == tellers_.end() ? discovery::TellerPlace::elsewhere : teller->second,
+              hint.node, from);
     }
     consider_dialling();
 }
 
-void Member::on_sources_wanted(const ContentId&) {
-    hurry();
+void Member::on_sources_wanted(const ContentId&, const std::optional<NodeId>& likely) {
+    hurry(likely);
 }
 
-void Member::hurry() {
-    boost::asio::post(common_.engine.context(0), [this] {
+void Member::hurry(const std::optional<NodeId>& likely) {
+    boost::asio::post(common_.engine.context(0), [this, likely] {
         if (!started_ || stopping_) {
             return;
         }
-        candidates_.hurry(common_.clock.now());
+        candidates_.hurry(common_.clock.now(), likely);
+        pace_.hurry();
         tracker_line_->hurry();
         consider_dialling();
     });

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "engine/async/task_group.hpp"
 #include "engine/channel/channel.hpp"
 #include "engine/discovery/candidate_book.hpp"
+#include "engine/discovery/dial_pace.hpp"
 #include "engine/node/blocks.hpp"
 #include "engine/node/catalog_sync.hpp"
 #include "engine/node/content_ports.hpp"
@@ -99,7 +101,7 @@ public:
     // A link somebody dialled, with its handshake done; dropped once stopped. Thread: the link's.
     void accept(std::unique_ptr<transport::SecureLink> link);
     // Somebody waits for peers: everything known is dialled now. Not after stop().
-    void hurry();
+    void hurry(const std::optional<NodeId>& likely = std::nullopt);
 
     struct TrackerReport {
         std::string url;
@@ -115,7 +117,7 @@ public:
     void on_peer_left(const NodeId& peer, const Error& why) override;
     void on_dialled(const std::string& address, const Result<NodeId>& who) override;
     void on_hints(const NodeId& from, const std::vector<protocol::PeerHint>& hints) override;
-    void on_sources_wanted(const ContentId& content) override;
+    void on_sources_wanted(const ContentId& content, const std::optional<NodeId>& likely) override;
 
 private:
     friend class TrackerLine;
@@ -155,6 +157,8 @@ private:
     boost::asio::steady_timer dial_timer_;
     boost::asio::steady_timer publish_timer_;
     discovery::CandidateBook candidates_;
+    discovery::DialPace pace_;
+    std::map<NodeId, discovery::TellerPlace> tellers_;  // connected members
     std::unique_ptr<async::TaskGroup> dials_;
     bool started_ = false;
     bool stopping_ = false;

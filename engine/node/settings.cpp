@@ -112,9 +112,18 @@ Result<> apply(const std::string& file, const std::string& key, const toml::node
         settings.read_timeout_ms = static_cast<std::uint64_t>(*seconds) * 1000;
         return done();
     }
-    return in_file(file, value.source(),
-                   "unknown key \"" + key +
-                       "\"; known: listen, bootstrap, api_key_file, read_timeout, log_level");
+    if (key == "peers") {
+        const auto count = value.value_exact<std::int64_t>();
+        if (!count || *count < 2 || *count > 1000) {
+            return in_file(file, value.source(), "peers must be 2 to 1000");
+        }
+        settings.peers_max = static_cast<std::size_t>(*count);
+        return done();
+    }
+    return in_file(
+        file, value.source(),
+        "unknown key \"" + key +
+            "\"; known: listen, bootstrap, api_key_file, peers, read_timeout, log_level");
 }
 
 Result<> apply_file(const std::string& file, Settings& settings) {

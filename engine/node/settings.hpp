@@ -16,6 +16,7 @@ struct Settings {
     std::string listen = "[::]:6881";    // the peer port; port 0 is any free one
     std::vector<std::string> bootstrap;  // HOST:PORT, to dial besides those the tracker names
     std::string api_key;                 // for keyed trackers; from SWARMFS_API_KEY or api_key_file
+    std::size_t peers_max = 80;          // sessions with members of one swarm
     std::uint64_t read_timeout_ms = 30'000;  // a data read without progress; 0 waits for ever
     std::string log_level = "info";          // debug, info, warning or error
 };

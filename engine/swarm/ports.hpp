@@ -145,8 +145,10 @@ public:
     virtual void on_dialled(const std::string& address, const Result<NodeId>& who) = 0;
     // Addresses a member told us of; hints, not facts.
     virtual void on_hints(const NodeId& from, const std::vector<protocol::PeerHint>& hints) = 0;
-    // Somebody here waits for this content and no connected member is known to hold it.
-    virtual void on_sources_wanted(const ContentId& content) = 0;
+    // Somebody here waits for this content and no connected member is known to hold it; `likely`
+    // may.
+    virtual void on_sources_wanted(const ContentId& content,
+                                   const std::optional<NodeId>& likely) = 0;
 };
 
 }  // namespace swarmfs::swarm

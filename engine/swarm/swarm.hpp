@@ -38,7 +38,7 @@ namespace swarmfs::swarm {
 // Chosen by us; numbers.md has the reasons.
 struct SwarmOptions {
     std::uint64_t window_budget_bytes = 256ULL << 20;  // read-ahead of all streams together
-    std::size_t peers_max = 256;                       // sessions; beyond it newcomers are refused
+    std::size_t peers_max = 80;                        // sessions: places.hpp says whose
     Duration grace = std::chrono::seconds(2);  // how long a read without any source waits for one
                                                // to appear, before it fails as unavailable
     Duration hello_deadline = std::chrono::seconds(10);
@@ -80,7 +80,7 @@ using FillProgressed = std::function<void(const FillProgress&)>;
 struct PeerStatistics {
     NodeId node;
     std::string address;
-    std::string link;  // "tcp", "udp", "relay"
+    std::string link;  // transport::name_of(LinkKind): "direct", "punched", "relay"
     bool dialled_by_us = false;
     Duration connected_for{};
     Duration round_trip{};             // zero: not measured yet
@@ -126,6 +126,7 @@ public:
     // Dialling is in progress (+1) or has ended (-1): reads without a source wait for its outcome.
     virtual void note_dialling(int difference) = 0;
     virtual bool connected_to(const NodeId& node) const = 0;
+    virtual std::size_t connected() const = 0;  // how many
     // Whether the node is banned or was dropped for a lie; do not dial it.
     virtual bool banned(const NodeId& node) const = 0;
     // Ends the session and refuses new ones until unblock. The operator's wish, not a ban.

@@ -53,6 +53,7 @@ struct ChunksWhole {
 };
 struct SourcesWanted {
     ContentId id;
+    std::optional<NodeId> likely;
 };
 
 using Action = std::variant<OpenContent, CloseContent, AskLeaves, CancelLeaves, DropPeer, ReadEnded,

@@ -132,7 +132,7 @@ void SwarmCore::judge_reads(WantedContent& content, TimePoint now) {
                  network_error(Code::unavailable, "no connected member holds this data"), now);
     }
     if (newly_hopeless) {
-        actions_.push_back(SourcesWanted{content.id});
+        actions_.push_back(SourcesWanted{content.id, content.likely});
     }
 }
 

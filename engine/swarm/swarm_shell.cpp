@@ -17,7 +17,7 @@ constexpr std::uint64_t kCatalogWaitingMax = 1 << 20;  // rule 3
 constexpr Duration kAnnounceAfter = std::chrono::milliseconds(20);
 constexpr Duration kGoodbyeMax = std::chrono::seconds(1);
 constexpr double kRateWindow = 2.0;
-constexpr std::size_t kNotJoinedMax = 256;                    // rule 5
+constexpr std::size_t kNotJoinedMax = 256;  // rule 5
 
 }  // namespace
 
@@ -28,7 +28,10 @@ std::shared_ptr<Swarm> Swarm::create(Parts parts, SwarmOptions options) {
 }
 
 SwarmShell::SwarmShell(Parts parts, SwarmOptions options)
-    : parts_(parts), options_(options), core_(parts.contents, options, parts.dice.u64()) {
+    : parts_(parts),
+      options_(options),
+      core_(parts.contents, options, parts.dice.u64()),
+      places_(options.peers_max, parts.dice) {
     if (parts_.standings == nullptr) {
         return;
     }
@@ -46,13 +49,13 @@ async::Task<> SwarmShell::run(std::shared_ptr<SwarmShell> self) {
     const std::shared_ptr<SwarmShell> kept = std::move(self);
     while (!closing_) {
         const TimePoint now = parts_.clock.now();
+        look_around(now);
         for (Action& action : core_.decide(now)) {
             carry_out(action);
         }
         announce_whole(now);
         send_outbox();
-        remember_all(now);
-        const TimePoint wake = std::min({core_.next_wake(now), announce_at_, remember_at_});
+        const TimePoint wake = std::min({core_.next_wake(now), announce_at_, look_around_at_});
         (void)co_await work_.wait(wake);
     }
     co_await say_goodbye();
@@ -124,7 +127,7 @@ void SwarmShell::carry_out(Action& action) {
         chunks.insert(chunks.end(), whole->chunks.begin(), whole->chunks.end());
         announce_at_ = std::min(announce_at_, parts_.clock.now() + kAnnounceAfter);
     } else if (auto* wanted = std::get_if<SourcesWanted>(&action)) {
-        parts_.listener.on_sources_wanted(wanted->id);
+        parts_.listener.on_sources_wanted(wanted->id, wanted->likely);
     } else if (auto* drop = std::get_if<DropPeer>(&action)) {
         if (const auto peer = peers_.find(drop->peer); peer != peers_.end()) {
             peer->second.session->abort();
@@ -223,6 +226,11 @@ void SwarmShell::note_dialling(int difference) {
 bool SwarmShell::connected_to(const NodeId& node) const {
     const std::lock_guard lock(names_mutex_);
     return connected_.contains(node);
+}
+
+std::size_t SwarmShell::connected() const {
+    const std::lock_guard lock(names_mutex_);
+    return connected_.size();
 }
 
 bool SwarmShell::banned(const NodeId& node) const {

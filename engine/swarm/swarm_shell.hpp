@@ -17,6 +17,10 @@
 //   6. Who breaks the protocol is not let in again for a while, longer each time.
 //   7. What sessions came to is told as each ends, and every minute: a node that is killed forgets a
 //      minute. A ban is told at once.
+//   8. Who joins, who is refused for want of room (places.hpp), and who has to give way is told of
+//      kMembersTold other members by chance; everybody of kMembersToldLater more every minute.
+//      Why: with nobody's help but theirs, members find each other, and who found no room finds
+//      others who have some. Of those who came later, whoever came first must hear, too.
 // Room private: others see Swarm.
 
 #include <atomic>
@@ -28,6 +32,7 @@
 
 #include "engine/async/event.hpp"
 #include "engine/async/task.hpp"
+#include "engine/swarm/places.hpp"
 #include "engine/swarm/session.hpp"
 #include "engine/swarm/swarm_core.hpp"
 
@@ -42,6 +47,7 @@ public:
                std::string address) override;
     void note_dialling(int difference) override;
     bool connected_to(const NodeId& node) const override;
+    std::size_t connected() const override;
     bool banned(const NodeId& node) const override;
     void block(const NodeId& node) override;
     void unblock(const NodeId& node) override;
@@ -105,6 +111,10 @@ private:
     void on_event(PeerNumber number, SessionEvent& event);
     void note_store_failure(ContentNumber content, const Error& why, TimePoint now);
     void admit(PeerNumber number, const HelloHeard& hello);
+    std::vector<Seat> seats(TimePoint now) const;
+    bool make_room(PeerNumber number, TimePoint now);
+    void give_way(PeerNumber number);
+    void tell_members(PeerNumber number, std::size_t count);
     bool outranks(const Peer& newcomer, const Peer& present, TimePoint now) const;
     void on_catalog(PeerNumber number, const CatalogFrame& frame);
     void on_catalog_sent(PeerNumber number, std::uint64_t bytes);
@@ -112,7 +122,7 @@ private:
     void leave(PeerNumber number, const Error& why, bool replaced);
     void lied(PeerNumber number, const std::string& how);
     void remember(PeerNumber number, const Peer& peer) const;
-    void remember_all(TimePoint now);
+    void look_around(TimePoint now);
     void turn_away(PeerNumber number, const std::string& reason);
 
     void carry_out(Action& action);
@@ -129,6 +139,7 @@ private:
     SwarmCore core_;
     std::map<PeerNumber, Peer> peers_;
     std::unordered_map<NodeId, PeerNumber> by_node_;  // joined
+    Places places_;
     BanList violators_{kViolationFirst, kViolationMax};
     std::unordered_map<ReadId, ReadDone> reads_;
     std::unordered_map<FillId, FillProgressed> fills_;
@@ -136,14 +147,16 @@ private:
     std::unordered_map<ContentId, std::vector<ChunkIndex>> whole_;
     std::map<ContentNumber, TimePoint> store_failures_;  // logged, within the last minute
     TimePoint announce_at_ = TimePoint::max();
-    TimePoint remember_at_{};  // rule 7
+    TimePoint look_around_at_{};  // rule 7
     async::Signal work_;
     async::Signal gone_;  // a session ended
     bool closing_ = false;
     bool paused_ = false;
     std::function<void()> closed_;
 
-    // Chosen by us: rule 6.
+    // Chosen by us: rules 8 and 6.
+    static constexpr std::size_t kMembersTold = 16;
+    static constexpr std::size_t kMembersToldLater = 4;
     static constexpr Duration kViolationFirst = std::chrono::seconds(10);
     static constexpr Duration kViolationMax = std::chrono::minutes(10);
 

@@ -13,7 +13,9 @@ namespace {
 constexpr Duration kStaleAfter = std::chrono::seconds(12);
 // A quarter of what a session may have unseen: it never waits for the rest.
 constexpr std::uint64_t kLookedAtEvery = 2 << 20;
-constexpr Duration kRememberEvery = std::chrono::minutes(1);  // rule 7
+constexpr double kIdleRate = 1024;  // bytes a second: below it a session carries nothing
+constexpr Duration kLookAroundEvery = std::chrono::minutes(1);  // rule 7
+static_assert(kLookAroundEvery == Places::kTrimEvery);
 
 }  // namespace
 
@@ -131,7 +133,8 @@ void SwarmShell::admit(PeerNumber number, const HelloHeard& hello) {
         }
         leave(other, network_error(Code::unavailable, "replaced by another session"), true);
         turn_away(other, "another session with this node stays");
-    } else if (by_node_.size() >= options_.peers_max) {
+    } else if (!make_room(number, now)) {
+        tell_members(number, kMembersTold);  // of whom else there is
         turn_away(number, "no room for more peers");
         return;
     }
@@ -144,10 +147,61 @@ void SwarmShell::admit(PeerNumber number, const HelloHeard& hello) {
     core_.peer_joined(number, hello.node, now,
                       parts_.standings == nullptr ? Standing{} : parts_.standings->of(hello.node));
     outbox_[number].push_back(SendVector{parts_.catalog.our_vector()});
+    tell_members(number, kMembersTold);
     if (!replaces) {
         log_info("swarm",
                  "member " + hello.node.short_hex() + " joined from " + printable(peer.address));
         parts_.listener.on_peer_joined(hello.node, peer.addresses);
+    }
+}
+
+std::vector<Seat> SwarmShell::seats(TimePoint now) const {
+    std::vector<Seat> taken;
+    taken.reserve(by_node_.size());
+    for (const auto& [node, seated] : by_node_) {
+        const Peer& peer = peers_.at(seated);
+        const PeerReport report = core_.report(seated, now);
+        const bool carries = report.outstanding > 0 || peer.sent.rate(now) > kIdleRate;
+        taken.push_back({seated, peer.dialled_by_us, carries, peer.since, report.score});
+    }
+    return taken;
+}
+
+// Returns: whether there is room for the peer; another may have given way.
+bool SwarmShell::make_room(PeerNumber number, TimePoint now) {
+    const Places::Admission admission =
+        places_.admit(seats(now), peers_.at(number).dialled_by_us, now);
+    if (admission.gives_way) {
+        give_way(*admission.gives_way);
+    }
+    return admission.welcome;
+}
+
+void SwarmShell::give_way(PeerNumber number) {
+    leave(number, network_error(Code::unavailable, "made room for another member"), false);
+    tell_members(number, kMembersTold);
+    turn_away(number, "making room for another member");
+}
+
+// Rule 8.
+void SwarmShell::tell_members(PeerNumber number, std::size_t count) {
+    std::vector<const Peer*> members;
+    for (const auto& [node, other] : by_node_) {
+        const Peer& peer = peers_.at(other);
+        if (other != number && !peer.addresses.empty()) {
+            members.push_back(&peer);
+        }
+    }
+    std::vector<protocol::PeerHint> hints;
+    for (std::size_t told = 0; told < count && !members.empty(); ++told) {
+        const auto at =
+            members.begin() + static_cast<std::ptrdiff_t>(parts_.dice.below(members.size()));
+        // The last one is where it was seen to come from.
+        hints.push_back({(*at)->node, (*at)->addresses.back()});
+        members.erase(at);
+    }
+    if (!hints.empty()) {
+        peers_.at(number).session->command({SendHints{std::move(hints)}});
     }
 }
 
@@ -191,16 +245,20 @@ void SwarmShell::remember(PeerNumber number, const Peer& peer) const {
     }
 }
 
-void SwarmShell::remember_all(TimePoint now) {
-    if (now < remember_at_) {
+void SwarmShell::look_around(TimePoint now) {
+    if (now < look_around_at_) {
         return;
     }
+    look_around_at_ = now + kLookAroundEvery;
     for (const auto& [number, peer] : peers_) {
         if (peer.joined) {
             remember(number, peer);
+            tell_members(number, kMembersToldLater);
         }
     }
-    remember_at_ = now + kRememberEvery;
+    for (const PeerNumber number : places_.trim(seats(now), now)) {
+        give_way(number);
+    }
 }
 
 void SwarmShell::ended(PeerNumber number, const Error& why) {

@@ -17,7 +17,8 @@ namespace swarmfs::test {
 // A node that runs while this lives.
 class TestNode {
 public:
-    TestNode() { start(); }
+    // `peers_max`: of Settings.
+    explicit TestNode(std::size_t peers_max = 80) : peers_max_(peers_max) { start(); }
     ~TestNode() { stop(); }
 
     void start();
@@ -38,6 +39,7 @@ public:
 
 private:
     ScratchFolder scratch_;
+    const std::size_t peers_max_;
     std::string listen_ = "127.0.0.1:0";
     node::Surroundings surroundings_;
     std::unique_ptr<node::RunningNode> node_;

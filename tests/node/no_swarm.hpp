@@ -14,6 +14,7 @@ public:
     void adopt(std::unique_ptr<transport::SecureLink>, bool, std::string) override {}
     void note_dialling(int) override {}
     bool connected_to(const NodeId&) const override { return false; }
+    std::size_t connected() const override { return 0; }
     bool banned(const NodeId&) const override { return false; }
     void block(const NodeId&) override {}
     void unblock(const NodeId&) override {}

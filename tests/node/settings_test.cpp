@@ -47,6 +47,7 @@ TEST_CASE("every key is read from the file, and the environment goes before it")
     std::ofstream(home.file("key")) << "secret\nmore\n";
     const std::string file =
         "listen = \"127.0.0.1:1\"\nbootstrap = [\"a:1\", \"[::1]:2\"]\nread_timeout = 7\n"
+        "peers = 40\n"
         "log_level = \"debug\"\napi_key_file = \"" +
         home.file("key") + "\"\n";
     const auto settings = loaded(home, file);
@@ -54,6 +55,7 @@ TEST_CASE("every key is read from the file, and the environment goes before it")
     CHECK(settings->listen == "127.0.0.1:1");
     CHECK(settings->bootstrap == std::vector<std::string>{"a:1", "[::1]:2"});
     CHECK(settings->read_timeout_ms == 7000);
+    CHECK(settings->peers_max == 40);
     CHECK(settings->log_level == "debug");
     CHECK(settings->api_key == "secret");
     const Variable level("SWARMFS_LOG_LEVEL", "error");
@@ -68,7 +70,8 @@ TEST_CASE("a value that cannot be meant is named with its file and line") {
     for (const char* const wrong :
          {"log_level = \"loud\"", "log_level = \"off\"", "log_level = 3", "bootstrap = [\"foo\"]",
           "bootstrap = [\"foo:0\"]", "bootstrap = [\"::1:80\"]", "bootstrap = \"foo:1\"",
-          "read_timeout = -1", "read_timeout = true", "lisen = \"[::]:1\"", "listen = 1"}) {
+          "read_timeout = -1", "read_timeout = true", "peers = 1", "peers = 1001",
+          "peers = \"many\"", "lisen = \"[::]:1\"", "listen = 1"}) {
         CAPTURE(wrong);
         const std::string key(wrong, std::string(wrong).find(' '));
         refused(loaded(home, std::string("\n") + wrong + "\n"), line_2, key);

@@ -17,6 +17,7 @@
 #include "engine/swarm/swarm.hpp"
 #include "engine/transport/listener.hpp"
 #include "engine/transport/secure_link.hpp"
+#include "tests/swarm/memory_standings.hpp"
 
 namespace swarmfs::test {
 
@@ -117,7 +118,7 @@ public:
     void on_hints(const NodeId&, const std::vector<protocol::PeerHint>& hints) override {
         hinted += hints.size();
     }
-    void on_sources_wanted(const ContentId&) override { ++wanted; }
+    void on_sources_wanted(const ContentId&, const std::optional<NodeId>&) override { ++wanted; }
     Error last_reason();
     // What became of each link dialled by us, in order.
     std::vector<std::pair<std::string, Result<NodeId>>> dialled();
@@ -131,25 +132,6 @@ private:
     std::mutex mutex_;
     Error reason_;
     std::vector<std::pair<std::string, Result<NodeId>>> dialled_;
-};
-
-// What a member remembers; a test takes it to the next one.
-class MemoryStandings final : public swarm::StandingPort {
-public:
-    struct Rows {
-        std::map<NodeId, swarm::Standing> standings;
-        std::map<NodeId, swarm::Ban> bans;
-    };
-    explicit MemoryStandings(Rows rows) : rows_(std::move(rows)) {}
-    std::vector<swarm::Ban> bans() override;
-    swarm::Standing of(const NodeId& node) override;
-    void keep(const NodeId& node, const swarm::Standing& standing) override;
-    void keep_ban(const swarm::Ban& ban) override;
-    Rows rows();
-
-private:
-    std::mutex mutex_;
-    Rows rows_;
 };
 
 // The machine's time, and what a test adds to it.
