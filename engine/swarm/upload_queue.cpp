@@ -20,6 +20,19 @@ std::uint64_t bytes_of(std::uint64_t content_size, ChunkIndex chunk, std::uint16
 
 }  // namespace
 
+std::uint64_t UploadQueue::weight(const protocol::LeafRange& range, std::uint64_t content_size) {
+    return kRequestOverhead + bytes_of(content_size, range.chunk, mask_of(range));
+}
+
+protocol::LeafRange UploadQueue::first_of(const protocol::LeafRange& range,
+                                          std::uint64_t content_size, std::uint64_t weight_max) {
+    protocol::LeafRange first = range;
+    while (first.count > 0 && weight(first, content_size) > weight_max) {
+        --first.count;
+    }
+    return first;
+}
+
 bool UploadQueue::push(const protocol::Request& request, std::uint64_t content_size) {
     const LeafMask leaves = mask_of(request.range);
     const std::uint64_t bytes = bytes_of(content_size, request.range.chunk, leaves);

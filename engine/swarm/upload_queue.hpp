@@ -35,6 +35,11 @@ public:
 
     static constexpr std::size_t kRequestsPerChunkMax = 64;
 
+    // What a request weighs here, and its first leaves that weigh at most so much, perhaps none.
+    static std::uint64_t weight(const protocol::LeafRange& range, std::uint64_t content_size);
+    static protocol::LeafRange first_of(const protocol::LeafRange& range,
+                                        std::uint64_t content_size, std::uint64_t weight_max);
+
     // Returns: false when it would exceed kWaitingMax or rule 6: refuse it as busy.
     // Requires: the range lies within the content, and is not empty.
     bool push(const protocol::Request& request, std::uint64_t content_size);
