@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <utility>
 
 #include "engine/core/assert.hpp"
 
@@ -15,7 +16,6 @@ using Seconds = std::chrono::duration<double>;
 // Chosen by us: see the rules in the header.
 constexpr double kQuickAnswer = 0.5;
 constexpr double kSlowAnswer = 1.0;
-constexpr double kRateWindow = 1.0;  // seconds over which a rate is forgotten
 constexpr Duration kPatienceMin = std::chrono::seconds(2);
 constexpr Duration kPatienceMax = std::chrono::seconds(60);
 // Before anything was measured: twice what the slowest path to the other side of the world takes.
@@ -26,6 +26,8 @@ constexpr Duration kLatenessMin = std::chrono::milliseconds(50);
 constexpr Duration kLateAgain = std::chrono::milliseconds(250);
 constexpr Duration kBusyPause = std::chrono::milliseconds(250);
 constexpr unsigned kBusyDoublings = 4;
+constexpr Duration kQuietAfter = std::chrono::seconds(1);
+constexpr Duration kFullPause = std::chrono::seconds(2);
 
 Duration from_seconds(double seconds) {
     return std::chrono::duration_cast<Duration>(Seconds(std::min(seconds, 1e6)));
@@ -116,13 +118,18 @@ void RequestLedger::ask(PeerNumber peer, ContentNumber content, std::uint64_t co
     if (owing.asks.empty()) {
         owing.owes_since = now;
     }
-    owing.outstanding += bytes_of(pending, leaves) + kAskOverhead;
+    const std::uint64_t bytes = bytes_of(pending, leaves) + kAskOverhead;
+    owing.outstanding += bytes;
+    if (!owing.quiet) {
+        fills_.owed(bytes, now);
+    }
     owing.asks.emplace(pending.id, place);
     const TimePoint late_at = now + lateness(owing);
     late_.emplace(late_at, pending.id);
     late_of_.emplace(pending.id, std::pair(peer, late_at));
     by_content_[content].insert(chunk);
     pendings.push_back(pending);
+    look_at_ = std::min(look_at_, next_of(owing, now));
 }
 
 RequestLedger::Arrival RequestLedger::arrived(PeerNumber peer, ContentNumber content,
@@ -133,8 +140,12 @@ RequestLedger::Arrival RequestLedger::arrived(PeerNumber peer, ContentNumber con
     if (known != peers_.end()) {
         known->second.owes_since = now;
         known->second.silent = false;
+        if (std::exchange(known->second.quiet, false)) {
+            fills_.owed(known->second.outstanding, now);
+        }
         known->second.busy_in_a_row = 0;
         arrival.expected = drop(peer, place, leaves, now, true);
+        look_at_ = std::min(look_at_, next_of(known->second, now));
     }
     const auto pendings = places_.find(place);
     if (pendings == places_.end()) {
@@ -187,9 +198,12 @@ LeafMask RequestLedger::drop(PeerNumber peer, const Place& place, LeafMask leave
         }
         const std::uint64_t bytes = bytes_of(pending, gone);
         dropped |= gone;
-        owing.outstanding -= bytes;
         pending.leaves = static_cast<LeafMask>(pending.leaves & ~gone);
         const bool whole = pending.leaves == 0;
+        if (answered) {
+            fills_.arrived(bytes, now);
+        }
+        settle(owing, bytes);
         if (answered) {
             const double seconds = whole ? Seconds(now - pending.asked_at).count() : -1.0;
             grow(owing, seconds, bytes, now);
@@ -198,8 +212,9 @@ LeafMask RequestLedger::drop(PeerNumber peer, const Place& place, LeafMask leave
             ++i;
             continue;
         }
-        owing.outstanding -= kAskOverhead;
+        settle(owing, kAskOverhead);
         owing.asks.erase(pending.id);
+        owing.quiet = owing.quiet && !owing.asks.empty();
         if (const auto late = late_of_.find(pending.id); late != late_of_.end()) {
             late_.erase({late->second.second, pending.id});
             late_of_.erase(late);
@@ -216,6 +231,13 @@ LeafMask RequestLedger::drop(PeerNumber peer, const Place& place, LeafMask leave
         }
     }
     return dropped;
+}
+
+void RequestLedger::settle(Peer& peer, std::uint64_t bytes) {
+    peer.outstanding -= bytes;
+    if (!peer.quiet) {
+        fills_.settled(bytes);
+    }
 }
 
 // Rule 1. `seconds` is how long a whole answer took, or negative for a part of one.
@@ -252,12 +274,35 @@ void RequestLedger::busy(PeerNumber peer, TimePoint now) {
     if (owing.paused_until <= now) {  // else it is an answer to what was asked before it said so
         owing.paused_until = now + kBusyPause * (1 << owing.busy_in_a_row);
         owing.busy_in_a_row = std::min(owing.busy_in_a_row + 1, kBusyDoublings);
+        look_at_ = std::min(look_at_, owing.paused_until);
+    }
+}
+
+void RequestLedger::full(PeerNumber peer, TimePoint now) {
+    if (const auto known = peers_.find(peer); known != peers_.end()) {
+        known->second.full_until = now + kFullPause;
+        look_at_ = std::min(look_at_, known->second.full_until);
+    }
+}
+
+void RequestLedger::ready(PeerNumber peer) {
+    if (const auto known = peers_.find(peer); known != peers_.end()) {
+        known->second.full_until = {};
     }
 }
 
 RequestLedger::Overdue RequestLedger::overdue(TimePoint now) {
     Overdue found;
+    const bool look = look_at_ <= now;
+    look_at_ = look ? TimePoint::max() : look_at_;
     for (auto& [number, peer] : peers_) {
+        if (!look) {
+            break;
+        }
+        if (!peer.asks.empty() && !peer.quiet && now - peer.owes_since >= kQuietAfter) {
+            peer.quiet = true;
+            fills_.settled(peer.outstanding);
+        }
         if (!peer.asks.empty() && !peer.silent && now - peer.owes_since >= patience(peer)) {
             peer.silent = true;
             found.silent.push_back(number);
@@ -275,6 +320,7 @@ RequestLedger::Overdue RequestLedger::overdue(TimePoint now) {
             ++peer.failures;
             drop(number, place, pending->leaves, now, false);
         }
+        look_at_ = std::min(look_at_, next_of(peer, now));
     }
     std::sort(found.silent.begin(), found.silent.end());
     while (!late_.empty() && late_.begin()->first <= now) {
@@ -299,119 +345,31 @@ RequestLedger::Overdue RequestLedger::overdue(TimePoint now) {
     return found;
 }
 
-TimePoint RequestLedger::next_event(TimePoint now) const {
-    TimePoint next = late_.empty() ? TimePoint::max() : late_.begin()->first;
-    for (const auto& [number, peer] : peers_) {
-        if (peer.paused_until > now) {
-            next = std::min(next, peer.paused_until);
-        }
-        if (peer.asks.empty()) {
-            continue;
-        }
-        if (!peer.silent) {
-            next = std::min(next, peer.owes_since + patience(peer));
-        }
-        for (const Pending& pending : places_.at(peer.asks.begin()->second)) {
-            if (pending.id == peer.asks.begin()->first) {
-                next = std::min(next, pending.asked_at + kPatienceMax);
-            }
+TimePoint RequestLedger::next_event(TimePoint) const {
+    return late_.empty() ? look_at_ : std::min(look_at_, late_.begin()->first);
+}
+
+// When the peer falls silent, its oldest ask is released, or it may be asked again.
+TimePoint RequestLedger::next_of(const Peer& peer, TimePoint now) const {
+    TimePoint next = TimePoint::max();
+    for (const TimePoint until : {peer.paused_until, peer.full_until}) {
+        next = until > now ? std::min(next, until) : next;
+    }
+    if (peer.asks.empty()) {
+        return next;
+    }
+    if (!peer.silent) {
+        next = std::min(next, peer.owes_since + patience(peer));
+    }
+    if (!peer.quiet) {
+        next = std::min(next, peer.owes_since + kQuietAfter);
+    }
+    for (const Pending& pending : places_.at(peer.asks.begin()->second)) {
+        if (pending.id == peer.asks.begin()->first) {
+            next = std::min(next, pending.asked_at + kPatienceMax);
         }
     }
     return next;
-}
-
-LeafMask RequestLedger::asked(ContentNumber content, ChunkIndex chunk) const {
-    LeafMask leaves = 0;
-    if (const auto found = places_.find(Place{content, chunk}); found != places_.end()) {
-        for (const Pending& pending : found->second) {
-            leaves |= pending.leaves;
-        }
-    }
-    return leaves;
-}
-
-LeafMask RequestLedger::asked_of(PeerNumber peer, ContentNumber content, ChunkIndex chunk) const {
-    LeafMask leaves = 0;
-    if (const auto found = places_.find(Place{content, chunk}); found != places_.end()) {
-        for (const Pending& pending : found->second) {
-            leaves |= pending.peer == peer ? pending.leaves : LeafMask{0};
-        }
-    }
-    return leaves;
-}
-
-std::vector<Ask> RequestLedger::asks_for(ContentNumber content, ChunkIndex chunk) const {
-    std::vector<Ask> asks;
-    const Place place{content, chunk};
-    if (const auto found = places_.find(place); found != places_.end()) {
-        for (const Pending& pending : found->second) {
-            asks.push_back(to_ask(pending, place));
-        }
-    }
-    return asks;
-}
-
-std::vector<Ask> RequestLedger::asks_for(ContentNumber content) const {
-    std::vector<Ask> asks;
-    if (const auto chunks = by_content_.find(content); chunks != by_content_.end()) {
-        for (const ChunkIndex chunk : chunks->second) {
-            for (const Ask& ask : asks_for(content, chunk)) {
-                asks.push_back(ask);
-            }
-        }
-    }
-    return asks;
-}
-
-std::uint64_t RequestLedger::bytes_before(PeerNumber peer, ContentNumber content, ChunkIndex chunk,
-                                          std::uint64_t limit) const {
-    std::uint64_t bytes = 0;
-    const Place place{content, chunk};
-    for (const auto& [id, other] : peers_.at(peer).asks) {
-        if (other == place) {
-            break;
-        }
-        for (const Pending& pending : places_.at(other)) {
-            bytes += pending.id == id ? bytes_of(pending, pending.leaves) : 0;
-        }
-        if (bytes >= limit) {
-            return limit;
-        }
-    }
-    return bytes;
-}
-
-std::uint64_t RequestLedger::outstanding(PeerNumber peer) const {
-    const auto known = peers_.find(peer);
-    return known == peers_.end() ? 0 : known->second.outstanding;
-}
-
-std::uint64_t RequestLedger::budget(PeerNumber peer) const {
-    const auto known = peers_.find(peer);
-    return known == peers_.end() ? 0 : known->second.budget;
-}
-
-std::uint64_t RequestLedger::room(PeerNumber peer, TimePoint now) const {
-    const auto known = peers_.find(peer);
-    if (known == peers_.end() || known->second.paused_until > now ||
-        known->second.outstanding >= known->second.budget) {
-        return 0;
-    }
-    return known->second.budget - known->second.outstanding;
-}
-
-bool RequestLedger::paused(PeerNumber peer, TimePoint now) const {
-    const auto known = peers_.find(peer);
-    return known != peers_.end() && known->second.paused_until > now;
-}
-
-double RequestLedger::rate(PeerNumber peer, TimePoint now) const {
-    const auto known = peers_.find(peer);
-    if (known == peers_.end()) {
-        return 0;
-    }
-    return known->second.rate_sum *
-           std::exp(-Seconds(now - known->second.rate_at).count() / kRateWindow) / kRateWindow;
 }
 
 bool RequestLedger::silent(PeerNumber peer) const {

@@ -17,6 +17,10 @@
 //   4. `busy` halves the budget and pauses asking for a quarter of a second, and for twice as long
 //      each time that nothing else was answered since, up to 4 s.   Why: a member that is paused
 //      says so for days.
+//   5. `full` pauses what nobody waits for until the peer says `ready`, for two seconds at most, and is
+//      no failure.   Why: a peer that never says it, or whose word came too early, is asked again.
+//   6. All that is owed together has a budget for fills (fill_budget.hpp). Peers from which nothing
+//      came for a second are left out of it.
 // Pure; one thread. Cost: O(log asks) an event.
 
 #include <cstdint>
@@ -29,6 +33,7 @@
 #include "engine/core/clock.hpp"
 #include "engine/core/units.hpp"
 #include "engine/protocol/peer_messages.hpp"
+#include "engine/swarm/fill_budget.hpp"
 
 namespace swarmfs::swarm {
 
@@ -83,6 +88,9 @@ public:
     LeafMask refused(PeerNumber peer, ContentNumber content, ChunkIndex chunk, LeafMask leaves);
     LeafMask cancel(PeerNumber peer, ContentNumber content, ChunkIndex chunk, LeafMask leaves);
     void busy(PeerNumber peer, TimePoint now);
+    // Rule 5.
+    void full(PeerNumber peer, TimePoint now);
+    void ready(PeerNumber peer);
     // A request that failed or was never answered says nothing about answer times, but much about
     // reliability.
     std::uint32_t failures(PeerNumber peer) const;
@@ -101,6 +109,9 @@ public:
     std::uint64_t budget(PeerNumber peer) const;
     // What may be asked of it now; 0 while it is paused.
     std::uint64_t room(PeerNumber peer, TimePoint now) const;
+    // The same of what nobody waits for: rules 5 and 6.
+    std::uint64_t fill_room(PeerNumber peer, TimePoint now) const;
+    bool fills_have_room(TimePoint now) const { return fills_.has_room(now); }
     bool paused(PeerNumber peer, TimePoint now) const;
     double rate(PeerNumber peer, TimePoint now) const;  // bytes a second, lately
     bool silent(PeerNumber peer) const;
@@ -118,6 +129,7 @@ public:
     TimePoint next_event(TimePoint now) const;
 
 private:
+    static constexpr double kRateWindow = 1.0;  // seconds over which a rate is forgotten
     using AskId = std::uint64_t;
     struct Place {
         ContentNumber content{};
@@ -150,27 +162,34 @@ private:
         double deviation = 0;
         bool measured = false;
         bool silent = false;
+        bool quiet = false;      // rule 6: what it owes does not count
         TimePoint owes_since{};  // last progress, or when it began to owe
         TimePoint paused_until{};
+        TimePoint full_until{};  // fills only
         unsigned busy_in_a_row = 0;
         std::uint32_t answers = 0;
         std::uint32_t failures = 0;
     };
 
     static std::uint64_t bytes_of(const Pending& pending, LeafMask leaves);
+    TimePoint next_of(const Peer& peer, TimePoint now) const;
     static Duration patience(const Peer& peer);
     static Duration lateness(const Peer& peer);
     static Ask to_ask(const Pending& pending, const Place& place);
     LeafMask drop(PeerNumber peer, const Place& place, LeafMask leaves, TimePoint now,
                   bool answered);
+    void settle(Peer& peer, std::uint64_t bytes);
     void grow(Peer& peer, double seconds, std::uint64_t bytes, TimePoint now);
     std::vector<Ask> take_all(Peer& peer);
 
     std::map<PeerNumber, Peer> peers_;
+    FillBudget fills_;
     std::unordered_map<Place, std::vector<Pending>, PlaceHash> places_;
     std::unordered_map<ContentNumber, std::set<ChunkIndex>> by_content_;
     std::set<std::pair<TimePoint, AskId>> late_;
     std::unordered_map<AskId, std::pair<PeerNumber, TimePoint>> late_of_;
+    // No peer falls silent, no ask is released and no pause ends before.
+    TimePoint look_at_ = TimePoint::max();
     AskId next_id_ = 1;
 };
 

@@ -238,6 +238,45 @@ TEST_CASE("a peer that says nothing but busy is asked less and less often, up to
     CHECK(ledger.room(kAlice, now + milliseconds(250)) > 0);
 }
 
+TEST_CASE("a full peer gets no fills until it says ready, for two seconds at most") {
+    RequestLedger ledger = two_peers();
+    ledger.ask(kAlice, kFilm, kSize, ChunkIndex(1), kAllLeaves, kFill, kStart);
+    CHECK(ledger.cancel(kAlice, kFilm, ChunkIndex(1), kAllLeaves) == kAllLeaves);
+    ledger.full(kAlice, kStart);
+    CHECK(ledger.fill_room(kAlice, kStart) == 0);
+    CHECK(ledger.fill_room(kBob, kStart) > 0);
+    CHECK(ledger.room(kAlice, kStart) == RequestLedger::kBudgetMin);  // what somebody waits for
+    CHECK(ledger.failures(kAlice) == 0);
+    CHECK(ledger.next_event(kStart) <= kStart + seconds(2));
+    CHECK(ledger.fill_room(kAlice, kStart + milliseconds(1999)) == 0);
+    CHECK(ledger.fill_room(kAlice, kStart + seconds(2)) > 0);
+    ledger.full(kAlice, kStart);
+    ledger.ready(kAlice);
+    CHECK(ledger.fill_room(kAlice, kStart) > 0);
+}
+
+TEST_CASE("what all peers owe together leaves no room for fills, but those that are quiet do") {
+    RequestLedger ledger = two_peers();
+    const PeerNumber mute{3};
+    ledger.add_peer(mute, kStart);
+    std::uint64_t chunk = 0;
+    while (ledger.fill_room(kBob, kStart) > 0) {
+        ledger.ask(mute, kFilm, kSize, ChunkIndex(chunk++), kAllLeaves, kFill, kStart);
+    }
+    ledger.ask(mute, kFilm, kSize, ChunkIndex(chunk), kAllLeaves, kFill, kStart);
+    CHECK(ledger.outstanding(mute) >= FillBudget::kUnmeasured);
+    CHECK(ledger.room(kBob, kStart) > 0);
+    const TimePoint later = kStart + seconds(1);
+    CHECK(ledger.next_event(kStart) <= later);
+    CHECK(ledger.overdue(later).silent.empty());
+    CHECK(ledger.fill_room(kBob, later) > 0);
+    // It counts again when it answers.
+    ledger.arrived(mute, kFilm, ChunkIndex(0), kAllLeaves, later);
+    CHECK(ledger.fill_room(kBob, later) == 0);
+    ledger.remove_peer(mute);
+    CHECK(ledger.fill_room(kBob, later) > 0);
+}
+
 TEST_CASE("the bytes before a chunk are those of older asks of the same peer") {
     RequestLedger ledger = two_peers();
     for (std::uint64_t i = 0; i < 4; ++i) {
