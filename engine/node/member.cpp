@@ -45,6 +45,7 @@ Member::Member(const Common& common, Membership membership)
     swarm::SwarmOptions options;
     options.peers_max = common_.settings.peers_max;
     options.rates = common_.limits.gates_of(membership_.swarm);
+    options.uploads = common_.uploads;
     swarm_ = swarm::Swarm::create({common_.engine.context(0), common_.clock, common_.dice, ports_,
                                    sync_, identity_, *this, &standings_},
                                   options);

@@ -62,6 +62,7 @@ public:
         Dice& dice;
         Limits& limits;
         Blocks& blocks;
+        std::shared_ptr<swarm::UploadGate> uploads;
         Pauses& pauses;
         Transfers& transfers;
         std::uint16_t listen_port = 0;

@@ -40,6 +40,7 @@ Result<std::unique_ptr<RunningNode>> RunningNode::open(Settings settings, Clock&
     node->links_ = std::make_unique<async::IoThreads>(kLinkThreads, "link");
     node->limits_ = std::make_unique<Limits>(*node->database_, clock, node->engine_->context(0));
     node->blocks_ = std::make_unique<Blocks>(*node->database_, clock);
+    node->uploads_ = std::make_shared<swarm::UploadGate>(clock, dice.u64());
     node->pauses_ = std::make_unique<Pauses>(*node->database_);
     for (std::size_t i = 0; i < kLinkThreads; ++i) {
         node->handshakes_.push_back(std::make_unique<async::TaskGroup>(node->links_->executor(i)));
@@ -88,23 +89,9 @@ std::string RunningNode::listen_address() const {
 }
 
 Member::Common RunningNode::common() {
-    return {settings_,
-            *home_,
-            history_,
-            disk_,
-            *database_,
-            *contents_,
-            *sweeper_,
-            *workers_,
-            *engine_,
-            *links_,
-            clock_,
-            dice_,
-            *limits_,
-            *blocks_,
-            *pauses_,
-            transfers_,
-            listener_->address().port,
+    return {settings_,       *home_,    history_, disk_,    *database_, *contents_,
+            *sweeper_,       *workers_, *engine_, *links_,  clock_,     dice_,
+            *limits_,        *blocks_,  uploads_, *pauses_, transfers_, listener_->address().port,
             listen_address()};
 }
 

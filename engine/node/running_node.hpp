@@ -89,6 +89,7 @@ private:
     std::unique_ptr<async::IoThreads> links_;
     std::unique_ptr<Limits> limits_;
     std::unique_ptr<Blocks> blocks_;
+    std::shared_ptr<swarm::UploadGate> uploads_;
     std::unique_ptr<Pauses> pauses_;
     Transfers transfers_;
     std::vector<std::unique_ptr<async::TaskGroup>> handshakes_;  // one for each link thread

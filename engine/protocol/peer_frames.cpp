@@ -111,6 +111,11 @@ void write(WireWriter& w, const Refuse& f) {
     write_range(w, f.range);
     w.u8(static_cast<std::uint8_t>(f.reason));
 }
+void write(WireWriter&, const Ready&) {}
+void write(WireWriter& w, const Suggest& f) {
+    w.u32(f.handle);
+    write_chunk(w, f.chunk);
+}
 void write(WireWriter& w, const Peers& f) {
     SWARM_ASSERT(f.peers.size() <= kPeersMax);
     w.u8(static_cast<std::uint8_t>(f.peers.size()));
@@ -138,6 +143,8 @@ constexpr FrameType kTypes[] = {FrameType::hello,
                                 FrameType::proof,
                                 FrameType::leaf,
                                 FrameType::refuse,
+                                FrameType::ready,
+                                FrameType::suggest,
                                 FrameType::peers};
 static_assert(std::size(kTypes) == std::variant_size_v<Frame>);
 
@@ -305,9 +312,16 @@ Frame read_refuse(WireReader& r) {
     f.range = read_range(r);
     const std::uint8_t reason = r.u8();
     f.reason = static_cast<RefuseReason>(reason);
-    if (reason > 3) {
+    if (reason > static_cast<std::uint8_t>(RefuseReason::full)) {
         r.fail();
     }
+    return f;
+}
+
+Frame read_suggest(WireReader& r) {
+    Suggest f;
+    f.handle = r.u32();
+    f.chunk = read_chunk(r);
     return f;
 }
 
@@ -344,6 +358,8 @@ std::optional<Frame> read_body(FrameType type, WireReader& r) {
         case FrameType::proof: return read_proof(r);
         case FrameType::leaf: return read_leaf(r);
         case FrameType::refuse: return read_refuse(r);
+        case FrameType::ready: return Ready{};
+        case FrameType::suggest: return read_suggest(r);
         case FrameType::peers: return read_peers(r);
     }
     return std::nullopt;
@@ -414,6 +430,8 @@ const char* name_of(FrameType type) {
         case FrameType::proof: return "proof";
         case FrameType::leaf: return "leaf";
         case FrameType::refuse: return "refuse";
+        case FrameType::ready: return "ready";
+        case FrameType::suggest: return "suggest";
         case FrameType::peers: return "peers";
     }
     return "unknown";

@@ -8,7 +8,8 @@
 //   1. The first frame of each direction is `hello`; nothing else counts before it.
 //   2. A handle names a content within one direction of one session. The requester chooses it.
 //   3. A request asks for whole leaves of one chunk. It is answered by one `proof` (unless the
-//      requester knows the leaves' hashes already) and one `leaf` each, or by one `refuse`.
+//      requester knows the leaves' hashes already) and one `leaf` each, or by one `refuse`. After one
+//      that says `full`, `ready` says that it may be asked anew.
 //   4. A body that is too short, too long, or breaks a bound below ends the session.
 // Spans in a decoded frame point into its record. Encoding and decoding: peer_frames.hpp.
 
@@ -34,15 +35,13 @@ inline constexpr std::size_t kFrameBodyMax = kRecordPlaintextMax - kFrameHeaderB
 inline constexpr std::size_t kLeafFrameBytesMax = kFrameHeaderBytes + 9 + kLeafBytes;
 
 // Chosen by us.
-inline constexpr std::size_t kGrantBytesMax = 2048;  // a chain of four links takes about 700
-inline constexpr std::size_t kHelloAddressesMax =
-    8;  // a host with more is rare, a list of lies is not
+inline constexpr std::size_t kGrantBytesMax = 2048;   // a chain of four links takes about 700
+inline constexpr std::size_t kHelloAddressesMax = 8;  // more are rare, a list of lies is not
 inline constexpr std::size_t kAddressBytesMax = 80;   // "[v6]:port", or a relay's name
 inline constexpr std::size_t kVectorItemsMax = 1024;  // per frame; `more` continues it
 inline constexpr std::size_t kPeersMax = 64;          // per exchange: a hint, not a census
 inline constexpr std::size_t kReasonBytesMax = 256;
-inline constexpr std::size_t kHoldingBytesMax =
-    32 * 1024;  // bitmap bytes per frame: 64 GiB of chunks
+inline constexpr std::size_t kHoldingBytesMax = 32 * 1024;  // of bitmap: 64 GiB of chunks
 inline constexpr std::size_t kHavesMax = 1024;
 
 enum class FrameType : std::uint8_t {
@@ -62,6 +61,8 @@ enum class FrameType : std::uint8_t {
     proof = 0x26,
     leaf = 0x27,
     refuse = 0x28,
+    ready = 0x29,
+    suggest = 0x2A,
     peers = 0x30,
 };
 
@@ -166,12 +167,19 @@ enum class RefuseReason : std::uint8_t {
     not_held = 0,
     busy = 1,
     unreadable = 2,
-    unknown_handle = 3
+    unknown_handle = 3,
+    full = 4,  // the uplink has enough to do; `ready` follows
 };
 struct Refuse {
     Handle handle = 0;
     LeafRange range;
     RefuseReason reason = RefuseReason::not_held;
+};
+struct Ready {};
+// Of what is held here, this chunk was sent to others least.
+struct Suggest {
+    Handle handle = 0;
+    ChunkIndex chunk;
 };
 
 struct PeerHint {
@@ -184,7 +192,7 @@ struct Peers {
 
 using Frame =
     std::variant<Hello, Ping, Pong, Goodbye, Vector, PublicationHeader, PublicationEntries, Open,
-                 Holding, Have, Close, Request, Cancel, Proof, Leaf, Refuse, Peers>;
+                 Holding, Have, Close, Request, Cancel, Proof, Leaf, Refuse, Ready, Suggest, Peers>;
 
 // The name of a frame's type, for logs.
 const char* name_of(FrameType type);

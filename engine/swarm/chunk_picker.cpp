@@ -37,7 +37,8 @@ ChunkPicker::ChunkPicker(std::uint64_t chunk_count, FillOrder order, std::uint64
     extent_bits_ = static_cast<unsigned>(std::bit_width(extent_count_));
 }
 
-std::optional<ChunkIndex> ChunkPicker::pick(const Holdings& held) {
+std::optional<ChunkIndex> ChunkPicker::pick(const Holdings& held,
+                                            std::optional<ChunkIndex> suggested) {
     if (wanted() == 0 || held.none()) {
         return std::nullopt;
     }
@@ -51,6 +52,9 @@ std::optional<ChunkIndex> ChunkPicker::pick(const Holdings& held) {
             ++lowest_;
         }
         return lowest_from(held, lowest_);
+    }
+    if (suggested && held.has(*suggested) && unshared(*suggested)) {
+        return suggested;
     }
     return stored_ < kRandomUntilStored ? any(held) : rarest(held);
 }
@@ -97,6 +101,11 @@ std::optional<ChunkIndex> ChunkPicker::rarest(const Holdings& held) {
 }
 
 std::optional<ChunkIndex> ChunkPicker::held_by_no_partial_peer() {
+    for (const auto& [key, chunk] : passed_) {
+        if (availability(ChunkIndex(chunk)) == 0) {
+            return ChunkIndex(chunk);
+        }
+    }
     for (; extent_step_ < std::uint64_t{1} << extent_bits_; ++extent_step_) {
         const std::uint64_t extent = extent_at(extent_step_);
         if (extent >= extent_count_) {
@@ -164,16 +173,21 @@ void ChunkPicker::take(ChunkIndex chunk) {
     leave_bucket(chunk, availability(chunk));
     taken_.insert(chunk);
     returned_.erase(chunk.value);
+    passed_.erase({mix(salt_ ^ chunk.value), chunk.value});
 }
 
-void ChunkPicker::put_back(ChunkIndex chunk) {
+void ChunkPicker::put_back(ChunkIndex chunk, Begun begun) {
     SWARM_ASSERT(chunk.value < chunk_count_);
     if (wanted_bit(chunk)) {
         return;
     }
     taken_.erase(chunk);
     enter_bucket(chunk, availability(chunk));
-    returned_.insert(chunk.value);
+    if (begun == Begun::yes) {
+        returned_.insert(chunk.value);
+    } else {
+        passed_.emplace(mix(salt_ ^ chunk.value), chunk.value);
+    }
     lowest_ = std::min(lowest_, chunk.value);
 }
 

@@ -3,9 +3,10 @@
 // Rules, first match wins:
 //   1. A chunk that was begun and given back.  Why: half a chunk serves nobody.
 //   2. In sequential order: the lowest.        Why: the caller plays it while it comes.
-//   3. Until 4 chunks are stored: any chunk.   Why: something to offer soon matters more than what.
-//   4. The rarest chunk among peers.           Why: its last copy may leave at any moment.
-//   5. Ties fall by a salted order.            Why: no peer may steer us, and nodes that fetch the
+//   3. What the peer suggests, while no partial peer holds it.   Why: it knows what it sends to others.
+//   4. Until 4 chunks are stored: any chunk.   Why: something to offer soon matters more than what.
+//   5. The rarest chunk among peers.           Why: its last copy may leave at any moment.
+//   6. Ties fall by a salted order.            Why: no peer may steer us, and nodes that fetch the
 //      same content fetch different parts of it and can exchange them. Neighbours stay together in
 //      runs of up to 16 chunks, which is kind to the disks at both ends.
 // Peers that hold everything are one counter: they change no chunk's rank. Only chunks that some
@@ -41,13 +42,17 @@ public:
 
     // The chunk is stored or being asked for: not to be picked. No effect when taken already.
     void take(ChunkIndex chunk);
-    // It is neither: to be picked again, and first. No effect when not taken.
-    void put_back(ChunkIndex chunk);
+    // It is neither: to be picked again, and first when it was begun. No effect when not taken.
+    enum class Begun : std::uint8_t { no, yes };
+    void put_back(ChunkIndex chunk, Begun begun);
     void note_stored() { ++stored_; }
 
     // Returns: the chunk to ask of a peer with these holdings; nothing when it has none we want.
-    // The chunk is not taken yet.
-    std::optional<ChunkIndex> pick(const Holdings& held);
+    // The chunk is not taken yet. `suggested` by that peer.
+    std::optional<ChunkIndex> pick(const Holdings& held,
+                                   std::optional<ChunkIndex> suggested = std::nullopt);
+    // Whether a suggestion of it would be followed: it is wanted, and no partial peer holds it.
+    bool unshared(ChunkIndex chunk) const { return wanted_bit(chunk) && availability(chunk) == 0; }
 
     bool taken(ChunkIndex chunk) const { return taken_.contains(chunk); }
     std::uint64_t wanted() const { return chunk_count_ - taken_.count(); }
@@ -83,7 +88,9 @@ private:
     std::uint64_t dice_state_;
     std::uint64_t stored_ = 0;
     ChunkSet taken_;
-    std::set<std::uint64_t> returned_;
+    std::set<std::uint64_t> returned_;  // begun
+    // Wanted, and the salted walk may have passed them: by a salted key.
+    std::set<std::pair<std::uint64_t, std::uint64_t>> passed_;
     std::uint64_t lowest_ = 0;       // no wanted chunk lies below
     std::uint64_t extent_step_ = 0;  // extents before it in the salted order are exhausted
     std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;

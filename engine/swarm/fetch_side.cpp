@@ -202,6 +202,18 @@ Result<> FetchSide::on_refuse(const protocol::Refuse& refuse) {
     return done();
 }
 
+Result<> FetchSide::on_suggest(const protocol::Suggest& suggest) {
+    SWARM_TRY(Content * content, content_of(suggest.handle));
+    if (content == nullptr) {
+        return done();
+    }
+    if (suggest.chunk.value >= chunk_count(content->id.size)) {
+        return peer_error("it suggested a chunk beyond the end");
+    }
+    events_.push_back(SuggestHeard{content->number, suggest.chunk});
+    return done();
+}
+
 // ---- storing ----
 
 Result<> FetchSide::flush() {

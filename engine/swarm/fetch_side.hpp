@@ -45,6 +45,7 @@ public:
     // The leaf's bytes must live until flush().
     Result<> on_leaf(const protocol::Leaf& leaf);
     Result<> on_refuse(const protocol::Refuse& refuse);
+    Result<> on_suggest(const protocol::Suggest& suggest);
 
     // ---- rule 3. Between a ping and its answer no other is sent. ----
     void ping_sent();

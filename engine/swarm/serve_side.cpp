@@ -30,6 +30,7 @@ Result<> ServeSide::on_open(const protocol::Open& open, Bytes& out) {
     }
     handles_[open.content].insert(open.handle);
     say_holding(open.handle, entry->second, out);
+    suggest(open.handle, entry->second, out);
     return done();
 }
 
@@ -45,6 +46,7 @@ Result<> ServeSide::on_close(const protocol::Close& close) {
     }
     opened_.erase(found);
     uploads_.drop_handle(close.handle);
+    share_.waits(uploads_.waiting_bytes());
     return done();
 }
 
@@ -69,14 +71,59 @@ Result<> ServeSide::on_request(const protocol::Request& request, Bytes& out) {
     const LeafMask wanted = mask_of(range);
     if (!opened.port || (opened.port->leaf_mask(range.chunk) & wanted) != wanted) {
         refuse(request.handle, range, protocol::RefuseReason::not_held, out);
-    } else if (paused_ || !uploads_.push(request, opened.id.size)) {
+        return done();
+    }
+    if (paused_) {
         refuse(request.handle, range, protocol::RefuseReason::busy, out);
+        return done();
+    }
+    protocol::Request taken = request;
+    taken.range = admit(request, opened.id.size);
+    if (taken.range.count > 0 && !uploads_.push(taken, opened.id.size)) {
+        refuse(request.handle, range, protocol::RefuseReason::busy, out);
+        return done();
+    }
+    share_.waits(uploads_.waiting_bytes());
+    if (taken.range.count < range.count) {
+        const protocol::LeafRange rest{range.chunk,
+                                       static_cast<std::uint8_t>(range.first + taken.range.count),
+                                       static_cast<std::uint8_t>(range.count - taken.range.count)};
+        refuse(request.handle, rest, protocol::RefuseReason::full, out);
+        full_for_ = request.handle;
+    }
+    if (taken.range.count > 0 && request.urgency == protocol::Urgency::fill) {
+        suggest(request.handle, opened, out);
     }
     return done();
 }
 
+// Rule 5. Returns: the first leaves of the request, perhaps none.
+protocol::LeafRange ServeSide::admit(const protocol::Request& request, std::uint64_t content_size) {
+    if (request.urgency != protocol::Urgency::fill) {
+        return request.range;
+    }
+    const std::uint64_t weight = UploadQueue::weight(request.range, content_size);
+    return UploadQueue::first_of(request.range, content_size, share_.admit(weight));
+}
+
+void ServeSide::say_ready(Bytes& out) {
+    if (const auto refused = opened_.find(full_for_); refused != opened_.end()) {
+        suggest(refused->first, refused->second, out);
+    }
+    protocol::encode(protocol::Ready{}, out);
+}
+
+// What is here in part is known chunk by chunk to who asks: rarest first does better there.
+void ServeSide::suggest(protocol::Handle handle, const Opened& opened, Bytes& out) {
+    if (share_.suggests() && opened.id.size > kChunkBytes && opened.port &&
+        opened.port->complete()) {
+        protocol::encode(protocol::Suggest{handle, share_.suggest(opened.id)}, out);
+    }
+}
+
 Result<> ServeSide::on_cancel(const protocol::Cancel& cancel) {
     uploads_.cancel(cancel.handle, cancel.range);
+    share_.waits(uploads_.waiting_bytes());
     return done();
 }
 
@@ -160,7 +207,9 @@ void ServeSide::set_paused(bool paused, Bytes& out) {
     if (!paused) {
         return;
     }
-    for (const UploadQueue::Dropped& dropped : uploads_.drop_all()) {
+    const auto all = uploads_.drop_all();
+    share_.waits(0);
+    for (const UploadQueue::Dropped& dropped : all) {
         for (const protocol::LeafRange& range : ranges_of(dropped.chunk, dropped.leaves)) {
             refuse(dropped.handle, range, protocol::RefuseReason::busy, out);
         }
@@ -175,6 +224,7 @@ constexpr std::size_t kOverheadMax = 4 * 1024;
 
 std::size_t ServeSide::produce(transport::RecordBuilder& records, std::size_t bytes, Bytes& out) {
     std::size_t built = 0;
+    const std::uint64_t waited = uploads_.waiting_bytes();
     // No frame may be begun in a builder that is full, and what is taken has to be built whole.
     while (built < bytes && records.room() > kOverheadMax) {
         const auto next = uploads_.next(std::min(bytes - built, records.room() - kOverheadMax));
@@ -182,6 +232,9 @@ std::size_t ServeSide::produce(transport::RecordBuilder& records, std::size_t by
             break;
         }
         built += produce_next(*next, records, out);
+    }
+    if (uploads_.waiting_bytes() != waited) {
+        share_.sent(waited - uploads_.waiting_bytes());
     }
     return built;
 }

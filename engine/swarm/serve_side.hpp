@@ -10,7 +10,11 @@
 //      nothing that has not come yet: a refusal names only what was asked.
 //   4. While the swarm is paused every request is refused as busy, those that wait at once: the peer
 //      turns to others, and comes back. What is held is told truly all the while.
-//   5. Leaves are read from disk straight into the records they are sent in, a few of one request
+//   5. Of what nobody waits for at the other end, as much is taken on as the node can send soon; the
+//      rest is refused as full (upload_share.hpp). When there is room the peer is told that it may ask
+//      again. Beside each fill of a content that is here whole, at its start, and with that word goes
+//      a suggestion what to ask for next (suggestions.hpp).
+//   6. Leaves are read from disk straight into the records they are sent in, a few of one request
 //      at a time, most urgent first (upload_queue.hpp).
 // Thread: the link's. The disk is read here: it is the page cache that answers, nearly always.
 
@@ -18,6 +22,7 @@
 #include <unordered_set>
 
 #include "engine/swarm/session_messages.hpp"
+#include "engine/swarm/upload_gate.hpp"
 #include "engine/swarm/upload_queue.hpp"
 #include "engine/transport/secure_link.hpp"
 
@@ -31,6 +36,11 @@ public:
 
     // `ports` must outlive it.
     explicit ServeSide(ContentPorts& ports) : ports_(ports) {}
+
+    // Where it asks what to take on, from now on. Until then it takes on everything.
+    void join(UploadGate::Place share) { share_ = std::move(share); }
+    // Its place was told that the peer may ask again.
+    void say_ready(Bytes& out);
 
     // ---- the peer's frames; answers are appended to `out`. Errors: peer errors. ----
     Result<> on_open(const protocol::Open& open, Bytes& out);
@@ -59,6 +69,8 @@ private:
         std::shared_ptr<ContentPort> port;  // null: nothing of it is here
     };
     void say_holding(protocol::Handle handle, Opened& opened, Bytes& out);
+    void suggest(protocol::Handle handle, const Opened& opened, Bytes& out);
+    protocol::LeafRange admit(const protocol::Request& request, std::uint64_t content_size);
     void say_some(protocol::Handle handle, const Opened& opened, Bytes& out);
     std::size_t produce_next(const UploadQueue::Next& next, transport::RecordBuilder& records,
                              Bytes& out);
@@ -71,6 +83,8 @@ private:
     std::unordered_map<protocol::Handle, Opened> opened_;
     std::unordered_map<ContentId, std::unordered_set<protocol::Handle>> handles_;
     UploadQueue uploads_;
+    UploadGate::Place share_;
+    protocol::Handle full_for_ = 0;  // of the last request that was refused as full
     bool paused_ = false;
     Bytes head_;  // of the frame being built; kept for its memory
     std::uint64_t produced_ = 0;

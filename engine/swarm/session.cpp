@@ -83,6 +83,7 @@ async::Task<> Session::converse(std::shared_ptr<Session> self) {
     state_ = State::ended;
     link_.reset();
     up_ = {};
+    serve_.join({});
     if (!why_) {
         why_ = network_error(Code::cancelled, "closed here");
     }
@@ -175,6 +176,15 @@ Result<> Session::greet(const protocol::Frame& frame) {
     if (rates.up) {
         up_ = rates.up->join(rates.swarm, hello->node);
     }
+    if (parts_.options.uploads) {
+        serve_.join(parts_.options.uploads->join([weak = weak_from_this(), at = executor_] {
+            boost::asio::post(at, [weak] {
+                if (const auto self = weak.lock()) {
+                    self->may_be_asked();
+                }
+            });
+        }));
+    }
     events_.push_back(HelloHeard{hello->node, hello->addresses, hello->listen_port});
     ping(heard_at_);
     return done();
@@ -223,6 +233,13 @@ Result<> Session::take(const protocol::Frame& frame) {
         Result<> operator()(const protocol::Leaf& leaf) { return session.fetch_.on_leaf(leaf); }
         Result<> operator()(const protocol::Refuse& refuse) {
             return session.fetch_.on_refuse(refuse);
+        }
+        Result<> operator()(const protocol::Ready&) {
+            session.events_.push_back(ReadyHeard{});
+            return done();
+        }
+        Result<> operator()(const protocol::Suggest& suggest) {
+            return session.fetch_.on_suggest(suggest);
         }
         Result<> operator()(const protocol::Peers& peers) {
             session.take_hints(peers.peers);
@@ -386,6 +403,13 @@ void Session::send_vector(const SendVector& vector) {
                                           {first, first + static_cast<std::ptrdiff_t>(count)}},
                          small_);
     } while (at < vector.items.size());
+}
+
+void Session::may_be_asked() {
+    if (state_ != State::ended && !goodbye_) {
+        serve_.say_ready(small_);
+        to_write_.notify();
+    }
 }
 
 void Session::abort() {

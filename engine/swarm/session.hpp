@@ -93,6 +93,7 @@ private:
     void build_leaves();
     void adapt(std::size_t bytes, Duration took);
     void tell_all();
+    void may_be_asked();
 
     Parts parts_;
     Tell tell_;

@@ -70,6 +70,11 @@ struct RefuseHeard {
     protocol::LeafRange range;
     protocol::RefuseReason reason{};
 };
+struct ReadyHeard {};  // who was full may be asked again
+struct SuggestHeard {
+    ContentNumber content{};
+    ChunkIndex chunk;
+};
 struct StoreFailed {
     ContentNumber content{};
     std::uint32_t attempt = 0;  // of the last request for this content
@@ -94,8 +99,8 @@ struct SessionEnded {  // the last event
     Error why;
 };
 
-using SessionEvent =
-    std::variant<HelloHeard, HoldingHeard, HaveHeard, LeavesStored, RefuseHeard, StoreFailed,
-                 RoundTrip, VectorHeard, CatalogHeard, CatalogSent, HintsHeard, SessionEnded>;
+using SessionEvent = std::variant<HelloHeard, HoldingHeard, HaveHeard, LeavesStored, RefuseHeard,
+                                  ReadyHeard, SuggestHeard, StoreFailed, RoundTrip, VectorHeard,
+                                  CatalogHeard, CatalogSent, HintsHeard, SessionEnded>;
 
 }  // namespace swarmfs::swarm

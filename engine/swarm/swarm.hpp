@@ -25,6 +25,7 @@
 #include "engine/core/dice.hpp"
 #include "engine/swarm/ports.hpp"
 #include "engine/swarm/rate_gate.hpp"
+#include "engine/swarm/upload_gate.hpp"
 
 namespace boost::asio {
 class io_context;
@@ -46,6 +47,7 @@ struct SwarmOptions {
     Duration dead_after = std::chrono::seconds(25);  // silence that ends a session
     Duration linger = std::chrono::seconds(2);       // how long a goodbye waits for the peer's end
     RateGates rates;                                 // what limits it; empty: nothing
+    std::shared_ptr<UploadGate> uploads;             // what it takes on; null: everything
 };
 
 using ReadId = std::uint64_t;  // never 0, never used again

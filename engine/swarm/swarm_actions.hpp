@@ -59,6 +59,11 @@ struct SourcesWanted {
 using Action = std::variant<OpenContent, CloseContent, AskLeaves, CancelLeaves, DropPeer, ReadEnded,
                             FillMoved, ChunksWhole, SourcesWanted>;
 
+// How reads of what is not here end while the swarm is paused.
+inline Error paused_error() {
+    return caller_error(Code::busy, "the swarm is paused here; `swarmfs resume` ends that");
+}
+
 // The peer is told that these leaves are wanted no more.
 inline void cancel_leaves(PeerNumber peer, ContentNumber content, ChunkIndex chunk, LeafMask leaves,
                           std::vector<Action>& actions) {

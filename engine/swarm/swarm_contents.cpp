@@ -11,8 +11,6 @@ namespace {
 // Beyond 1 TiB, a peer that lost one chunk is not worth a bitmap of the others.
 constexpr std::uint64_t kExceptionChunksMax = std::uint64_t{1} << 22;
 constexpr std::size_t kStarvedFillsMax = 2048;
-// Contents whose sources are remembered for people who ask.
-constexpr std::size_t kRememberedMax = 4096;
 constexpr std::size_t kGoneMax = 64;
 
 }  // namespace
@@ -188,11 +186,6 @@ void SwarmCore::lose_source(WantedContent& content, PeerNumber peer) {
     changed_.insert(content.number);
 }
 
-bool SwarmCore::says_to_hold(const WantedContent& content, PeerNumber peer, ChunkIndex chunk) {
-    const auto found = content.sources.find(peer);
-    return found != content.sources.end() && found->second.held.has(chunk);
-}
-
 // A peer refused a chunk that it was thought to hold.
 void SwarmCore::holds_not(WantedContent& content, PeerNumber peer, ChunkIndex chunk) {
     const auto found = content.sources.find(peer);
@@ -235,19 +228,6 @@ void SwarmCore::more_is_held(WantedContent& content, TimePoint now) {
     }
 }
 
-void SwarmCore::remember(const ContentId& id, const NodeId& node, std::uint64_t bytes) {
-    const auto [entry, is_new] = received_.try_emplace(id);
-    entry->second[node] += bytes;
-    if (!is_new) {
-        return;
-    }
-    received_order_.push_back(id);
-    if (received_order_.size() > kRememberedMax) {
-        received_.erase(received_order_.front());
-        received_order_.pop_front();
-    }
-}
-
 PeerReport SwarmCore::report(PeerNumber peer, TimePoint now) const {
     const auto found = peers_.find(peer);
     if (found == peers_.end()) {
@@ -263,8 +243,8 @@ PeerReport SwarmCore::report(PeerNumber peer, TimePoint now) const {
 
 std::vector<ContentSource> SwarmCore::sources(const ContentId& id) const {
     std::map<NodeId, ContentSource> by_node;
-    if (const auto remembered = received_.find(id); remembered != received_.end()) {
-        for (const auto& [node, bytes] : remembered->second) {
+    if (const auto* received = received_.of(id)) {
+        for (const auto& [node, bytes] : *received) {
             by_node[node].bytes_received = bytes;
         }
     }

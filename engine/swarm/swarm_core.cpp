@@ -166,13 +166,13 @@ void SwarmCore::leaves_stored(PeerNumber peer, ContentNumber number, ChunkIndex 
         from->second.last_word = now;
         from->second.best_rate = std::max(from->second.best_rate, ledger_.rate(peer, now));
         if (content != nullptr) {
-            remember(content->id, from->second.node, bytes);
+            received_.add(content->id, from->second.node, bytes);
         } else if (const auto gone =
                        std::find_if(gone_.begin(), gone_.end(),
                                     [&](const auto& one) { return one.first == number; });
                    gone != gone_.end()) {
             // A content is whole when its last leaf is on the disk, whichever peer is heard of first.
-            remember(gone->second, from->second.node, bytes);
+            received_.add(gone->second, from->second.node, bytes);
         }
     }
     if (content != nullptr) {
@@ -186,7 +186,10 @@ void SwarmCore::refused(PeerNumber peer, ContentNumber number, const protocol::L
     if (reason == protocol::RefuseReason::busy) {
         ledger_.cancel(peer, number, range.chunk, mask_of(range));
         ledger_.busy(peer, now);
-    } else if (content != nullptr && says_to_hold(*content, peer, range.chunk)) {
+    } else if (reason == protocol::RefuseReason::full) {
+        ledger_.cancel(peer, number, range.chunk, mask_of(range));
+        ledger_.full(peer, now);
+    } else if (content != nullptr && content->says_to_hold(peer, range.chunk)) {
         ledger_.refused(peer, number, range.chunk, mask_of(range));
     } else {
         ledger_.cancel(peer, number, range.chunk, mask_of(range));  // it was asked blindly
@@ -194,7 +197,7 @@ void SwarmCore::refused(PeerNumber peer, ContentNumber number, const protocol::L
     if (content == nullptr) {
         return;
     }
-    if (reason != protocol::RefuseReason::busy) {
+    if (reason != protocol::RefuseReason::busy && reason != protocol::RefuseReason::full) {
         holds_not(*content, peer, range.chunk);
     }
     content->starved.erase(range.chunk.value);

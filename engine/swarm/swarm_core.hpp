@@ -15,10 +15,9 @@
 //   5. A read asked as ahead or fill that is late, or stuck behind more than 512 KiB, is asked anew
 //      as urgent; one that a silent peer owes is asked of another, whatever it was asked as.
 //   6. A late ask is duplicated once: urgent and ahead as soon as another peer has room, fill only
-//      in endgame (nothing unasked is left and the other peer owes nothing).
-//   7. Fills take turns by chunk. At most 8 large and 1,024 tiny ones run at a time; those without
-//      any source do not count: 2,048 tiny ones listen for news, more are parked until a peer
-//      joins.
+//      in endgame (nothing unasked is left and the other peer, who owes nothing, is quicker).
+//   7. Fills and peers take turns by chunk. 8 large and 1,024 tiny fills run at a time, and those
+//      without any source beside them: 2,048 tiny ones listen for news, more wait for a new peer.
 //   8. A read that nobody can be asked for fails as unavailable after the grace time (three times
 //      that while dialling); otherwise it waits for its deadline.
 //   9. A peer that lied is dropped and banned.
@@ -32,6 +31,7 @@
 #include <unordered_map>
 
 #include "engine/swarm/peer_state.hpp"
+#include "engine/swarm/received_bytes.hpp"
 #include "engine/swarm/swarm_actions.hpp"
 #include "engine/swarm/wanted_content.hpp"
 
@@ -58,6 +58,8 @@ public:
                        std::uint64_t bytes, TimePoint now);
     void refused(PeerNumber peer, ContentNumber content, const protocol::LeafRange& range,
                  protocol::RefuseReason reason, TimePoint now);
+    void ready(PeerNumber peer) { ledger_.ready(peer); }  // after it refused something as full
+    void suggested(PeerNumber peer, ContentNumber content, ChunkIndex chunk);
     // By the disk. Ignored when it is of an attempt that has failed already.
     void store_failed(ContentNumber content, std::uint32_t attempt, Error why, TimePoint now);
 
@@ -102,11 +104,9 @@ private:
     void lose_source(WantedContent& content, PeerNumber peer);
     void note_held(PeerNumber peer, WantedContent::Source& source, ChunkIndex chunk,
                    ChunkPicker* picker);
-    static bool says_to_hold(const WantedContent& content, PeerNumber peer, ChunkIndex chunk);
     void holds_not(WantedContent& content, PeerNumber peer, ChunkIndex chunk);
     void idle_again(WantedContent& content, TimePoint now);
     void more_is_held(WantedContent& content, TimePoint now);
-    void remember(const ContentId& id, const NodeId& node, std::uint64_t bytes);
 
     // needs (swarm_needs.cpp)
     // The chunk's leaves were stored, asked or released: brings all that follows up to date.
@@ -149,7 +149,6 @@ private:
     LeafMask pay_for(const WantedContent& content, PeerNumber peer, ChunkIndex chunk,
                      LeafMask leaves, protocol::Urgency urgency, TimePoint now);
     void cancel_asks(ContentNumber content);
-    static Error paused_error();
 
     // fills (swarm_fills.cpp)
     void start_fills(TimePoint now);
@@ -184,6 +183,7 @@ private:
     std::set<std::pair<TimePoint, ContentNumber>> graces_;  // when to judge its reads again
     TimePoint scored_at_{};
     ContentNumber fill_turn_{};
+    PeerNumber fill_peer_turn_{};  // asked last
     std::vector<Action> actions_;
     std::set<PeerNumber> unpaid_;                // since decide() began
     TimePoint pay_again_at_ = TimePoint::max();  // when one of them may be asked, perhaps
@@ -191,9 +191,7 @@ private:
     std::uint32_t next_content_ = 1;
     int dialling_ = 0;
 
-    // Bytes by content and node, for whoever asks where a file came from; the oldest give way.
-    std::unordered_map<ContentId, std::map<NodeId, std::uint64_t>> received_;
-    std::deque<ContentId> received_order_;
+    ReceivedBytes received_;
     std::deque<std::pair<ContentNumber, ContentId>> gone_;  // of whose last leaves word may come
 };
 

@@ -7,6 +7,28 @@
 
 namespace swarmfs::swarm {
 
+namespace {
+
+// Chosen by us: a peer that suggests more than is asked of it wastes its own breath.
+constexpr std::size_t kSuggestedMax = 8;
+constexpr Duration kQuickest = std::chrono::milliseconds(25);
+
+// What the peer suggested longest ago goes first, while it is of use.
+std::optional<ChunkIndex> pick_from(WantedContent::Source& source, ChunkPicker& picker) {
+    auto& suggested = source.suggested;
+    const auto first = std::find_if(suggested.begin(), suggested.end(),
+                                    [&](ChunkIndex chunk) { return picker.unshared(chunk); });
+    suggested.erase(suggested.begin(), first);
+    const auto chunk = picker.pick(
+        source.held, suggested.empty() ? std::nullopt : std::optional(suggested.front()));
+    if (!suggested.empty() && chunk == suggested.front()) {
+        suggested.erase(suggested.begin());
+    }
+    return chunk;
+}
+
+}  // namespace
+
 void SwarmCore::start_fills(TimePoint now) {
     for (const bool tiny : {true, false}) {
         auto& line = waiting_fills_[tiny ? 1 : 0];
@@ -82,23 +104,29 @@ void SwarmCore::begin_fill(WantedContent& content, const WaitingFill& waiting, T
     for (const auto& [peer, source] : content.sources) {
         source.held.some.for_each([&](ChunkIndex chunk) { picker.gained(chunk); });
     }
-    open_more(content, kOpenWidely - std::min(kOpenWidely, content.sources.size()), now);
+    const std::size_t widely = open_widely(content.id);
+    open_more(content, widely - std::min(widely, content.sources.size()), now);
 }
 
 // Rule 7. One chunk of each peer in turn, so that what is left at the end is spread over them.
 void SwarmCore::place_fills(TimePoint now) {
-    if (large_fills_.empty()) {
+    if (large_fills_.empty() || !ledger_.fills_have_room(now)) {
         return;
     }
     std::vector<PeerNumber> able;
     for (const auto& [peer, state] : peers_) {
-        if (ledger_.room(peer, now) > 0 &&
+        if (ledger_.fill_room(peer, now) > 0 &&
             (!ledger_.silent(peer) || ledger_.outstanding(peer) == 0)) {
             able.push_back(peer);
         }
     }
+    const auto after = std::upper_bound(able.begin(), able.end(), fill_peer_turn_);
+    std::rotate(able.begin(), after, able.end());
     while (!able.empty()) {
         std::erase_if(able, [&](PeerNumber peer) {
+            if (!ledger_.fills_have_room(now)) {
+                return true;
+            }
             bool asked = false;
             auto turn = large_fills_.upper_bound(fill_turn_);
             for (std::size_t i = 0; i < large_fills_.size() && !asked && !unpaid_.contains(peer);
@@ -109,10 +137,27 @@ void SwarmCore::place_fills(TimePoint now) {
                 asked = fill_from(peer, *contents_.at(*turn), now);
                 fill_turn_ = *turn;
             }
-            return !asked || unpaid_.contains(peer) || ledger_.room(peer, now) == 0 ||
+            if (asked) {
+                fill_peer_turn_ = peer;
+            }
+            return !asked || unpaid_.contains(peer) || ledger_.fill_room(peer, now) == 0 ||
                    ledger_.silent(peer);
         });
     }
+}
+
+void SwarmCore::suggested(PeerNumber peer, ContentNumber number, ChunkIndex chunk) {
+    WantedContent* content = find(number);
+    const auto found =
+        content == nullptr ? decltype(content->sources.find(peer)){} : content->sources.find(peer);
+    if (content == nullptr || found == content->sources.end()) {
+        return;
+    }
+    auto& suggested = found->second.suggested;
+    if (suggested.size() == kSuggestedMax) {
+        suggested.erase(suggested.begin());
+    }
+    suggested.push_back(chunk);
 }
 
 bool SwarmCore::fill_from(PeerNumber peer, WantedContent& content, TimePoint now) {
@@ -121,7 +166,7 @@ bool SwarmCore::fill_from(PeerNumber peer, WantedContent& content, TimePoint now
         return false;
     }
     ChunkPicker& picker = *content.fill->picker;
-    while (const auto chunk = picker.pick(found->second.held)) {
+    while (const auto chunk = pick_from(found->second, picker)) {
         const LeafMask stored = content.port->leaf_mask(*chunk);
         const LeafMask full = leaves_of(content.id, *chunk);
         const auto lacking =
@@ -133,7 +178,8 @@ bool SwarmCore::fill_from(PeerNumber peer, WantedContent& content, TimePoint now
             const LeafMask asked =
                 ask(content, peer, *chunk, lacking, protocol::Urgency::fill, now);
             if (asked != lacking) {
-                picker.put_back(*chunk);
+                picker.put_back(*chunk, asked == 0 && lacking == full ? ChunkPicker::Begun::no
+                                                                      : ChunkPicker::Begun::yes);
             }
             queue(content, *chunk);
             return asked != 0;
@@ -149,9 +195,13 @@ bool SwarmCore::help_to_end(PeerNumber peer, WantedContent& content, TimePoint n
         return false;
     }
     const Holdings& held = content.sources.at(peer).held;
+    const Duration own = std::max(ledger_.expected_answer(peer), kQuickest);
     std::optional<Ask> oldest;
     for (const Ask& ask : ledger_.asks_for(content.number)) {
-        const bool late = now - ask.asked_at >= ledger_.expected_answer(ask.peer);
+        const Duration patience = ledger_.measured(ask.peer)
+                                      ? std::min(ledger_.expected_answer(ask.peer), 2 * own)
+                                      : 2 * own;
+        const bool late = now - ask.asked_at >= patience;
         if (ask.duplicated || ask.peer == peer || !late || !held.has(ask.chunk)) {
             continue;
         }

@@ -69,10 +69,6 @@ void SwarmCore::cancel_asks(ContentNumber content) {
     }
 }
 
-Error SwarmCore::paused_error() {
-    return caller_error(Code::busy, "the swarm is paused here; `swarmfs resume` ends that");
-}
-
 void SwarmCore::set_paused(bool paused, TimePoint now) {
     paused_ = paused;
     if (!paused) {

@@ -38,7 +38,8 @@ void SwarmCore::chunk_changed(WantedContent& content, ChunkIndex chunk, TimePoin
     } else if (content.fill && content.fill->picker) {
         const auto covered = static_cast<LeafMask>(stored | ledger_.asked(content.number, chunk));
         if ((covered & full) != full) {
-            content.fill->picker->put_back(chunk);
+            content.fill->picker->put_back(
+                chunk, covered == 0 ? ChunkPicker::Begun::no : ChunkPicker::Begun::yes);
         }
     }
     queue(content, chunk);

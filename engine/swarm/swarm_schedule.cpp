@@ -197,7 +197,7 @@ SwarmCore::Placed SwarmCore::place(WantedContent& content, ChunkIndex chunk,
         const bool one_will_do =
             first && is_tiny(content.id) && (content.likely || urgency == protocol::Urgency::fill);
         const std::size_t few = first ? (one_will_do ? 1 : 2) : kOpenFew;
-        open_more(content, is_tiny(content.id) ? few : kOpenWidely, now);
+        open_more(content, is_tiny(content.id) ? few : open_widely(content.id), now);
     }
     if (urgency == protocol::Urgency::ahead) {
         return Placed::no_source;  // asked as soon as somebody has said what it holds
@@ -241,7 +241,8 @@ std::optional<PeerNumber> SwarmCore::best_source(const WantedContent& content, C
         if (unpaid_.contains(peer)) {
             continue;
         }
-        const bool room = ledger_.room(peer, now) > 0 ||
+        const bool room = (urgency == protocol::Urgency::fill ? ledger_.fill_room(peer, now)
+                                                              : ledger_.room(peer, now)) > 0 ||
                           (urgency == protocol::Urgency::urgent && !ledger_.paused(peer, now) &&
                            ledger_.outstanding(peer) < ledger_.budget(peer) + kUrgentExtra);
         if (!room) {
@@ -345,7 +346,8 @@ void SwarmCore::duplicate(const Ask& late, TimePoint now) {
     }
     bool exists = false;
     auto other = best_source(*content, late.chunk, late.leaves, late.urgency, false, now, &exists);
-    if (!other && content->sources.size() < kOpenWidely && open_more(*content, kOpenFew, now)) {
+    if (!other && content->sources.size() < open_widely(content->id) &&
+        open_more(*content, kOpenFew, now)) {
         other = best_source(*content, late.chunk, late.leaves, late.urgency, true, now, &exists);
     }
     if (other && !ledger_.silent(*other)) {

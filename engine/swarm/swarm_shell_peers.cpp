@@ -78,6 +78,10 @@ void SwarmShell::on_event(PeerNumber number, SessionEvent& event) {
         core_.have(number, have->content, have->chunks, now);
     } else if (const auto* refused = std::get_if<RefuseHeard>(&event)) {
         core_.refused(number, refused->content, refused->range, refused->reason, now);
+    } else if (std::holds_alternative<ReadyHeard>(event)) {
+        core_.ready(number);
+    } else if (const auto* suggest = std::get_if<SuggestHeard>(&event)) {
+        core_.suggested(number, suggest->content, suggest->chunk);
     } else if (const auto* failed = std::get_if<StoreFailed>(&event)) {
         note_store_failure(failed->content, failed->error, now);
         core_.store_failed(failed->content, failed->attempt, failed->error, now);

@@ -4,6 +4,7 @@
 //
 // Plain state; the rules are SwarmCore's. One thread.
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,7 +23,10 @@ namespace swarmfs::swarm {
 // Chosen by us.
 inline constexpr std::size_t kLargeFillsMax = 8;
 inline constexpr std::size_t kTinyFillsMax = 1024;  // at 50 ms, 20,000 small files a second
-inline constexpr std::size_t kOpenWidely = 32;      // more sources than this gain nothing
+// More sources gain nothing: a content has at most as many chunks to ask of them at once.
+inline std::size_t open_widely(const ContentId& id) {
+    return static_cast<std::size_t>(std::clamp<std::uint64_t>(chunk_count(id.size), 32, 256));
+}
 // What a reader that pauses may come back to, without its handles at peers.
 inline constexpr Duration kIdleMax = std::chrono::seconds(60);
 
@@ -39,6 +43,7 @@ struct WantedContent {
     struct Source {
         bool answered = false;  // it has said what it holds
         Holdings held;
+        std::vector<ChunkIndex> suggested;  // by it, the oldest first
     };
     // Leaves of one chunk that are missing and wanted.
     struct Need {
@@ -108,6 +113,10 @@ struct WantedContent {
     TimePoint idle_since{};
 
     bool wanted() const { return !reads.empty() || fill.has_value(); }
+    bool says_to_hold(PeerNumber peer, ChunkIndex chunk) const {
+        const auto found = sources.find(peer);
+        return found != sources.end() && found->second.held.has(chunk);
+    }
     std::size_t holders() const {
         std::size_t count = 0;
         for (const auto& [peer, source] : sources) {

@@ -37,10 +37,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t leng
                     naive.lost(chunk.value);
                 }
                 break;
-            case 2:
-                picker.put_back(chunk);
-                naive.put_back(chunk.value);
+            case 2: {
+                const auto begun =
+                    what / 8 % 2 == 0 ? ChunkPicker::Begun::no : ChunkPicker::Begun::yes;
+                picker.put_back(chunk, begun);
+                naive.put_back(chunk.value, begun);
                 break;
+            }
             case 3:
                 picker.take(chunk);
                 naive.take(chunk.value);
@@ -58,8 +61,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t leng
             }
             default: {
                 const Holdings& held = what % 8 == 6 ? peers[0] : peer;
-                const auto pick = picker.pick(held);
-                must(naive.legal(pick, held));
+                const auto suggested = what / 128 == 0 ? std::nullopt : std::optional(chunk);
+                const auto pick = picker.pick(held, suggested);
+                must(naive.legal(pick, held, suggested));
                 if (pick) {
                     picker.take(*pick);
                     naive.take(pick->value);

@@ -57,7 +57,9 @@ std::vector<Frame> one_of_each() {
             Cancel{1, {ChunkIndex(9), 3, 2}},
             Proof{1, ChunkIndex(9), 7, hashes},
             Leaf{1, ChunkIndex(9), 15, bytes},
-            Refuse{1, {ChunkIndex(9), 3, 2}, RefuseReason::busy},
+            Refuse{1, {ChunkIndex(9), 3, 2}, RefuseReason::full},
+            Ready{},
+            Suggest{1, ChunkIndex(9)},
             Peers{{{node, "10.0.0.1:6881"}}}};
 }
 

@@ -5,14 +5,7 @@
 
 namespace swarmfs::sim {
 
-namespace {
-
 using std::chrono::microseconds;
-
-constexpr std::uint64_t kFrameBytes = 64;  // what a small frame weighs on a link
-constexpr auto kAnnounceAfter = std::chrono::milliseconds(20);  // as SwarmShell does
-
-}  // namespace
 
 void Disk::whole_chunks(ChunkIndex first, MutableByteSpan bitmap) const {
     std::fill(bitmap.begin(), bitmap.end(), std::uint8_t{0});
@@ -62,6 +55,7 @@ Member& SimulatedSwarm::add(const std::string& name, double upload_rate,
     auto member = std::make_unique<Member>();
     member->name = name;
     dice.fill(member->node.bytes);
+    member->suggestions = swarm::Suggestions(std::hash<NodeId>{}(member->node));
     member->upload_rate = upload_rate;
     member->core = std::make_unique<swarm::SwarmCore>(*member, options, dice.u64());
     members.push_back(std::move(member));
@@ -91,6 +85,8 @@ void SimulatedSwarm::connect(Member& a, Member& b) {
         half.to = to;
         half.session = session;
         half.number = PeerNumber{from->next_peer++};
+        half.share = from->share.join(now_);
+        from->sharing.emplace(half.share, session);
         const PeerNumber number = half.number;
         from->sessions.emplace(number, std::move(half));
         from->numbers.emplace(session, number);
@@ -104,6 +100,8 @@ void SimulatedSwarm::disconnect(Member& a, Member& b) {
             if (half.to == to) {
                 const PeerNumber gone = number;
                 from->numbers.erase(half.session);
+                from->share.leave(half.share, now_);
+                from->sharing.erase(half.share);
                 from->sessions.erase(gone);
                 act(*from, [&](swarm::SwarmCore& core) { core.peer_left(gone, now_); });
                 break;
@@ -223,6 +221,7 @@ void SimulatedSwarm::carry_out(Member& member, swarm::Action& action) {
                     });
                 }
             });
+            suggest(there, back, handle, id);
         });
     } else if (auto* close = std::get_if<swarm::CloseContent>(&action)) {
         HalfSession& half = member.sessions.at(close->peer);
@@ -230,9 +229,10 @@ void SimulatedSwarm::carry_out(Member& member, swarm::Action& action) {
         half.handles.erase(close->content);
         half.contents.erase(handle);
         half.disks.erase(handle);
-        send(member, half, [handle](Member&, HalfSession& back) {
+        send(member, half, [this, handle](Member& there, HalfSession& back) {
             back.opened.erase(handle);
             back.uploads.drop_handle(handle);
+            now_waits(there, back);
         });
     } else if (auto* ask = std::get_if<swarm::AskLeaves>(&action)) {
         request(member, *ask);
@@ -242,9 +242,11 @@ void SimulatedSwarm::carry_out(Member& member, swarm::Action& action) {
             return;
         }
         const protocol::Handle handle = half->second.handles.at(cancel->content);
-        send(member, half->second, [handle, range = cancel->range](Member&, HalfSession& back) {
-            back.uploads.cancel(handle, range);
-        });
+        send(member, half->second,
+             [this, handle, range = cancel->range](Member& there, HalfSession& back) {
+                 back.uploads.cancel(handle, range);
+                 now_waits(there, back);
+             });
     } else if (auto* drop = std::get_if<swarm::DropPeer>(&action)) {
         const auto half = member.sessions.find(drop->peer);
         if (half != member.sessions.end()) {
@@ -263,159 +265,6 @@ void SimulatedSwarm::carry_out(Member& member, swarm::Action& action) {
         announce(member, *whole);
     } else {
         ++member.sources_wanted;
-    }
-}
-
-void SimulatedSwarm::request(Member& from, const swarm::AskLeaves& ask) {
-    HalfSession& half = from.sessions.at(ask.peer);
-    protocol::Request request;
-    request.handle = half.handles.at(ask.content);
-    request.range = ask.range;
-    request.urgency = ask.urgency;
-    send(from, half, [this, request](Member& there, HalfSession& back) {
-        if (there.mute) {
-            return;
-        }
-        const auto opened = back.opened.find(request.handle);
-        if (opened == back.opened.end()) {
-            return;
-        }
-        const auto disk = there.disks.find(opened->second);
-        const LeafMask wanted = swarm::mask_of(request.range);
-        const bool held =
-            there.liar || (disk != there.disks.end() &&
-                           (disk->second->leaf_mask(request.range.chunk) & wanted) == wanted);
-        if (held && back.uploads.push(request, opened->second.size)) {
-            serve(there);
-            return;
-        }
-        const auto reason = held ? protocol::RefuseReason::busy : protocol::RefuseReason::not_held;
-        send(there, back, [this, request, reason](Member& here, HalfSession& forth) {
-            const auto content = forth.contents.find(request.handle);
-            if (content == forth.contents.end()) {
-                return;
-            }
-            const ContentNumber number = content->second;
-            const PeerNumber peer = forth.number;
-            act(here, [&](swarm::SwarmCore& core) {
-                core.refused(peer, number, request.range, reason, now_);
-            });
-        });
-    });
-}
-
-// A member's upstream carries one leaf at a time, of its sessions in turn.
-void SimulatedSwarm::serve(Member& member) {
-    if (member.sending || !member.online) {
-        return;
-    }
-    for (std::size_t i = 0; i < member.sessions.size(); ++i) {
-        auto next =
-            member.sessions.upper_bound(PeerNumber{static_cast<std::uint32_t>(member.turn)});
-        if (next == member.sessions.end()) {
-            next = member.sessions.begin();
-        }
-        member.turn = static_cast<std::uint64_t>(next->first);
-        HalfSession& half = next->second;
-        const auto leaf = half.uploads.next();
-        if (!leaf) {
-            continue;
-        }
-        const auto opened = half.opened.find(leaf->handle);
-        SWARM_ASSERT(opened != half.opened.end());
-        const std::uint64_t bytes =
-            kFrameBytes +
-            leaf_bytes(opened->second.size, first_leaf(leaf->leaves.chunk) + leaf->leaves.first);
-        const auto takes = std::chrono::duration_cast<Duration>(
-            std::chrono::duration<double>(static_cast<double>(bytes) / member.upload_rate));
-        member.sending = true;
-        at(takes, [this, &member, session = half.session, leaf = *leaf] {
-            member.sending = false;
-            if (HalfSession* still = half_of(member, session)) {
-                const bool lie = member.liar;
-                send(member, *still, [this, leaf, lie](Member& there, HalfSession& back) {
-                    deliver(there, back, leaf, lie);
-                });
-            }
-            serve(member);
-        });
-        return;
-    }
-}
-
-void SimulatedSwarm::deliver(Member& there, HalfSession& back, const swarm::UploadQueue::Next& leaf,
-                             bool lie) {
-    const auto content = back.contents.find(leaf.handle);
-    const PeerNumber peer = back.number;
-    if (lie && content != back.contents.end()) {
-        act(there, [&](swarm::SwarmCore& core) { core.peer_lied(peer, "a wrong leaf", now_); });
-        return;
-    }
-    if (there.download_rate <= 0) {
-        arrive(there, back.session, leaf);
-        return;
-    }
-    // What comes from many at once waits for its turn on the member's own line.
-    const std::chrono::duration<double> takes((kFrameBytes + kLeafBytes) / there.download_rate);
-    there.download_free =
-        std::max(there.download_free, now_) + std::chrono::duration_cast<Duration>(takes);
-    at(there.download_free - now_,
-       [this, &there, session = back.session, leaf] { arrive(there, session, leaf); });
-}
-
-void SimulatedSwarm::arrive(Member& there, std::uint64_t session,
-                            const swarm::UploadQueue::Next& leaf) {
-    HalfSession* const back = half_of(there, session);
-    if (back == nullptr) {
-        return;
-    }
-    const auto content = back->contents.find(leaf.handle);
-    if (content == back->contents.end()) {
-        return;  // closed meanwhile
-    }
-    const PeerNumber peer = back->number;
-    const ContentNumber number = content->second;
-    ++there.leaves_received;
-    const auto bit = static_cast<LeafMask>(1U << leaf.leaves.first);
-    Disk& disk = *back->disks.at(leaf.handle);
-    disk.put(leaf.leaves.chunk, bit);
-    const std::uint64_t bytes =
-        leaf_bytes(disk.id().size, first_leaf(leaf.leaves.chunk) + leaf.leaves.first);
-    act(there, [&](swarm::SwarmCore& core) {
-        core.leaves_stored(peer, number, leaf.leaves.chunk, bit, bytes, now_);
-    });
-}
-
-void SimulatedSwarm::announce(Member& member, const swarm::ChunksWhole& whole) {
-    if (member.newly_whole.empty()) {
-        at(kAnnounceAfter, [this, &member] { announce_now(member); });
-    }
-    auto& chunks = member.newly_whole[whole.id];
-    chunks.insert(chunks.end(), whole.chunks.begin(), whole.chunks.end());
-}
-
-void SimulatedSwarm::announce_now(Member& member) {
-    const auto all = std::exchange(member.newly_whole, {});
-    if (member.mute) {
-        return;
-    }
-    for (auto& [number, half] : member.sessions) {
-        for (const auto& [handle, id] : half.opened) {
-            const auto whole = all.find(id);
-            if (whole == all.end()) {
-                continue;
-            }
-            send(member, half,
-                 [this, handle = handle, chunks = whole->second](Member& there, HalfSession& back) {
-                     const auto content = back.contents.find(handle);
-                     if (content == back.contents.end()) {
-                         return;
-                     }
-                     const ContentNumber of = content->second;
-                     const PeerNumber peer = back.number;
-                     act(there, [&](swarm::SwarmCore& core) { core.have(peer, of, chunks, now_); });
-                 });
-        }
     }
 }
 

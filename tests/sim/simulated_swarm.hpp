@@ -17,8 +17,10 @@
 #include <vector>
 
 #include "engine/core/dice.hpp"
+#include "engine/swarm/suggestions.hpp"
 #include "engine/swarm/swarm_core.hpp"
 #include "engine/swarm/upload_queue.hpp"
+#include "engine/swarm/upload_share.hpp"
 
 namespace swarmfs::sim {
 
@@ -65,6 +67,8 @@ struct HalfSession {
     // Serving: the other end's handles here.
     std::map<protocol::Handle, ContentId> opened;
     swarm::UploadQueue uploads;
+    swarm::UploadShare::Key share{};
+    protocol::Handle full_for = 0;  // of the last request refused as full
 };
 
 struct Member final : public swarm::ContentPorts {
@@ -78,7 +82,10 @@ struct Member final : public swarm::ContentPorts {
     double download_rate = 0;  // bytes a second; 0: without bound
     TimePoint download_free{};
     bool sending = false;
-    std::uint64_t turn = 0;  // session served last
+    swarm::UploadShare share;
+    swarm::Suggestions suggestions{0};
+    std::map<swarm::UploadShare::Key, std::uint64_t> sharing;  // sessions
+    std::uint64_t turn = 0;                                    // session served last
     std::unique_ptr<swarm::SwarmCore> core;
     std::map<ContentId, std::shared_ptr<Disk>> disks;
     std::map<PeerNumber, HalfSession> sessions;
@@ -140,6 +147,12 @@ private:
     void carry_out(Member& member, swarm::Action& action);
     void request(Member& from, const swarm::AskLeaves& ask);
     void serve(Member& member);
+    void asked(Member& member, HalfSession& half, protocol::Request request);
+    void refuse(Member& member, HalfSession& half, const protocol::Request& request,
+                protocol::RefuseReason reason);
+    void suggest(Member& there, HalfSession& back, protocol::Handle handle, const ContentId& id);
+    void tell_ready(Member& member);
+    void now_waits(Member& member, HalfSession& half);
     void deliver(Member& there, HalfSession& back, const swarm::UploadQueue::Next& leaf, bool lie);
     void arrive(Member& there, std::uint64_t session, const swarm::UploadQueue::Next& leaf);
     void announce(Member& member, const swarm::ChunksWhole& whole);

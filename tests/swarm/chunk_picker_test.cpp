@@ -67,8 +67,50 @@ TEST_CASE("a chunk that was begun and given back comes first") {
     ChunkPicker picker(100, FillOrder::rarest_first, 1);
     store(picker, {0, 1, 2, 3});
     picker.take(ChunkIndex(50));
-    picker.put_back(ChunkIndex(50));
+    picker.put_back(ChunkIndex(50), ChunkPicker::Begun::yes);
     CHECK(picker.pick(everything()) == ChunkIndex(50));
+}
+
+TEST_CASE("a chunk that was refused before it was begun goes back to its rank") {
+    ChunkPicker picker(100, FillOrder::rarest_first, 1);
+    store(picker, {0, 1, 2, 3});
+    gain(picker, picture("......xx"));
+    picker.gained(ChunkIndex(6));
+    picker.take(ChunkIndex(6));
+    picker.put_back(ChunkIndex(6), ChunkPicker::Begun::no);
+    CHECK(picker.pick(picture("......xx")) == ChunkIndex(7));
+    // Of what nobody else holds, none is lost for having been passed by.
+    for (int i = 0; i < 50; ++i) {
+        const auto chunk = picker.pick(everything());
+        REQUIRE(chunk);
+        picker.take(*chunk);
+        picker.put_back(*chunk, ChunkPicker::Begun::no);
+        CHECK(picker.availability(*chunk) == 0);
+    }
+    for (std::uint64_t wanted = picker.wanted(); wanted > 0; --wanted) {
+        const auto chunk = picker.pick(everything());
+        REQUIRE(chunk);
+        picker.take(*chunk);
+    }
+    CHECK_FALSE(picker.pick(everything()));
+}
+
+TEST_CASE("what a peer suggests is picked while no partial peer holds it") {
+    ChunkPicker picker(100, FillOrder::rarest_first, 1);
+    CHECK(picker.pick(everything(), ChunkIndex(70)) == ChunkIndex(70));
+    CHECK(picker.pick(picture("x"), ChunkIndex(70)) == ChunkIndex(0));  // it has not even got it
+    picker.gained(ChunkIndex(70));
+    store(picker, {0, 1, 2, 3});
+    CHECK(picker.pick(everything(), ChunkIndex(70)) != ChunkIndex(70));
+    picker.lost(ChunkIndex(70));
+    CHECK(picker.pick(everything(), ChunkIndex(70)) == ChunkIndex(70));
+    CHECK(picker.pick(everything(), ChunkIndex(2)) != ChunkIndex(2));  // stored
+    picker.take(ChunkIndex(50));
+    picker.put_back(ChunkIndex(50), ChunkPicker::Begun::yes);
+    CHECK(picker.pick(everything(), ChunkIndex(70)) == ChunkIndex(50));
+    picker.take(ChunkIndex(50));
+    picker.set_order(FillOrder::sequential);
+    CHECK(picker.pick(everything(), ChunkIndex(70)) == ChunkIndex(4));
 }
 
 TEST_CASE("sequential order picks the lowest chunk the peer holds") {
@@ -171,14 +213,18 @@ TEST_CASE("every pick is one that the naive definition allows") {
                         naive.lost(chunk.value);
                     }
                     break;
-                case 2:
-                    picker.put_back(chunk);
-                    naive.put_back(chunk.value);
+                case 2: {
+                    const auto begun =
+                        dice.below(2) == 0 ? ChunkPicker::Begun::no : ChunkPicker::Begun::yes;
+                    picker.put_back(chunk, begun);
+                    naive.put_back(chunk.value, begun);
                     break;
+                }
                 default: {
                     const Holdings& held = peers[dice.below(peers.size())];
-                    const auto pick = picker.pick(held);
-                    REQUIRE(naive.legal(pick, held));
+                    const auto suggested = dice.below(2) == 0 ? std::nullopt : std::optional(chunk);
+                    const auto pick = picker.pick(held, suggested);
+                    REQUIRE(naive.legal(pick, held, suggested));
                     if (pick) {
                         picker.take(*pick);
                         naive.take(pick->value);

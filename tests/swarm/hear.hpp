@@ -35,6 +35,9 @@ inline Result<> hear(swarm::FetchSide& fetch, const protocol::Frame& frame) {
     if (const auto* leaf = std::get_if<protocol::Leaf>(&frame)) {
         return fetch.on_leaf(*leaf);
     }
+    if (const auto* suggest = std::get_if<protocol::Suggest>(&frame)) {
+        return fetch.on_suggest(*suggest);
+    }
     const auto* refuse = std::get_if<protocol::Refuse>(&frame);
     return refuse != nullptr ? fetch.on_refuse(*refuse) : done();
 }

@@ -62,8 +62,10 @@ LoneSession::LoneSession(std::uint8_t rank) : member_(node_of_rank(rank)) {
     auto [here, there] = PipeLink::make(context_.get_executor(), std::size_t{1} << 20);
     async::run_here(context_, both(&tasks_, answer(std::move(here), &dice_, &own),
                                    dial(std::move(there), &dice_, &peer_)));
+    swarm::SwarmOptions options;
+    options.uploads = uploads_;
     session_ = std::make_shared<swarm::Session>(
-        std::move(own), swarm::Session::Parts{clock_, contents, member_, {}},
+        std::move(own), swarm::Session::Parts{clock_, contents, member_, options},
         [this](std::vector<swarm::SessionEvent> told, std::uint64_t weight) {
             session_->looked_at(weight);
             for (swarm::SessionEvent& event : told) {

@@ -40,12 +40,15 @@ public:
     std::vector<Bytes> said;
 
     MemoryContents contents;
+    // Where the session asks what to take on; other places of it are the test's.
+    swarm::UploadGate& uploads() { return *uploads_; }
 
 private:
     void run();
 
     boost::asio::io_context context_;
     SystemClock clock_;
+    std::shared_ptr<swarm::UploadGate> uploads_ = std::make_shared<swarm::UploadGate>(clock_, 1);
     crypto::SystemDice dice_;
     NamedMember member_;
     std::unique_ptr<transport::SecureLink> peer_;

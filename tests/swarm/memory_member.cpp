@@ -292,6 +292,7 @@ async::Task<> call(MemoryMember* member, transport::Address address) {
 MemoryMember::MemoryMember(std::uint8_t rank, swarm::SwarmOptions options,
                            MemoryStandings::Rows remembered)
     : node(node_of_rank(rank)), member(node), standings(std::move(remembered)) {
+    options.uploads = std::make_shared<swarm::UploadGate>(clock, dice.u64());
     swarm = swarm::Swarm::create(
         {threads.context(0), clock, dice, contents, catalog, member, listener_port, &standings},
         options);

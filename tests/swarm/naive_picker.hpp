@@ -22,10 +22,12 @@ public:
         taken_[chunk] = true;
         returned_.erase(chunk);
     }
-    void put_back(std::uint64_t chunk) {
+    void put_back(std::uint64_t chunk, swarm::ChunkPicker::Begun begun) {
         if (taken_[chunk]) {
             taken_[chunk] = false;
-            returned_.insert(chunk);
+            if (begun == swarm::ChunkPicker::Begun::yes) {
+                returned_.insert(chunk);
+            }
         }
     }
     void note_stored() { ++stored_; }
@@ -34,8 +36,9 @@ public:
         return static_cast<std::uint64_t>(std::count(taken_.begin(), taken_.end(), false));
     }
 
-    // Whether the rules allow this pick of a peer that holds `held`.
-    bool legal(const std::optional<ChunkIndex>& pick, const swarm::Holdings& held) const {
+    // Whether the rules allow this pick of a peer that holds `held` and suggests `suggested`.
+    bool legal(const std::optional<ChunkIndex>& pick, const swarm::Holdings& held,
+               const std::optional<ChunkIndex>& suggested = std::nullopt) const {
         std::vector<std::uint64_t> eligible;
         for (std::uint64_t chunk = 0; chunk < taken_.size(); ++chunk) {
             if (!taken_[chunk] && held.has(ChunkIndex(chunk))) {
@@ -55,6 +58,10 @@ public:
         }
         if (order_ == swarm::FillOrder::sequential) {
             return pick->value == eligible.front();
+        }
+        if (suggested && availability_[suggested->value] == 0 &&
+            std::find(eligible.begin(), eligible.end(), suggested->value) != eligible.end()) {
+            return pick == suggested;
         }
         const auto rarity = [this](std::uint64_t a, std::uint64_t b) {
             return availability_[a] < availability_[b];

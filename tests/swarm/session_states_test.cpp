@@ -39,6 +39,8 @@ std::vector<protocol::Frame> one_of_each() {
             protocol::Proof{1, chunk, 5, some},
             protocol::Leaf{1, chunk, 0, some},
             protocol::Refuse{1, {chunk, 0, 1}, protocol::RefuseReason::busy},
+            protocol::Ready{},
+            protocol::Suggest{1, chunk},
             protocol::Peers{{{node, "10.0.0.1:6881"}}}};
 }
 
@@ -207,4 +209,55 @@ TEST_CASE("a frame whose length is one off ends the session, and nothing comes o
             }
         }
     }
+}
+
+TEST_CASE("fills that exceed what a node sends soon are refused as full, until they may be asked") {
+    const Bytes bytes = random_bytes(14, 40 * kChunkBytes);
+    LoneSession lone;
+    lone.contents.publish(bytes);
+    swarm::UploadGate::Place other = lone.uploads().join([] {});
+    other.waits(64 << 20);
+    const auto ask = [&](std::uint64_t chunk, protocol::Urgency urgency) {
+        lone.said.clear();
+        lone.say(protocol::Request{7, {ChunkIndex(chunk), 0, 16}, urgency, 6});
+    };
+    lone.say(lone.hello(), protocol::Open{7, id_of(bytes)});
+    CHECK(count_said<protocol::Suggest>(lone) == 1);
+    ask(3, protocol::Urgency::fill);
+    CHECK(count_said<protocol::Refuse>(lone) == 1);
+    CHECK(count_said<protocol::Leaf>(lone) == 0);
+    CHECK(count_said<protocol::Suggest>(lone) == 0);
+    ask(4, protocol::Urgency::ahead);  // for what somebody waits there is always room
+    CHECK(count_said<protocol::Leaf>(lone) == 16);
+    CHECK(count_said<protocol::Ready>(lone) == 0);
+    lone.said.clear();
+    other = {};
+    lone.say(protocol::Ping{1});
+    CHECK(count_said<protocol::Ready>(lone) == 1);
+    CHECK(count_said<protocol::Suggest>(lone) == 1);
+    ask(3, protocol::Urgency::fill);
+    CHECK(count_said<protocol::Refuse>(lone) == 0);
+    CHECK(count_said<protocol::Leaf>(lone) == 16);
+}
+
+TEST_CASE("a peer that is full, is ready or suggests is heard by the one who decides") {
+    LoneSession lone;
+    greet_and_ask(lone);
+    lone.say(protocol::Refuse{1, {ChunkIndex(0), 0, 1}, protocol::RefuseReason::full},
+             protocol::Ready{}, protocol::Suggest{1, ChunkIndex(0)});
+    const auto heard = [&](auto want) {
+        for (const swarm::SessionEvent& event : lone.events) {
+            if (std::holds_alternative<decltype(want)>(event)) {
+                return true;
+            }
+        }
+        return false;
+    };
+    CHECK(heard(swarm::RefuseHeard{}));
+    CHECK(heard(swarm::ReadyHeard{}));
+    CHECK(heard(swarm::SuggestHeard{}));
+    REQUIRE_FALSE(lone.ended());
+    lone.say(protocol::Suggest{1, ChunkIndex(1)});  // beyond the end
+    REQUIRE(lone.ended());
+    CHECK(lone.why().whose == Whose::peer);
 }
