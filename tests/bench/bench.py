@@ -17,7 +17,7 @@ import limits
 import targets
 from figures import Figures
 from programs import MIB, clean
-from workloads import cold, distance, find, members, memory, publish, small_files, video
+from workloads import cold, distance, distribute, find, members, memory, publish, small_files, video
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -30,6 +30,7 @@ WORKLOADS = {
     "first-bytes": distance.run_first,
     "random": distance.run_random,
     "video": video.run,
+    "distribute": distribute.run,
     "publish": publish.run,
     "small-files": small_files.run,
     "find": find.run,

@@ -1,4 +1,4 @@
-"""Two network namespaces and a path between them on which packets take their time.
+"""Network namespaces: two and a path between them on which packets take their time; and many around one bridge.
 
 The near end is where the reader lives, the far end where everybody else does. Both are named after this process, and
 go with `close`.
@@ -88,6 +88,59 @@ class DelayedPath:
     def close(self):
         if self.carrier:
             self.carrier.stop()
+        for space in self.made:
+            subprocess.run(["ip", "netns", "delete", space], check=False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Star:
+    """Namespaces with links of their own to a bridge, each limited both ways. `address(0)` is the bridge's."""
+
+    def __init__(self, rates_mbit):
+        """One (up, down) for each end; the first is number 1."""
+        self.prefix, self.made = f"swarmbench{os.getpid()}s", []
+        self.hub = f"{self.prefix}0"
+        try:
+            self.add(self.hub)
+            ip("-n", self.hub, "link", "add", "br0", "type", "bridge")
+            ip("-n", self.hub, "addr", "add", f"{self.address(0)}/24", "dev", "br0")
+            ip("-n", self.hub, "link", "set", "br0", "up")
+            for number, (up, down) in enumerate(rates_mbit, 1):
+                space = self.space(number)
+                self.add(space)
+                ip("-n", space, "link", "add", "eth0", "type", "veth", "peer", "name", f"v{number}", "netns", self.hub)
+                ip("-n", self.hub, "link", "set", f"v{number}", "master", "br0", "up")
+                ip("-n", space, "addr", "add", f"{self.address(number)}/24", "dev", "eth0")
+                ip("-n", space, "link", "set", "eth0", "up")
+                self.limit(space, "eth0", up)
+                self.limit(self.hub, f"v{number}", down)
+        except BaseException:
+            self.close()
+            raise
+
+    def space(self, number):
+        return f"{self.prefix}{number}"
+
+    @staticmethod
+    def address(number):
+        return f"10.79.0.{number or 254}"
+
+    def add(self, space):
+        ip("netns", "add", space)
+        self.made.append(space)
+        ip("-n", space, "link", "set", "lo", "up")
+
+    @staticmethod
+    def limit(space, device, megabits):
+        subprocess.run(["ip", "netns", "exec", space, "tc", "qdisc", "replace", "dev", device, "root", "tbf", "rate",
+                        f"{megabits}mbit", "burst", "64kb", "latency", "100ms"], check=True)
+
+    def close(self):
         for space in self.made:
             subprocess.run(["ip", "netns", "delete", space], check=False)
 

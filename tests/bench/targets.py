@@ -13,6 +13,8 @@ FIRST, FIRST_IDLE = "first 4 KiB, connection warm", "first 4 KiB, after 10 s of 
 RANDOM = "random 4 KiB"
 VIDEO_P99, VIDEO_SEEK = "video: p99 of a read / its bound", "video: slowest first read after a seek / its bound"
 FILL = "fill: share of the rest of the path"
+DISTRIBUTE = "one publisher, eight members: the last / the bound"
+DISTRIBUTE_TORRENT = "the same with libtorrent v2"
 PUBLISH, STREAMS = "publish in place", "OpenSSL SHA-256, one stream a core"
 SMALL_PUBLISH, SMALL_TAR = "publish small files", "cold tar of small files"
 BIG_PEAK = "peak RssAnon + RssShmem while fetching a big file"
@@ -51,6 +53,8 @@ TARGETS = [
     # The kernel reads ahead, so few reads wait at all; those after a seek always do.
     Target(VIDEO_SEEK, VIDEO_SEEK, None, AT_MOST, 1),
     Target(FILL, FILL, None, AT_LEAST, 0.8),
+    Target(DISTRIBUTE, DISTRIBUTE, None, AT_MOST, 1.3),
+    Target("one publisher, eight members / libtorrent", DISTRIBUTE, DISTRIBUTE_TORRENT, AT_MOST, 1),
     Target("publish / OpenSSL on all cores", PUBLISH, STREAMS, AT_LEAST, 1.2),
     Target(SMALL_PUBLISH, SMALL_PUBLISH, None, AT_LEAST, 5_000, "files/s"),
     Target(SMALL_TAR, SMALL_TAR, None, AT_LEAST, 15_000, "files/s"),

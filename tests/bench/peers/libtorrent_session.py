@@ -1,4 +1,6 @@
-"""One libtorrent session in a process of its own: `seed FILE` or `fetch TORRENT INTO PORT`.
+"""One libtorrent session in a process of its own: `seed FILE [ADDRESS PORT]` or `fetch TORRENT INTO PORT [ADDRESS PEER...]`.
+
+With an ADDRESS it listens there, at PORT, and the PEERs, at the same port, are those it fetches from and gives to.
 
 Plain TCP, v2 torrent with 256 KiB pieces, to disk. Prints one JSON line a step and waits for a line before the next.
 """
@@ -37,11 +39,15 @@ def torrent_of(path):
     return libtorrent.bencode(made.generate())
 
 
-def seed(path):
+def session_at(address, port):
+    return libtorrent.session({**SETTINGS, "listen_interfaces": f"{address}:{port}"})
+
+
+def seed(path, address="127.0.0.1", port=0):
     encoded = torrent_of(path)
     with open(path + ".torrent", "wb") as out:
         out.write(encoded)
-    session = libtorrent.session(SETTINGS)
+    session = session_at(address, port)
     parameters = libtorrent.add_torrent_params()
     parameters.ti = libtorrent.torrent_info(libtorrent.bdecode(encoded))
     parameters.save_path = os.path.dirname(path)
@@ -51,8 +57,8 @@ def seed(path):
     sys.stdin.readline()
 
 
-def fetch(torrent, into, port):
-    session = libtorrent.session(SETTINGS)
+def fetch(torrent, into, port, address="127.0.0.1", *peers):
+    session = session_at(address, port if peers else 0)
     parameters = libtorrent.add_torrent_params()
     parameters.ti = libtorrent.torrent_info(torrent)
     parameters.save_path = into
@@ -60,7 +66,8 @@ def fetch(torrent, into, port):
     sys.stdin.readline()
     start = time.perf_counter()
     handle = session.add_torrent(parameters)
-    handle.connect_peer(("127.0.0.1", port))
+    for peer in peers or ["127.0.0.1"]:
+        handle.connect_peer((peer, port))
     while not handle.status().is_seeding:
         time.sleep(0.002)  # tidy: sleep because libtorrent announces nothing at this grain
     say(seconds=time.perf_counter() - start)
@@ -68,6 +75,6 @@ def fetch(torrent, into, port):
 
 
 if sys.argv[1] == "seed":
-    seed(sys.argv[2])
+    seed(sys.argv[2], *sys.argv[3:4], *map(int, sys.argv[4:]))
 else:
-    fetch(sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    fetch(sys.argv[2], sys.argv[3], int(sys.argv[4]), *sys.argv[5:])
