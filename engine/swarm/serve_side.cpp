@@ -79,11 +79,12 @@ Result<> ServeSide::on_request(const protocol::Request& request, Bytes& out) {
     }
     protocol::Request taken = request;
     taken.range = admit(request, opened.id.size);
-    if (taken.range.count > 0 && !uploads_.push(taken, opened.id.size)) {
+    const bool pushed = taken.range.count == 0 || uploads_.push(taken, opened.id.size);
+    share_.waits(uploads_.waiting_bytes());
+    if (!pushed) {
         refuse(request.handle, range, protocol::RefuseReason::busy, out);
         return done();
     }
-    share_.waits(uploads_.waiting_bytes());
     if (taken.range.count < range.count) {
         const protocol::LeafRange rest{range.chunk,
                                        static_cast<std::uint8_t>(range.first + taken.range.count),

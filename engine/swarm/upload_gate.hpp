@@ -31,7 +31,7 @@ public:
         }
         ~Place();
 
-        // As UploadShare's.
+        // As UploadShare's. Requires: waits() follows admit().
         std::uint64_t admit(std::uint64_t bytes);
         void waits(std::uint64_t bytes);
         void sent(std::uint64_t bytes);

@@ -54,7 +54,7 @@ public:
     void waits(Key key, std::uint64_t bytes, TimePoint now);
     // Of that, so much is sent. Requires: it waited.
     void sent(Key key, std::uint64_t bytes, TimePoint now);
-    // Returns: whom to tell that it may ask again. After each of the above.
+    // Returns: whom to tell that it may ask again. After each of the above but admit().
     std::vector<Key> ready(TimePoint now);
 
     std::uint64_t waiting() const { return waiting_; }  // what counts of it
