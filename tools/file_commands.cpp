@@ -65,7 +65,7 @@ Result<> run_share(NodeClient& node, const Context& context, ShareOptions option
                                {"once", options.once},
                                {"tags", options.tags}},
                               [&](const json& at) {
-                                  line.text(std::to_string(at.value("files", 0ULL)) + " files, " +
+                                  line.text(human_count(at.value("files", 0ULL), "file") + ", " +
                                             human_bytes(at.value("bytes", 0ULL)) + "  " +
                                             printable(at.value("path", std::string())));
                               }));
@@ -74,9 +74,11 @@ Result<> run_share(NodeClient& node, const Context& context, ShareOptions option
         print_json(shared);
         return done();
     }
-    std::printf("%llu files, %s shared in place; %llu were shared already.\n",
-                shared.value("files", 0ULL), human_bytes(shared.value("bytes", 0ULL)).c_str(),
-                shared.value("unchanged", 0ULL));
+    const std::uint64_t unchanged = shared.value("unchanged", 0ULL);
+    std::printf("%s, %s shared in place; %llu %s shared already.\n",
+                human_count(shared.value("files", 0ULL), "file").c_str(),
+                human_bytes(shared.value("bytes", 0ULL)).c_str(),
+                static_cast<unsigned long long>(unchanged), unchanged == 1 ? "was" : "were");
     for (const json& watched : shared.at("watched")) {
         std::printf("Watching %s for changes.\n", printable(watched.get<std::string>()).c_str());
     }
@@ -147,10 +149,6 @@ struct DownloadOptions {
     std::string out;
 };
 
-std::string peers_text(std::uint64_t peers) {
-    return std::to_string(peers) + (peers == 1 ? " peer" : " peers");
-}
-
 // "3 peers (2 direct, 1 relay)"
 std::string found_text(const json& at) {
     std::string links;
@@ -161,7 +159,7 @@ std::string found_text(const json& at) {
         links += (links.empty() ? " (" : ", ") + std::to_string(count.get<std::uint64_t>()) + " " +
                  printable(link);
     }
-    return peers_text(at.value("peers", 0ULL)) + links + (links.empty() ? "" : ")");
+    return human_count(at.value("peers", 0ULL), "peer") + links + (links.empty() ? "" : ")");
 }
 
 void show_download(ProgressLine& line, const json& at) {
@@ -180,8 +178,9 @@ void show_download(ProgressLine& line, const json& at) {
 
 void print_fetched(const json& fetched) {
     const std::uint64_t over_network = fetched.value("fetched_bytes", 0ULL);
-    std::printf("%s: %llu files, %s; ", printable(fetched.at("out").get<std::string>()).c_str(),
-                fetched.value("files", 0ULL), human_bytes(fetched.value("bytes", 0ULL)).c_str());
+    std::printf("%s: %s, %s; ", printable(fetched.at("out").get<std::string>()).c_str(),
+                human_count(fetched.value("files", 0ULL), "file").c_str(),
+                human_bytes(fetched.value("bytes", 0ULL)).c_str());
     if (over_network == 0) {
         std::printf("all of it was here.\n");
         return;
@@ -190,7 +189,7 @@ void print_fetched(const json& fetched) {
                 human_bytes(over_network).c_str(),
                 static_cast<double>(fetched.value("took_ms", 0ULL)) / 1000,
                 human_rate(fetched.value("rate", 0ULL)).c_str(),
-                peers_text(fetched.at("sources").size()).c_str());
+                human_count(fetched.at("sources").size(), "peer").c_str());
     for (const json& source : fetched.at("sources")) {
         const std::string link = source.at("path").get<std::string>();
         std::printf("  %s from %s%s\n", human_bytes(source.value("bytes", 0ULL)).c_str(),

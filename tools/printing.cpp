@@ -59,6 +59,10 @@ std::string human_rate(std::uint64_t bytes_a_second) {
     return human_bytes(bytes_a_second) + "/s";
 }
 
+std::string human_count(std::uint64_t count, const char* noun) {
+    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
 std::string human_duration(std::uint64_t ms) {
     const std::uint64_t seconds = ms / 1000;
     if (seconds < 60) {

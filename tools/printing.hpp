@@ -12,10 +12,11 @@
 
 namespace swarmfs::tools {
 
-std::string human_bytes(std::uint64_t bytes);          // "1.4 MiB"
-std::string human_rate(std::uint64_t bytes_a_second);  // "1.4 MiB/s"
-std::string human_duration(std::uint64_t ms);          // "3 h 12 min"
-std::string human_time(std::int64_t ns_since_1970);    // "2026-11-21 07:05", local
+std::string human_bytes(std::uint64_t bytes);                    // "1.4 MiB"
+std::string human_rate(std::uint64_t bytes_a_second);            // "1.4 MiB/s"
+std::string human_duration(std::uint64_t ms);                    // "3 h 12 min"
+std::string human_count(std::uint64_t count, const char* noun);  // "1 file", "2 files"
+std::string human_time(std::int64_t ns_since_1970);              // "2026-11-21 07:05", local
 
 // Columns padded to their widest cell; `right` names the columns aligned to the right.
 class Table {

@@ -86,7 +86,8 @@ void print_swarm(const json& swarm) {
                 description.empty() ? "" : ": ", printable(description).c_str(),
                 swarm.at("role").get<std::string>().c_str());
     const std::uint64_t peers = swarm.value("peers", 0ULL);
-    std::printf("  content   %llu files, %s, of which %s here\n", swarm.value("files", 0ULL),
+    std::printf("  content   %s, %s, of which %s here\n",
+                human_count(swarm.value("files", 0ULL), "file").c_str(),
                 human_bytes(swarm.value("bytes", 0ULL)).c_str(),
                 human_bytes(swarm.value("stored_bytes", 0ULL)).c_str());
     std::printf("  peers     %llu connected; %s in, %s out\n",
@@ -113,10 +114,9 @@ Result<> run_status(NodeClient& node, const Context& context) {
     std::printf("home      %s\n", printable(status.at("home").get<std::string>()).c_str());
     std::printf("listens   %s\n", status.at("listen").get<std::string>().c_str());
     std::printf("up        %s\n", human_duration(status.value("uptime_ms", 0ULL)).c_str());
-    const std::uint64_t contents = store.value("contents", 0ULL);
-    std::printf("store     %s in %llu content%s; %s free on its disk\n",
+    std::printf("store     %s in %s; %s free on its disk\n",
                 human_bytes(store.value("bytes", 0ULL)).c_str(),
-                static_cast<unsigned long long>(contents), contents == 1 ? "" : "s",
+                human_count(store.value("contents", 0ULL), "content").c_str(),
                 human_bytes(store.value("free_bytes", 0ULL)).c_str());
     std::printf("limits    %s\n", limits_text(status.at("limits")).c_str());
     std::printf("blocked   %s\n", blocked_text(status.at("blocked")).c_str());
