@@ -296,8 +296,11 @@ KernelCache::Told FuseSession::drop_all_names() {
 }
 
 bool FuseSession::put(node::Inode inode, ByteSpan bytes) {
-    fuse_bufvec buffer = FUSE_BUFVEC_INIT(bytes.size());
+    fuse_bufvec buffer{};
+    buffer.count = 1;
+    buffer.buf[0].size = bytes.size();
     buffer.buf[0].mem = const_cast<std::uint8_t*>(bytes.data());  // libfuse only reads it
+    buffer.buf[0].fd = -1;
     return fuse_lowlevel_notify_store(session_, inode, 0, &buffer, fuse_buf_copy_flags{}) == 0;
 }
 
