@@ -30,17 +30,44 @@ def ip(*words):
         raise RuntimeError(f"ip {' '.join(words)}: {done.stderr.strip()}")
 
 
-class DelayedPath:
+def limit_sending(space, device, megabits, burst, latency):
+    """What leaves `space` by `device`, headers among it."""
+    subprocess.run(["ip", "netns", "exec", space, "tc", "qdisc", "replace", "dev", device, "root", "tbf", "rate",
+                    f"{megabits}mbit", "burst", burst, "latency", latency], check=True)
+
+
+class Namespaces:
+    """Those that were added; they go with it."""
+
+    def __init__(self):
+        self.made = []
+
+    def add(self, space):
+        ip("netns", "add", space)
+        self.made.append(space)
+        ip("-n", space, "link", "set", "lo", "up")
+
+    def close(self):
+        for space in self.made:
+            subprocess.run(["ip", "netns", "delete", space], check=False)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class DelayedPath(Namespaces):
     near_address, far_address = "10.78.0.1", "10.78.0.2"
 
     def __init__(self, build, work, round_trip_ms):
+        super().__init__()
         self.near, self.far = (f"swarmbench{os.getpid()}{end}" for end in ("n", "f"))
-        self.carrier, self.made = None, []
+        self.carrier = None
         try:
             for space in (self.near, self.far):
-                ip("netns", "add", space)
-                self.made.append(space)
-                ip("-n", space, "link", "set", "lo", "up")
+                self.add(space)
             self.carrier = Program([build / "tests/bench/bench_path", str(round_trip_ms * 500), self.near, self.far],
                                    work / "path.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             if self.carrier.process.stdout.readline() != "ready\n":
@@ -55,9 +82,8 @@ class DelayedPath:
             raise
 
     def limit(self, megabits):
-        """What the far end may send towards the near one, headers among it."""
-        subprocess.run(["ip", "netns", "exec", self.far, "tc", "qdisc", "replace", "dev", "path0", "root", "tbf", "rate",
-                        f"{megabits}mbit", "burst", "256kb", "latency", "50ms"], check=True)
+        """What the far end may send towards the near one."""
+        limit_sending(self.far, "path0", megabits, "256kb", "50ms")
 
     def counts(self):
         """Bytes of IP packets that were sent (towards the far end, towards the near end) so far, and those dropped."""
@@ -88,22 +114,16 @@ class DelayedPath:
     def close(self):
         if self.carrier:
             self.carrier.stop()
-        for space in self.made:
-            subprocess.run(["ip", "netns", "delete", space], check=False)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+        super().close()
 
 
-class Star:
+class Star(Namespaces):
     """Namespaces with links of their own to a bridge, each limited both ways. `address(0)` is the bridge's."""
 
     def __init__(self, rates_mbit):
         """One (up, down) for each end; the first is number 1."""
-        self.prefix, self.made = f"swarmbench{os.getpid()}s", []
+        super().__init__()
+        self.prefix = f"swarmbench{os.getpid()}s"
         self.hub = f"{self.prefix}0"
         try:
             self.add(self.hub)
@@ -117,8 +137,8 @@ class Star:
                 ip("-n", self.hub, "link", "set", f"v{number}", "master", "br0", "up")
                 ip("-n", space, "addr", "add", f"{self.address(number)}/24", "dev", "eth0")
                 ip("-n", space, "link", "set", "eth0", "up")
-                self.limit(space, "eth0", up)
-                self.limit(self.hub, f"v{number}", down)
+                limit_sending(space, "eth0", up, "64kb", "100ms")
+                limit_sending(self.hub, f"v{number}", down, "64kb", "100ms")
         except BaseException:
             self.close()
             raise
@@ -129,23 +149,3 @@ class Star:
     @staticmethod
     def address(number):
         return f"10.79.0.{number or 254}"
-
-    def add(self, space):
-        ip("netns", "add", space)
-        self.made.append(space)
-        ip("-n", space, "link", "set", "lo", "up")
-
-    @staticmethod
-    def limit(space, device, megabits):
-        subprocess.run(["ip", "netns", "exec", space, "tc", "qdisc", "replace", "dev", device, "root", "tbf", "rate",
-                        f"{megabits}mbit", "burst", "64kb", "latency", "100ms"], check=True)
-
-    def close(self):
-        for space in self.made:
-            subprocess.run(["ip", "netns", "delete", space], check=False)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()

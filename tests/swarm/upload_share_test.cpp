@@ -51,6 +51,19 @@ struct Node {
     std::map<Key, std::uint64_t> waits;
 };
 
+// One is sent two chunks; two others were refused, and stand in line.
+struct Line : Node {
+    const Key first = join();
+    const Key absent = join();
+    const Key next = join();
+
+    Line() {
+        ask(first, 2 * kChunkBytes);
+        ask(absent, kChunkBytes);
+        ask(next, kChunkBytes);
+    }
+};
+
 }  // namespace
 
 TEST_CASE("a session that is alone is admitted whatever it asks for") {
@@ -129,33 +142,21 @@ TEST_CASE("who is refused is told in order of refusals when there is room for a 
 }
 
 TEST_CASE("who was told and does not come holds up others for a second at most") {
-    Node node;
-    const auto first = node.join();
-    node.ask(first, 2 * kChunkBytes);
-    const auto absent = node.join();
-    const auto next = node.join();
-    node.ask(absent, kChunkBytes);
-    node.ask(next, kChunkBytes);
-    node.send(first, kChunkBytes);  // two chunks may wait, and one does
-    CHECK(node.share.ready(node.now) == std::vector{absent});
+    Line node;
+    node.send(node.first, kChunkBytes);  // two chunks may wait, and one does
+    CHECK(node.share.ready(node.now) == std::vector{node.absent});
     node.now += milliseconds(999);
     CHECK(node.share.ready(node.now).empty());
     node.now += milliseconds(1);
-    CHECK(node.share.ready(node.now) == std::vector{next});
+    CHECK(node.share.ready(node.now) == std::vector{node.next});
 }
 
 TEST_CASE("when nothing waits any more, nobody who was told is waited for") {
-    Node node;
-    const auto first = node.join();
-    node.ask(first, 2 * kChunkBytes);
-    const auto absent = node.join();
-    const auto next = node.join();
-    node.ask(absent, kChunkBytes);
-    node.ask(next, kChunkBytes);
-    node.send(first, kChunkBytes);
-    CHECK(node.share.ready(node.now) == std::vector{absent});
-    node.send(first, kChunkBytes);
-    CHECK(node.share.ready(node.now) == std::vector{next});
+    Line node;
+    node.send(node.first, kChunkBytes);
+    CHECK(node.share.ready(node.now) == std::vector{node.absent});
+    node.send(node.first, kChunkBytes);
+    CHECK(node.share.ready(node.now) == std::vector{node.next});
 }
 
 TEST_CASE("a session that asks and does not read fills nobody's queue") {
