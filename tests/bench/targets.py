@@ -4,7 +4,7 @@ from figures import AT_LEAST, AT_MOST, Target
 from limits import LIMIT
 from peers.libtorrent_peer import Libtorrent
 
-COLD = "cold read, one member"
+COLD, COLD_IN_PLACE = "cold read, one member", "cold read, one member that shares in place"
 MEMBERS, MEMBERS_ONE = "cold read, four members", "cold read, one member, beside four"
 READERS, READERS_ONE = "cold read, eight readers of eight files", "cold read, one reader, beside eight"
 SLOWEST = "slowest of eight readers, share of the mean"
