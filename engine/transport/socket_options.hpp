@@ -2,6 +2,8 @@
 // What swarmfs asks of the kernel for each TCP socket, and why. An option that the kernel refuses
 // (no privilege, too old) is done without: none is needed to be correct. Inside the room only.
 
+#include <cstdint>
+
 #include "engine/core/clock.hpp"
 
 namespace swarmfs::transport {
@@ -28,8 +30,33 @@ inline constexpr int kUnacknowledgedMillisecondsMax = 25'000;
 // sockets inherit it.
 void prepare_socket(int descriptor);
 
+enum class Pacing : std::uint8_t { none, bbr };
+
 // Once connected: the rest, and buffers that fit the path's round trip. On a long path also BBR,
-// where the kernel offers it: after a pause cubic needs two round trips for a leaf, BBR one.
-void fit_to_path(int descriptor);
+// where the kernel offers it: after a pause cubic falls back to a window of ten packets, and a leaf
+// is twelve, so that it takes two round trips; BBR keeps its window. Returns: what spreads the
+// packets out now.
+Pacing fit_to_path(int descriptor);
+
+// Before much is written to a socket with Pacing::bbr: lets a leaf leave as fast as the window
+// allows. BBR spreads packets out by its estimate of the path's rate. Single leaves never show it
+// more than twelve packets a round trip, so it stays at the rate of its first window, ten packets:
+// the last of a leaf leaves a third of a round trip after the first. Started anew it goes by the
+// window, which has grown to three times that meanwhile; no byte is sent for it. A socket that has
+// packets under way, or whose BBR has once found out what the path can do, is left alone.
+// A system call or two when there is nothing to do.
+void hasten(int descriptor);
+
+// What hasten() decides by.
+struct Sending {
+    std::uint32_t gain = 0;       // how much faster than its estimate BBR sends, in 256ths
+    std::uint64_t under_way = 0;  // packets
+    std::uint64_t window = 0;     // bytes
+    Duration round_trip{};
+    std::uint64_t rate = 0;  // bytes a second
+};
+// Whether BBR is at its start, nothing is under way, and started anew it would send at a rate that
+// is higher by a quarter at least.
+bool is_worth_hastening(const Sending& sending);
 
 }  // namespace swarmfs::transport

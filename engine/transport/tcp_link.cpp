@@ -7,8 +7,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <utility>
 
-#include "engine/transport/socket_options.hpp"
-
 namespace swarmfs::transport {
 
 namespace asio = boost::asio;
@@ -18,6 +16,8 @@ namespace {
 
 // As many as Asio hands to one writev.
 constexpr std::size_t kBuffersAtOnce = 64;
+// Chosen by us: from here on it matters how far apart the packets leave.
+constexpr std::size_t kMuch = 4096;
 
 // What is still to be written of a caller's buffers.
 class Remaining {
@@ -57,6 +57,14 @@ private:
     std::size_t offset_ = 0;  // within the first
 };
 
+std::size_t size_of(std::span<const ByteSpan> buffers) {
+    std::size_t size = 0;
+    for (const ByteSpan& buffer : buffers) {
+        size += buffer.size();
+    }
+    return size;
+}
+
 // The views that Asio sees, without an allocation.
 struct Views {
     using value_type = asio::const_buffer;
@@ -94,9 +102,9 @@ Address address_of(const asio::ip::tcp::endpoint& endpoint) {
 }
 
 TcpLink::TcpLink(asio::ip::tcp::socket socket, Address remote)
-    : socket_(std::move(socket)), remote_(std::move(remote)) {
-    fit_to_path(socket_.native_handle());
-}
+    : socket_(std::move(socket)),
+      remote_(std::move(remote)),
+      pacing_(fit_to_path(socket_.native_handle())) {}
 
 async::Task<Result<std::size_t>> TcpLink::read_some(MutableByteSpan into) {
     if (ended_) {
@@ -117,6 +125,9 @@ async::Task<Result<std::size_t>> TcpLink::read_some(MutableByteSpan into) {
 }
 
 async::Task<Result<>> TcpLink::write(std::span<const ByteSpan> buffers) {
+    if (pacing_ == Pacing::bbr && size_of(buffers) >= kMuch) {
+        hasten(socket_.native_handle());
+    }
     Remaining remaining(buffers);
     std::array<asio::const_buffer, kBuffersAtOnce> views;
     while (!remaining.empty()) {

@@ -5,6 +5,7 @@
 
 #include "engine/transport/admission.hpp"
 #include "engine/transport/link.hpp"
+#include "engine/transport/socket_options.hpp"
 
 namespace swarmfs::transport {
 
@@ -35,6 +36,7 @@ private:
     boost::asio::ip::tcp::socket socket_;
     Address remote_;
     Admission::Pass pass_;
+    const Pacing pacing_;
     bool ended_ = false;  // the other end's stream
 };
 
