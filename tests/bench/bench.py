@@ -17,7 +17,7 @@ import limits
 import targets
 from figures import Figures
 from programs import MIB, clean
-from workloads import cold, distance, distribute, find, members, memory, publish, small_files, video
+from workloads import cold, distance, distribute, find, long_path, members, memory, publish, small_files, video
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -30,6 +30,7 @@ WORKLOADS = {
     "first-bytes": distance.run_first,
     "random": distance.run_random,
     "video": video.run,
+    "long-path": long_path.run,
     "distribute": distribute.run,
     "publish": publish.run,
     "small-files": small_files.run,
@@ -58,6 +59,7 @@ def parse_options():
     parser.add_argument("--files", type=int, default=61_200, help="how many in small-files")
     parser.add_argument("--find-files", type=int, default=20_000, help="how many in find")
     parser.add_argument("--fill-mib", type=int, default=5120, help="of the file that is downloaded during video")
+    parser.add_argument("--long-mib", type=int, default=1024, help="of the file in long-path")
     parser.add_argument("--video-seconds", type=int, default=60)
     parser.add_argument("--path-mbit", type=int, default=200, help="rate of the path in video")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/release")

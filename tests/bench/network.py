@@ -61,14 +61,15 @@ class Namespaces:
 class DelayedPath(Namespaces):
     near_address, far_address = "10.78.0.1", "10.78.0.2"
 
-    def __init__(self, build, work, round_trip_ms):
+    def __init__(self, build, work, round_trip_ms, *more):
+        """`more`: "whole", where packets are not counted and the rate is high."""
         super().__init__()
         self.near, self.far = (f"swarmbench{os.getpid()}{end}" for end in ("n", "f"))
         self.carrier = None
         try:
             for space in (self.near, self.far):
                 self.add(space)
-            self.carrier = Program([build / "tests/bench/bench_path", str(round_trip_ms * 500), self.near, self.far],
+            self.carrier = Program([build / "tests/bench/bench_path", str(round_trip_ms * 500), self.near, self.far, *more],
                                    work / "path.log", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             if self.carrier.process.stdout.readline() != "ready\n":
                 self.carrier.process.wait()

@@ -13,6 +13,7 @@ FIRST, FIRST_IDLE = "first 4 KiB, connection warm", "first 4 KiB, after 10 s of 
 RANDOM = "random 4 KiB"
 VIDEO_P99, VIDEO_SEEK = "video: p99 of a read / its bound", "video: slowest first read after a seek / its bound"
 FILL = "fill: share of the rest of the path"
+LONG_SWARMFS, LONG_COPY = "one peer over 100 ms at 1 Gbit/s", "a plain copy over the same path"
 DISTRIBUTE = "one publisher, eight members: the last / the bound"
 DISTRIBUTE_TORRENT = "the same with libtorrent v2"
 PUBLISH, STREAMS = "publish in place", "OpenSSL SHA-256, one stream a core"
@@ -27,6 +28,10 @@ def cpu(who, end):
 
 def trips(name):
     return f"{name}: round trips"
+
+
+def link_share(name):
+    return f"{name}: share of the link"
 
 
 def wire(name):
@@ -53,6 +58,8 @@ TARGETS = [
     # The kernel reads ahead, so few reads wait at all; those after a seek always do.
     Target(VIDEO_SEEK, VIDEO_SEEK, None, AT_MOST, 1),
     Target(FILL, FILL, None, AT_LEAST, 0.8),
+    Target(link_share(LONG_SWARMFS), link_share(LONG_SWARMFS), None, AT_LEAST, 0.8),
+    Target("one peer over 100 ms / a plain copy", link_share(LONG_SWARMFS), link_share(LONG_COPY), AT_LEAST, 0.9),
     Target(DISTRIBUTE, DISTRIBUTE, None, AT_MOST, 1.3),
     Target("one publisher, eight members / libtorrent", DISTRIBUTE, DISTRIBUTE_TORRENT, AT_MOST, 1),
     Target("publish / OpenSSL on all cores", PUBLISH, STREAMS, AT_LEAST, 1.2),
