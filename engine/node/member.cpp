@@ -67,6 +67,8 @@ Member::Member(const Common& common, Membership membership)
         TreeVolume::Parts{membership_.name, common_.home.path(), identity_, tree_, common_.database,
                           common_.contents, *publisher_, jobs_, *swarm_, common_.clock, problems_,
                           [this] { return common_.sweeper.make_room(); }});
+    policy_ = std::make_shared<PolicyWatch>(PolicyWatch::Parts{
+        common_.engine.context(0), tree_, common_.contents, *swarm_, jobs_, problems_});
     tree_.on_unsealed([this] { on_unsealed(); });
 }
 
@@ -75,7 +77,7 @@ Member::~Member() = default;
 void Member::start() {
     dials_ = std::make_unique<async::TaskGroup>(common_.engine.executor(0));
     tracker_line_ = std::make_unique<TrackerLine>(*this);
-    sync_.on_grown([this] { tracker_line_->catalog_changed(); });
+    sync_.on_grown([this] { on_tree_changed(); });
     tree_.start();
     volume_->recover();
     boost::asio::post(common_.engine.context(0), [this] {
@@ -90,6 +92,7 @@ void Member::start() {
         tracker_line_->start();
         sync_.start();
         on_unsealed();  // what an earlier run left unsigned
+        policy_->look();
         consider_dialling();
         publish_again_later();
     });
@@ -111,6 +114,7 @@ void Member::stop() {
         dial_timer_.cancel();
         publish_timer_.cancel();
         seal();
+        policy_->stop();
         sync_.stop();
         swarm_->close([&closed] { closed.set_value(); });
     });
@@ -172,6 +176,12 @@ void Member::accept(std::unique_ptr<transport::SecureLink> link) {
 void Member::content_arrived(const ContentId& content, const std::string& name) {
     swarm_->content_arrived(content);
     on_complete(content, name);
+}
+
+// Others said something, or what was changed here is signed.
+void Member::on_tree_changed() {
+    tracker_line_->catalog_changed();
+    policy_->look();
 }
 
 // Thread: any.

@@ -28,6 +28,7 @@
 #include "engine/node/limits.hpp"
 #include "engine/node/membership.hpp"
 #include "engine/node/pauses.hpp"
+#include "engine/node/policy_watch.hpp"
 #include "engine/node/problems.hpp"
 #include "engine/node/publisher.hpp"
 #include "engine/node/settings.hpp"
@@ -94,6 +95,8 @@ public:
     store::ContentStore& contents() { return common_.contents; }
     store::Database& database() { return common_.database; }
     const std::shared_ptr<TreeVolume>& volume() const { return volume_; }
+    // What `.swarmfs.toml` says, as this node understood it last. Never null.
+    std::shared_ptr<const Policy> policy() const { return policy_->policy(); }
     channel::ChannelSecrets channel_secrets() const;
 
     // A content was published or shared here: peers and trackers are told. Thread: any.
@@ -123,6 +126,7 @@ public:
 private:
     friend class TrackerLine;
     void on_unsealed();
+    void on_tree_changed();
     void on_complete(const ContentId& content, const std::string& name);
     void seal();
     void publish_again_later();
@@ -148,6 +152,7 @@ private:
     std::shared_ptr<swarm::Swarm> swarm_;
     std::unique_ptr<Publisher> publisher_;
     std::shared_ptr<TreeVolume> volume_;
+    std::shared_ptr<PolicyWatch> policy_;
     std::unique_ptr<TrackerLine> tracker_line_;
     std::atomic<bool> seal_scheduled_ = false;
     std::mutex accept_mutex_;
