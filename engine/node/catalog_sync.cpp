@@ -1,5 +1,6 @@
 #include "engine/node/catalog_sync.hpp"
 
+#include "engine/catalog/path_rules.hpp"
 #include "engine/core/log.hpp"
 
 namespace swarmfs::node {
@@ -50,6 +51,14 @@ void CatalogSync::on_vector(const NodeId& node, std::vector<protocol::VectorItem
     peer.theirs = vector_of(items);
     peer.sender.learn(peer.theirs);
     send_to(node, peer);
+}
+
+bool CatalogSync::shows(const protocol::VectorItem& version, const std::string& path) {
+    if (!catalog::check_path(path).ok()) {
+        return false;  // the tables are asked for names only
+    }
+    const auto record = tree_.view().names.resolve(path);
+    return record.ok() && record->dot == catalog::Dot{version.author, version.sequence};
 }
 
 void CatalogSync::on_ready(const NodeId& node) {

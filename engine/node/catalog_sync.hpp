@@ -58,6 +58,7 @@ public:
         (void)peer;
         return entries(bytes);
     }
+    bool shows(const protocol::VectorItem& version, const std::string& path) override;
     void on_ready(const NodeId& peer) override;
     void on_peer_left(const NodeId& peer) override;
 

@@ -122,6 +122,7 @@ public:
     void on_dialled(const std::string& address, const Result<NodeId>& who) override;
     void on_hints(const NodeId& from, const std::vector<protocol::PeerHint>& hints) override;
     void on_sources_wanted(const ContentId& content, const std::optional<NodeId>& likely) override;
+    void on_members_wanted() override { hurry(); }
 
 private:
     friend class TrackerLine;

@@ -35,14 +35,17 @@ void write(WireWriter& w, const Goodbye& f) {
     w.text16(std::string_view(f.reason).substr(0, kReasonBytesMax));
 }
 
+void write_item(WireWriter& w, const VectorItem& item) {
+    w.fixed(item.author.node);
+    w.u64(item.author.incarnation);
+    w.u64(item.sequence);
+}
 void write(WireWriter& w, const Vector& f) {
     SWARM_ASSERT(f.items.size() <= kVectorItemsMax);
     w.u8(f.more ? 1 : 0);
     w.u16(static_cast<std::uint16_t>(f.items.size()));
     for (const VectorItem& item : f.items) {
-        w.fixed(item.author.node);
-        w.u64(item.author.incarnation);
-        w.u64(item.sequence);
+        write_item(w, item);
     }
 }
 void write(WireWriter& w, const PublicationHeader& f) {
@@ -50,6 +53,16 @@ void write(WireWriter& w, const PublicationHeader& f) {
 }
 void write(WireWriter& w, const PublicationEntries& f) {
     w.raw(f.bytes);
+}
+void write(WireWriter& w, const Confirm& f) {
+    SWARM_ASSERT(!f.path.empty() && f.path.size() <= kConfirmPathBytesMax);
+    w.u64(f.nonce);
+    write_item(w, f.version);
+    w.text16(f.path);
+}
+void write(WireWriter& w, const Confirmed& f) {
+    w.u64(f.nonce);
+    w.u8(static_cast<std::uint8_t>(f.answer));
 }
 
 void write(WireWriter& w, const Open& f) {
@@ -134,6 +147,8 @@ constexpr FrameType kTypes[] = {FrameType::hello,
                                 FrameType::vector,
                                 FrameType::publication_header,
                                 FrameType::publication_entries,
+                                FrameType::confirm,
+                                FrameType::confirmed,
                                 FrameType::open,
                                 FrameType::holding,
                                 FrameType::have,
@@ -185,6 +200,14 @@ Frame read_goodbye(WireReader& r) {
     return f;
 }
 
+VectorItem read_item(WireReader& r) {
+    VectorItem item;
+    item.author.node = r.fixed<NodeId>();
+    item.author.incarnation = r.u64();
+    item.sequence = r.u64();
+    return item;
+}
+
 Frame read_vector(WireReader& r) {
     Vector f;
     const std::uint8_t more = r.u8();
@@ -196,11 +219,29 @@ Frame read_vector(WireReader& r) {
     f.more = more == 1;
     f.items.reserve(count);
     for (std::size_t i = 0; i < count; ++i) {
-        VectorItem item;
-        item.author.node = r.fixed<NodeId>();
-        item.author.incarnation = r.u64();
-        item.sequence = r.u64();
-        f.items.push_back(item);
+        f.items.push_back(read_item(r));
+    }
+    return f;
+}
+
+Frame read_confirm(WireReader& r) {
+    Confirm f;
+    f.nonce = r.u64();
+    f.version = read_item(r);
+    f.path = r.text16();
+    if (f.path.empty() || f.path.size() > kConfirmPathBytesMax || !is_utf8(f.path)) {
+        r.fail();
+    }
+    return f;
+}
+
+Frame read_confirmed(WireReader& r) {
+    Confirmed f;
+    f.nonce = r.u64();
+    const std::uint8_t answer = r.u8();
+    f.answer = static_cast<ConfirmAnswer>(answer);
+    if (answer > static_cast<std::uint8_t>(ConfirmAnswer::busy)) {
+        r.fail();
     }
     return f;
 }
@@ -349,6 +390,8 @@ std::optional<Frame> read_body(FrameType type, WireReader& r) {
         case FrameType::vector: return read_vector(r);
         case FrameType::publication_header: return PublicationHeader{r.rest()};
         case FrameType::publication_entries: return PublicationEntries{r.rest()};
+        case FrameType::confirm: return read_confirm(r);
+        case FrameType::confirmed: return read_confirmed(r);
         case FrameType::open: return read_open(r);
         case FrameType::holding: return read_holding(r);
         case FrameType::have: return read_have(r);
@@ -421,6 +464,8 @@ const char* name_of(FrameType type) {
         case FrameType::vector: return "vector";
         case FrameType::publication_header: return "publication header";
         case FrameType::publication_entries: return "publication entries";
+        case FrameType::confirm: return "confirm";
+        case FrameType::confirmed: return "confirmed";
         case FrameType::open: return "open";
         case FrameType::holding: return "holding";
         case FrameType::have: return "have";

@@ -24,6 +24,7 @@
 #include "engine/core/ids.hpp"
 #include "engine/core/result.hpp"
 #include "engine/core/units.hpp"
+#include "engine/protocol/catalog_messages.hpp"
 
 namespace swarmfs::protocol {
 
@@ -38,7 +39,6 @@ inline constexpr std::size_t kLeafFrameBytesMax = kFrameHeaderBytes + 9 + kLeafB
 inline constexpr std::size_t kGrantBytesMax = 2048;   // a chain of four links takes about 700
 inline constexpr std::size_t kHelloAddressesMax = 8;  // more are rare, a list of lies is not
 inline constexpr std::size_t kAddressBytesMax = 80;   // "[v6]:port", or a relay's name
-inline constexpr std::size_t kVectorItemsMax = 1024;  // per frame; `more` continues it
 inline constexpr std::size_t kPeersMax = 64;          // per exchange: a hint, not a census
 inline constexpr std::size_t kReasonBytesMax = 256;
 inline constexpr std::size_t kHoldingBytesMax = 32 * 1024;  // of bitmap: 64 GiB of chunks
@@ -52,6 +52,8 @@ enum class FrameType : std::uint8_t {
     vector = 0x10,
     publication_header = 0x11,
     publication_entries = 0x12,
+    confirm = 0x13,
+    confirmed = 0x14,
     open = 0x20,
     holding = 0x21,
     have = 0x22,
@@ -90,23 +92,6 @@ struct Pong {
 };
 struct Goodbye {
     std::string reason;
-};
-
-struct VectorItem {
-    AuthorId author;
-    std::uint64_t sequence = 0;
-};
-// The catalog this side has applied. Sent after hello and whenever it has grown.
-struct Vector {
-    bool more = false;  // another vector frame continues this one
-    std::vector<VectorItem> items;
-};
-// Opaque here; `catalog` knows their inside.
-struct PublicationHeader {
-    ByteSpan bytes;
-};
-struct PublicationEntries {
-    ByteSpan bytes;
 };
 
 struct Open {
@@ -190,9 +175,9 @@ struct Peers {
     std::vector<PeerHint> peers;
 };
 
-using Frame =
-    std::variant<Hello, Ping, Pong, Goodbye, Vector, PublicationHeader, PublicationEntries, Open,
-                 Holding, Have, Close, Request, Cancel, Proof, Leaf, Refuse, Ready, Suggest, Peers>;
+using Frame = std::variant<Hello, Ping, Pong, Goodbye, Vector, PublicationHeader,
+                           PublicationEntries, Confirm, Confirmed, Open, Holding, Have, Close,
+                           Request, Cancel, Proof, Leaf, Refuse, Ready, Suggest, Peers>;
 
 // The name of a frame's type, for logs.
 const char* name_of(FrameType type);

@@ -98,6 +98,8 @@ public:
     // Errors: whose == peer ends the session and bans for a lie (Code::corrupt); others are logged.
     virtual Result<> on_header(const NodeId& peer, ByteSpan bytes) = 0;
     virtual Result<> on_entries(const NodeId& peer, ByteSpan bytes) = 0;
+    // Whether exactly this version is shown at this path here and now. The path is any text.
+    virtual bool shows(const protocol::VectorItem& version, const std::string& path) = 0;
     // The queue that refused a frame of this peer has room again.
     virtual void on_ready(const NodeId& peer) = 0;
     virtual void on_peer_left(const NodeId& peer) = 0;
@@ -149,6 +151,8 @@ public:
     // may.
     virtual void on_sources_wanted(const ContentId& content,
                                    const std::optional<NodeId>& likely) = 0;
+    // Somebody here waits for more members than are connected to confirm a version.
+    virtual void on_members_wanted() = 0;
 };
 
 }  // namespace swarmfs::swarm

@@ -24,6 +24,8 @@ constexpr std::size_t kLooseMax = 256 * 1024;  // chunks whose cancelled leaves 
 // Rule 7: four exchanges at once, then one address a second.
 constexpr double kHintsAtOnce = 4.0 * protocol::kPeersMax;
 constexpr double kHintsEachSecond = 1.0;
+// Rule 9: a name takes a microsecond or two, so a peer gets a few hundredths of a second of each.
+constexpr double kConfirmNames = 32 * 1024;
 
 std::uint64_t weight_of(const SessionEvent& event) {
     std::uint64_t weight = kEventWeight;
@@ -35,6 +37,8 @@ std::uint64_t weight_of(const SessionEvent& event) {
         weight += catalog->frame.bytes.size();
     } else if (const auto* vector = std::get_if<VectorHeard>(&event)) {
         weight += vector->items.size() * sizeof(protocol::VectorItem);
+    } else if (const auto* confirm = std::get_if<ConfirmHeard>(&event)) {
+        weight += confirm->confirm.path.size();
     } else if (const auto* hello = std::get_if<HelloHeard>(&event)) {
         for (const std::string& address : hello->addresses) {
             weight += sizeof(std::string) + address.size();
@@ -55,7 +59,8 @@ Session::Session(std::unique_ptr<transport::SecureLink> link, Parts parts, Tell 
       link_(std::move(link)),
       executor_(link_->link().executor()),
       link_kind_(transport::name_of(link_->link().kind())),
-      hints_left_(kHintsAtOnce),
+      hints_(kHintsAtOnce, kHintsEachSecond),
+      confirms_(kConfirmNames, kConfirmNames),
       serve_(parts.contents),
       batch_bytes_(transport::RecordBuilder::kFullBytes) {}
 
@@ -215,6 +220,14 @@ Result<> Session::take(const protocol::Frame& frame) {
                 CatalogHeard{{CatalogFrame::Kind::entries, to_bytes(entries.bytes)}});
             return done();
         }
+        Result<> operator()(const protocol::Confirm& confirm) {
+            session.take_confirm(confirm);
+            return done();
+        }
+        Result<> operator()(const protocol::Confirmed& confirmed) {
+            session.events_.push_back(ConfirmedHeard{confirmed});
+            return done();
+        }
         Result<> operator()(const protocol::Open& open) {
             return session.serve_.on_open(open, session.small_);
         }
@@ -261,13 +274,19 @@ Result<> Session::take_vector(const protocol::Vector& vector) {
 }
 
 void Session::take_hints(std::vector<protocol::PeerHint> hints) {
-    const double passed = std::chrono::duration<double>(heard_at_ - hints_at_).count();
-    hints_left_ = std::min(kHintsAtOnce, hints_left_ + passed * kHintsEachSecond);
-    hints_at_ = heard_at_;
-    hints.resize(std::min(hints.size(), static_cast<std::size_t>(hints_left_)));
-    hints_left_ -= static_cast<double>(hints.size());
+    hints.resize(hints_.take(hints.size(), heard_at_));
     if (!hints.empty()) {
         events_.push_back(HintsHeard{std::move(hints)});
+    }
+}
+
+void Session::take_confirm(const protocol::Confirm& confirm) {
+    const auto names =
+        static_cast<std::size_t>(1 + std::count(confirm.path.begin(), confirm.path.end(), '/'));
+    if (confirms_.take(names, heard_at_) == names) {
+        events_.push_back(ConfirmHeard{confirm});
+    } else {
+        protocol::encode(protocol::Confirmed{confirm.nonce, protocol::ConfirmAnswer::busy}, small_);
     }
 }
 
@@ -383,6 +402,8 @@ void Session::obey(SessionCommand& command) {
         void operator()(SendHints& hints) {
             protocol::encode(protocol::Peers{std::move(hints.hints)}, session.small_);
         }
+        void operator()(SendConfirm& send) { protocol::encode(send.confirm, session.small_); }
+        void operator()(SendConfirmed& send) { protocol::encode(send.confirmed, session.small_); }
         void operator()(SayGoodbye& goodbye) {
             protocol::encode(protocol::Goodbye{goodbye.reason}, session.small_);
             session.goodbye_ = goodbye.reason;

@@ -23,6 +23,8 @@
 //   8. Under a limit on what is sent (throttle.hpp), leaves and their proofs are built once the
 //      limit lets them go. Everything else is neither counted nor held back: a request, a refusal,
 //      the catalog.   Why: they are small, and what waits for them is a person or the truth.
+//   9. What a peer asks to have confirmed is looked up as a trickle, counted in names of a path; the
+//      rest is answered as busy.   Why: looking costs the engine thread, asking costs nothing.
 // Thread: the link's, unless a call says otherwise.
 
 #include <atomic>
@@ -36,6 +38,7 @@
 #include "engine/protocol/peer_frames.hpp"
 #include "engine/swarm/fetch_side.hpp"
 #include "engine/swarm/serve_side.hpp"
+#include "engine/swarm/trickle.hpp"
 #include "engine/transport/secure_link.hpp"
 
 namespace swarmfs::swarm {
@@ -83,6 +86,7 @@ private:
     Result<> take(const protocol::Frame& frame);
     Result<> take_vector(const protocol::Vector& vector);
     void take_hints(std::vector<protocol::PeerHint> hints);
+    void take_confirm(const protocol::Confirm& confirm);
     void ping(TimePoint now);
     Result<> take_pong(const protocol::Pong& pong);
     void obey(SessionCommand& command);
@@ -110,8 +114,8 @@ private:
     TimePoint ping_at_{};  // when the ping under way was sent
     std::uint64_t ping_nonce_ = 0;
     bool ping_open_ = false;
-    double hints_left_;  // rule 7, as of hints_at_
-    TimePoint hints_at_{};
+    Trickle hints_;     // rule 7
+    Trickle confirms_;  // rule 9
     FetchSide fetch_;
     ServeSide serve_;
     Bytes small_;  // frames to send, one after another

@@ -34,13 +34,19 @@ struct SendCatalog {
 struct SendHints {
     std::vector<protocol::PeerHint> hints;
 };
+struct SendConfirm {
+    protocol::Confirm confirm;
+};
+struct SendConfirmed {
+    protocol::Confirmed confirmed;
+};
 struct SayGoodbye {
     std::string reason;
 };
 
-using SessionCommand =
-    std::variant<OpenContent, CloseContent, AskLeaves, CancelLeaves, TellWhole, TellHolding,
-                 SetPaused, SendVector, SendCatalog, SendHints, SayGoodbye>;
+using SessionCommand = std::variant<OpenContent, CloseContent, AskLeaves, CancelLeaves, TellWhole,
+                                    TellHolding, SetPaused, SendVector, SendCatalog, SendHints,
+                                    SendConfirm, SendConfirmed, SayGoodbye>;
 
 // ---- from a session ----
 
@@ -95,12 +101,19 @@ struct CatalogSent {
 struct HintsHeard {
     std::vector<protocol::PeerHint> hints;
 };
+struct ConfirmHeard {  // to be answered
+    protocol::Confirm confirm;
+};
+struct ConfirmedHeard {
+    protocol::Confirmed confirmed;
+};
 struct SessionEnded {  // the last event
     Error why;
 };
 
-using SessionEvent = std::variant<HelloHeard, HoldingHeard, HaveHeard, LeavesStored, RefuseHeard,
-                                  ReadyHeard, SuggestHeard, StoreFailed, RoundTrip, VectorHeard,
-                                  CatalogHeard, CatalogSent, HintsHeard, SessionEnded>;
+using SessionEvent =
+    std::variant<HelloHeard, HoldingHeard, HaveHeard, LeavesStored, RefuseHeard, ReadyHeard,
+                 SuggestHeard, StoreFailed, RoundTrip, VectorHeard, CatalogHeard, CatalogSent,
+                 HintsHeard, ConfirmHeard, ConfirmedHeard, SessionEnded>;
 
 }  // namespace swarmfs::swarm

@@ -23,6 +23,7 @@
 
 #include "engine/core/clock.hpp"
 #include "engine/core/dice.hpp"
+#include "engine/swarm/confirming.hpp"
 #include "engine/swarm/ports.hpp"
 #include "engine/swarm/rate_gate.hpp"
 #include "engine/swarm/upload_gate.hpp"
@@ -164,12 +165,15 @@ public:
     // Returns: false when the peer's queue is full; CatalogPort::on_ready follows. Thread: engine.
     virtual bool send_catalog(const NodeId& peer, CatalogFrame frame) = 0;
     virtual void broadcast_vector() = 0;
+    // Asks the other members; `done` is called once, on the engine thread.
+    virtual ConfirmId confirm(ConfirmRequest request, ConfirmDone done) = 0;
+    virtual void cancel_confirm(ConfirmId confirm) = 0;
 
     // ---- statistics; wait for the engine thread unless called on it. Requires: it runs. ----
     virtual std::vector<PeerStatistics> peers() = 0;
     virtual std::vector<ContentSource> sources(const ContentId& content) = 0;
 
-    // Says goodbye to every peer, answers every read with Code::cancelled, then calls `closed` once
+    // Says goodbye to every peer, answers every read and confirm with Code::cancelled, then calls `closed` once
     // on the engine thread; at most a second later. Nothing else may be called afterwards.
     virtual void close(std::function<void()> closed) = 0;
 };

@@ -31,6 +31,7 @@ SwarmShell::SwarmShell(Parts parts, SwarmOptions options)
     : parts_(parts),
       options_(options),
       core_(parts.contents, options, parts.dice.u64()),
+      quorum_(options.grace),
       places_(options.peers_max, parts.dice) {
     if (parts_.standings == nullptr) {
         return;
@@ -54,8 +55,10 @@ async::Task<> SwarmShell::run(std::shared_ptr<SwarmShell> self) {
             carry_out(action);
         }
         announce_whole(now);
+        decide_quorum(now);
         send_outbox();
-        const TimePoint wake = std::min({core_.next_wake(now), announce_at_, look_around_at_});
+        const TimePoint wake =
+            std::min({core_.next_wake(now), announce_at_, look_around_at_, quorum_.next_wake()});
         (void)co_await work_.wait(wake);
     }
     co_await say_goodbye();
@@ -63,6 +66,8 @@ async::Task<> SwarmShell::run(std::shared_ptr<SwarmShell> self) {
 
 async::Task<> SwarmShell::say_goodbye() {
     const TimePoint now = parts_.clock.now();
+    quorum_.cancel_all();
+    decide_quorum(now);
     core_.cancel_all(now);
     for (Action& action : core_.decide(now)) {
         carry_out(action);
@@ -162,14 +167,6 @@ void SwarmShell::announce_whole(TimePoint now) {
 
 // ---- from any thread ----
 
-template <class Act>
-void SwarmShell::soon(Act act) {
-    boost::asio::post(parts_.engine, [self = shared_from_this(), act = std::move(act)]() mutable {
-        act(*self);
-        self->work_.notify();
-    });
-}
-
 template <class Ask>
 auto SwarmShell::on_engine(Ask ask) -> decltype(ask()) {
     if (parts_.engine.get_executor().running_in_this_thread()) {
@@ -220,7 +217,10 @@ void SwarmShell::adopt(std::unique_ptr<transport::SecureLink> link, bool dialled
 }
 
 void SwarmShell::note_dialling(int difference) {
-    soon([difference](SwarmShell& shell) { shell.core_.dialling(difference); });
+    soon([difference](SwarmShell& shell) {
+        shell.core_.dialling(difference);
+        shell.quorum_.dialling(difference, shell.parts_.clock.now());
+    });
 }
 
 bool SwarmShell::connected_to(const NodeId& node) const {

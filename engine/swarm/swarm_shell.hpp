@@ -25,6 +25,7 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <map>
 #include <mutex>
 #include <set>
@@ -33,6 +34,7 @@
 #include "engine/async/event.hpp"
 #include "engine/async/task.hpp"
 #include "engine/swarm/places.hpp"
+#include "engine/swarm/read_quorum.hpp"
 #include "engine/swarm/session.hpp"
 #include "engine/swarm/swarm_core.hpp"
 
@@ -64,6 +66,8 @@ public:
 
     bool send_catalog(const NodeId& peer, CatalogFrame frame) override;
     void broadcast_vector() override;
+    ConfirmId confirm(ConfirmRequest request, ConfirmDone done) override;
+    void cancel_confirm(ConfirmId confirm) override;
 
     std::vector<PeerStatistics> peers() override;
     std::vector<ContentSource> sources(const ContentId& content) override;
@@ -126,6 +130,8 @@ private:
     void turn_away(PeerNumber number, const std::string& reason);
 
     void carry_out(Action& action);
+    void decide_quorum(TimePoint now);
+    void answer_confirm(PeerNumber number, const protocol::Confirm& asked);
     void announce_whole(TimePoint now);
     void send_outbox();
     Peer* peer_of(const NodeId& node);
@@ -139,10 +145,12 @@ private:
     SwarmCore core_;
     std::map<PeerNumber, Peer> peers_;
     std::unordered_map<NodeId, PeerNumber> by_node_;  // joined
+    ReadQuorum quorum_;
     Places places_;
     BanList violators_{kViolationFirst, kViolationMax};
     std::unordered_map<ReadId, ReadDone> reads_;
     std::unordered_map<FillId, FillProgressed> fills_;
+    std::unordered_map<ConfirmId, ConfirmDone> confirms_;
     std::map<PeerNumber, std::vector<SessionCommand>> outbox_;
     std::unordered_map<ContentId, std::vector<ChunkIndex>> whole_;
     std::map<ContentNumber, TimePoint> store_failures_;  // logged, within the last minute
@@ -165,5 +173,13 @@ private:
     std::set<NodeId> blocked_;
     std::map<NodeId, TimePoint> banned_until_;
 };
+
+template <class Act>
+void SwarmShell::soon(Act act) {
+    boost::asio::post(parts_.engine, [self = shared_from_this(), act = std::move(act)]() mutable {
+        act(*self);
+        self->work_.notify();
+    });
+}
 
 }  // namespace swarmfs::swarm

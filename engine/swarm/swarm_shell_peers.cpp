@@ -89,12 +89,17 @@ void SwarmShell::on_event(PeerNumber number, SessionEvent& event) {
         core_.round_trip(number, trip->time);
     } else if (auto* vector = std::get_if<VectorHeard>(&event)) {
         parts_.catalog.on_vector(node, std::move(vector->items));
+        quorum_.grown(number, now);
     } else if (const auto* catalog = std::get_if<CatalogHeard>(&event)) {
         on_catalog(number, catalog->frame);
     } else if (const auto* catalog_sent = std::get_if<CatalogSent>(&event)) {
         on_catalog_sent(number, catalog_sent->bytes);
     } else if (const auto* hints = std::get_if<HintsHeard>(&event)) {
         parts_.listener.on_hints(node, hints->hints);
+    } else if (const auto* asked = std::get_if<ConfirmHeard>(&event)) {
+        answer_confirm(number, asked->confirm);
+    } else if (const auto* answer = std::get_if<ConfirmedHeard>(&event)) {
+        quorum_.answered(number, answer->confirmed, now);
     }
 }
 
@@ -150,6 +155,7 @@ void SwarmShell::admit(PeerNumber number, const HelloHeard& hello) {
     }
     core_.peer_joined(number, hello.node, now,
                       parts_.standings == nullptr ? Standing{} : parts_.standings->of(hello.node));
+    quorum_.joined(number, now);
     outbox_[number].push_back(SendVector{parts_.catalog.our_vector()});
     tell_members(number, kMembersTold);
     if (!replaces) {
@@ -298,6 +304,7 @@ void SwarmShell::leave(PeerNumber number, const Error& why, bool replaced) {
     outbox_.erase(number);
     remember(number, peer);
     core_.peer_left(number, parts_.clock.now());
+    quorum_.left(number, parts_.clock.now());
     parts_.catalog.on_peer_left(peer.node);
     if (!replaced) {
         log_info("swarm", "member " + peer.node.short_hex() + " left: " + why.message);

@@ -86,6 +86,30 @@ struct Pair {
 
 }  // namespace
 
+TEST_CASE("a member shows a version where its tree has it now, and nothing at what is no path") {
+    Pair pair;
+    pair.alice.make("file");
+    const auto record = pair.alice.member.tree().view().names.resolve("file");
+    REQUIRE(record.ok());
+    REQUIRE(record->dot);
+    const protocol::VectorItem version{record->dot->author, record->dot->sequence};
+    for (End* end : {&pair.alice, &pair.bob}) {
+        CHECK(end->sync.shows(version, "file"));
+        CHECK_FALSE(end->sync.shows({version.author, version.sequence + 1}, "file"));
+        CHECK_FALSE(end->sync.shows(
+            {{version.author.node, version.author.incarnation ^ 1}, version.sequence}, "file"));
+        CHECK_FALSE(end->sync.shows(version, "other"));
+        for (const std::string& path :
+             {std::string(), std::string("/file"), std::string("file/"), std::string("./file"),
+              std::string("file/file"), std::string(4096, 'x'), std::string(4096, '/')}) {
+            CHECK_FALSE(end->sync.shows(version, path));
+            CHECK_FALSE(end->sync.shows({}, path));
+        }
+    }
+    pair.alice.make("file2");
+    CHECK(pair.bob.sync.shows(version, "file"));
+}
+
 TEST_CASE("a catalog frame that the other side could not keep is sent again") {
     Pair pair;
     SUBCASE("a header") {

@@ -34,6 +34,8 @@ public:
     void set_paused(bool) override {}
     bool send_catalog(const NodeId&, swarm::CatalogFrame) override { return true; }
     void broadcast_vector() override {}
+    swarm::ConfirmId confirm(swarm::ConfirmRequest, swarm::ConfirmDone) override { return 1; }
+    void cancel_confirm(swarm::ConfirmId) override {}
     std::vector<swarm::PeerStatistics> peers() override { return {}; }
     std::vector<swarm::ContentSource> sources(const ContentId&) override { return {}; }
     void close(std::function<void()> closed) override { closed(); }

@@ -48,6 +48,8 @@ std::vector<Frame> one_of_each() {
             Vector{true, {{{node, 5}, 6}}},
             PublicationHeader{bytes},
             PublicationEntries{bytes},
+            Confirm{9, {{node, 5}, 6}, "notes/today"},
+            Confirmed{9, ConfirmAnswer::busy},
             Open{1, {hash_of(4), 70'000}},
             Holding{1, HoldingKind::all, ChunkIndex(0), {}},
             Holding{1, HoldingKind::some, ChunkIndex(8), bytes},
@@ -126,6 +128,30 @@ TEST_CASE("bounds are enforced on what arrives") {
     for (const std::size_t hashes : {std::size_t{31}, std::size_t{32}, std::size_t{33}}) {
         const Bytes bytes(hashes, 1);
         CHECK(refused(encoded(Proof{1, ChunkIndex(0), 5, bytes})) == (hashes != 32));
+    }
+}
+
+TEST_CASE(
+    "a question about a version names a path of bounded length in UTF-8, and has three answers") {
+    const Confirm longest{1, {}, std::string(kConfirmPathBytesMax, 'p')};
+    CHECK(again(encoded(longest)) == encoded(longest));
+    Bytes longer = encoded(longest);
+    longer.push_back('p');
+    constexpr std::size_t kPathAt = kFrameHeaderBytes + 8 + 48;
+    for (const std::size_t at : {std::size_t{1}, kPathAt}) {  // both lengths
+        const std::size_t length = (std::size_t{longer[at]} << 8 | longer[at + 1]) + 1;
+        longer[at] = static_cast<std::uint8_t>(length >> 8);
+        longer[at + 1] = static_cast<std::uint8_t>(length);
+    }
+    CHECK(refused(longer));
+    Bytes nowhere = encoded(Confirm{1, {}, "p"});
+    nowhere.pop_back();
+    --nowhere[2];
+    --nowhere[kPathAt + 1];
+    CHECK(refused(nowhere));
+    CHECK(refused(encoded(Confirm{1, {}, "\xff"})));
+    for (std::uint8_t answer = 0; answer < 5; ++answer) {
+        CHECK(refused(encoded(Confirmed{1, static_cast<ConfirmAnswer>(answer)})) == (answer > 2));
     }
 }
 

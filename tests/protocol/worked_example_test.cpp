@@ -54,7 +54,7 @@ crypto::SigningKey key_of(std::uint8_t seed) {
 
 const std::vector<Bytes>& page() {
     static const std::vector<Bytes> blocks = hex_blocks("docs/protocol.md");
-    REQUIRE(blocks.size() == 5);
+    REQUIRE(blocks.size() == 7);
     return blocks;
 }
 
@@ -168,6 +168,25 @@ TEST_CASE("the proof of docs/protocol.md leads from its leaf to the root that wa
     const content::HashTree tree(kChunkBytes + 1, std::move(leaves));
     CHECK(tree.id() == open.content);
     CHECK(content::make_chunk_proof(tree, open.content.size, proof.chunk, 5).value() == *hashes);
+}
+
+TEST_CASE("the question of docs/protocol.md whether a peer shows a version, and its answer") {
+    FrameReader asked(page()[5]);
+    const Confirm confirm = next<Confirm>(asked);
+    CHECK_FALSE(asked.next()->has_value());
+    CHECK(confirm.nonce == 7);
+    CHECK(confirm.version.author == AuthorId{key_of(2).public_key(), 1});
+    CHECK(confirm.version.sequence == 5);
+    CHECK(confirm.path == "notes/today");
+    Bytes again;
+    encode(Confirm{7, {{key_of(2).public_key(), 1}, 5}, "notes/today"}, again);
+    CHECK(again == page()[5]);
+
+    FrameReader answered(page()[6]);
+    const Confirmed confirmed = next<Confirmed>(answered);
+    CHECK_FALSE(answered.next()->has_value());
+    CHECK(confirmed.nonce == 7);
+    CHECK(confirmed.answer == ConfirmAnswer::yes);
 }
 
 }  // namespace swarmfs::protocol

@@ -281,6 +281,66 @@ TEST_CASE(
     CHECK(b.catalog.bytes_heard == sent * 60'000);
 }
 
+namespace {
+
+// Asks from `member` whether `others` members show number 5 of "file".
+std::shared_ptr<std::promise<Result<>>> confirm(MemoryMember& member, std::size_t others,
+                                                Duration deadline) {
+    const auto answer = std::make_shared<std::promise<Result<>>>();
+    member.swarm->confirm(
+        {protocol::VectorItem{{member.node, 1}, 5}, "file", others, member.clock.now() + deadline},
+        [answer](Result<> outcome) { answer->set_value(std::move(outcome)); });
+    return answer;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a version is confirmed by the members that show it, also by one that comes to it later") {
+    MemoryMember a(1);
+    MemoryMember b(2);
+    MemoryMember c(3);
+    b.dial(a);
+    c.dial(a);
+    a.wait_for_peers(2);
+    b.wait_for_peers(1);
+    c.wait_for_peers(1);
+    b.catalog.shown = 5;
+    CHECK(confirm(a, 1, std::chrono::seconds(20))->get_future().get().ok());
+
+    const auto both = confirm(a, 2, std::chrono::seconds(20));
+    auto answer = both->get_future();
+    CHECK(eventually([&] { return c.catalog.lookups >= 2; }));
+    c.catalog.shown = 5;
+    c.swarm->broadcast_vector();
+    CHECK(answer.get().ok());
+
+    const auto three = confirm(a, 3, std::chrono::seconds(20))->get_future().get();
+    REQUIRE_FALSE(three.ok());
+    CHECK(three.error().code == Code::unavailable);
+    CHECK(a.listener_port.members_wanted == 1);
+    c.catalog.shown = 6;
+    const auto late = confirm(a, 2, std::chrono::milliseconds(200))->get_future().get();
+    REQUIRE_FALSE(late.ok());
+    CHECK(late.error().code == Code::timed_out);
+}
+
+TEST_CASE("what waits to be confirmed ends as cancelled when it is given up, and with the swarm") {
+    auto a = std::make_unique<MemoryMember>(1);
+    MemoryMember b(2);
+    b.dial(*a);
+    a->wait_for_peers(1);
+    std::promise<Result<>> first;
+    const swarm::ConfirmId id =
+        a->swarm->confirm({std::nullopt, "file", 1, TimePoint::max()},
+                          [&](Result<> outcome) { first.set_value(std::move(outcome)); });
+    const auto second = confirm(*a, 1, std::chrono::minutes(10));
+    a->swarm->cancel_confirm(id);
+    CHECK(first.get_future().get().error().code == Code::cancelled);
+    a.reset();
+    CHECK(second->get_future().get().error().code == Code::cancelled);
+}
+
 TEST_CASE("a lie in the catalog bans its sender") {
     MemoryMember a(1);
     MemoryMember b(2);

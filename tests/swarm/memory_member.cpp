@@ -221,6 +221,11 @@ Result<> QuietCatalog::on_entries(const NodeId&, ByteSpan bytes) {
     bytes_heard += bytes.size();
     return done();
 }
+bool QuietCatalog::shows(const protocol::VectorItem& version, const std::string& path) {
+    ++lookups;
+    return path == "file" && version.sequence == shown;
+}
+
 void QuietCatalog::on_ready(const NodeId&) {
     ++ready_heard;
 }

@@ -98,6 +98,7 @@ public:
     void on_vector(const NodeId& peer, std::vector<protocol::VectorItem> items) override;
     Result<> on_header(const NodeId& peer, ByteSpan bytes) override;
     Result<> on_entries(const NodeId& peer, ByteSpan bytes) override;
+    bool shows(const protocol::VectorItem& version, const std::string& path) override;
     void on_ready(const NodeId& peer) override;
     void on_peer_left(const NodeId&) override {}
 
@@ -108,6 +109,8 @@ public:
     std::atomic<std::uint64_t> bytes_heard{0};
     std::atomic<std::size_t> ready_heard{0};
     std::atomic<bool> refuse{false};
+    std::atomic<std::uint64_t> shown{0};  // the sequence of what is shown at "file"
+    std::atomic<std::size_t> lookups{0};
 };
 
 class CountingListener final : public swarm::SwarmListener {
@@ -119,6 +122,7 @@ public:
         hinted += hints.size();
     }
     void on_sources_wanted(const ContentId&, const std::optional<NodeId>&) override { ++wanted; }
+    void on_members_wanted() override { ++members_wanted; }
     Error last_reason();
     // What became of each link dialled by us, in order.
     std::vector<std::pair<std::string, Result<NodeId>>> dialled();
@@ -127,6 +131,7 @@ public:
     std::atomic<std::size_t> left{0};
     std::atomic<std::size_t> hinted{0};
     std::atomic<std::size_t> wanted{0};
+    std::atomic<std::size_t> members_wanted{0};
 
 private:
     std::mutex mutex_;

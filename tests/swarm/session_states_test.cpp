@@ -30,6 +30,8 @@ std::vector<protocol::Frame> one_of_each() {
             protocol::Vector{false, {{{node, 5}, 6}}},
             protocol::PublicationHeader{some},
             protocol::PublicationEntries{some},
+            protocol::Confirm{1, {{node, 5}, 6}, "file"},
+            protocol::Confirmed{1, protocol::ConfirmAnswer::yes},
             protocol::Open{7, id},
             protocol::Holding{1, HoldingKind::all, {}, {}},
             protocol::Have{1, {chunk}},
@@ -109,6 +111,34 @@ TEST_CASE("before hello every frame but goodbye ends the session, and nothing co
     }
     // The hello among them names another handshake: nobody signed it for this one.
     CHECK(refused == std::variant_size_v<protocol::Frame> - 1);
+}
+
+TEST_CASE("what a peer asks to have confirmed is looked up as a trickle, and the rest is busy") {
+    LoneSession lone;
+    lone.say(lone.hello());
+    lone.events.clear();
+    std::string deep = "a";
+    while (deep.size() < 255) {
+        deep += "/a";
+    }
+    constexpr std::size_t kRecords = 40;
+    constexpr std::size_t kEach = 100;  // of 128 names: 512,000 in all
+    for (std::size_t i = 0; i < kRecords; ++i) {
+        Bytes record;
+        for (std::uint64_t nonce = 0; nonce < kEach; ++nonce) {
+            protocol::encode(protocol::Confirm{nonce, {}, deep}, record);
+        }
+        lone.say_bytes(record);
+    }
+    REQUIRE_FALSE(lone.ended());
+    const auto heard = static_cast<std::size_t>(
+        std::count_if(lone.events.begin(), lone.events.end(), [](const swarm::SessionEvent& event) {
+            return std::holds_alternative<swarm::ConfirmHeard>(event);
+        }));
+    const std::size_t busy = count_said<protocol::Confirmed>(lone);
+    CHECK(heard >= 32 * 1024 / 128);
+    CHECK(busy > 0);
+    CHECK(heard + busy == kRecords * kEach);
 }
 
 TEST_CASE("a refusal that is all there is to say is said at once") {
