@@ -1,8 +1,8 @@
 #pragma once
 // What is asked of whom: leaves of chunks, in order of asking, and how much each peer may owe us.
 // Rules:
-//   1. A peer owes at most its budget: bytes, not requests, so that neither small files nor long
-//      paths starve it. It starts at 512 KiB, grows by what arrives while answers take under half
+//   1. A peer owes at most its budget: bytes, so that neither small files nor long paths starve it,
+//      and kAsksMax asks, so that what a million tiny files take here has an end. It starts at 512 KiB, grows by what arrives while answers take under half
 //      a second, falls back to rate x 1 s when they take longer than a second, and stays within
 //      [512 KiB, 64 MiB].   Why: a path of 100 ms at 5 Gbit/s needs 64 MiB in flight; more than a
 //      second's worth only delays what is urgent.
@@ -64,6 +64,7 @@ public:
     // Chosen by us: rule 1.
     static constexpr std::uint64_t kBudgetMin = 512 * 1024;
     static constexpr std::uint64_t kBudgetMax = 64ULL << 20;
+    static constexpr std::size_t kAsksMax = 4096;  // of single leaves they fill the largest budget
     // What a frame and its bookkeeping weigh, so that a million one-byte files are not free.
     static constexpr std::uint64_t kAskOverhead = 256;
 

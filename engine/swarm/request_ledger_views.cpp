@@ -80,7 +80,8 @@ std::uint64_t RequestLedger::budget(PeerNumber peer) const {
 std::uint64_t RequestLedger::room(PeerNumber peer, TimePoint now) const {
     const auto known = peers_.find(peer);
     if (known == peers_.end() || known->second.paused_until > now ||
-        known->second.outstanding >= known->second.budget) {
+        known->second.outstanding >= known->second.budget ||
+        known->second.asks.size() >= kAsksMax) {
         return 0;
     }
     return known->second.budget - known->second.outstanding;

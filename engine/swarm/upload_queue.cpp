@@ -37,7 +37,7 @@ bool UploadQueue::push(const protocol::Request& request, std::uint64_t content_s
     const LeafMask leaves = mask_of(request.range);
     const std::uint64_t bytes = bytes_of(content_size, request.range.chunk, leaves);
     SWARM_ASSERT(leaves != 0 && bytes != 0);
-    if (waiting_ + bytes + kRequestOverhead > kWaitingMax) {
+    if (waiting_ + bytes + kRequestOverhead > kWaitingMax || requests_ >= kRequestsMax) {
         return false;
     }
     Class& in = classes_[static_cast<std::size_t>(request.urgency)];
@@ -47,6 +47,7 @@ bool UploadQueue::push(const protocol::Request& request, std::uint64_t content_s
         return false;
     }
     waiting_ += bytes + kRequestOverhead;
+    ++requests_;
     const auto [line, is_new] = in.lines.try_emplace(request.handle);
     if (is_new) {
         line->second.content_size = content_size;
@@ -154,6 +155,7 @@ void UploadQueue::remove(Line& line, std::list<Waiting>::iterator request) {
     }
     line.of_chunk.erase(entry);
     line.requests.erase(request);
+    --requests_;
 }
 
 void UploadQueue::drop_handle(protocol::Handle handle) {
@@ -166,6 +168,7 @@ void UploadQueue::drop_handle(protocol::Handle handle) {
             waiting_ -= kRequestOverhead +
                         bytes_of(found->second.content_size, request.chunk, request.leaves);
         }
+        requests_ -= found->second.requests.size();
         remove_line(in, handle);
     }
 }
@@ -182,6 +185,7 @@ std::vector<UploadQueue::Dropped> UploadQueue::drop_all() {
         in.turns.clear();
     }
     waiting_ = 0;
+    requests_ = 0;
     return dropped;
 }
 

@@ -6,8 +6,9 @@
 //      not for a queue.
 //   2. Within a class, handles take turns by bytes (deficit round robin, Shreedhar and Varghese
 //      1996).   Why: a huge file must not starve a thousand small ones.
-//   3. A peer may have 80 MiB waiting; what exceeds it is refused as busy.   Why: a requester that
-//      keeps to its own limit of 64 MiB never sees this; one that does not costs us no memory.
+//   3. A peer may have 80 MiB and 8,192 requests waiting; what exceeds either is refused as busy.
+//      Why: a requester that keeps to its own limits of 64 MiB and 4,096 asks, of which some are for
+//      leaves that are not in a row, never sees this; one that does not costs us no memory.
 //   4. Within a handle, requests are served in the order they came.
 //   5. A request is answered by one proof before its first leaf, unless it asked for none.
 //   6. At most 64 requests for one chunk wait.   Why: 16 ask for every leaf of it, so that only a
@@ -29,6 +30,7 @@ namespace swarmfs::swarm {
 class UploadQueue {
 public:
     static constexpr std::uint64_t kWaitingMax = 80ULL << 20;
+    static constexpr std::size_t kRequestsMax = 8192;
     // A request that weighs nothing would be free to repeat.
     static constexpr std::uint64_t kRequestOverhead = 256;
     static constexpr std::uint64_t kTurnBytes = 128 * 1024;
@@ -40,7 +42,7 @@ public:
     static protocol::LeafRange first_of(const protocol::LeafRange& range,
                                         std::uint64_t content_size, std::uint64_t weight_max);
 
-    // Returns: false when it would exceed kWaitingMax or rule 6: refuse it as busy.
+    // Returns: false when it would exceed a bound of rule 3 or 6: refuse it as busy.
     // Requires: the range lies within the content, and is not empty.
     bool push(const protocol::Request& request, std::uint64_t content_size);
     // Leaves of the range that wait are forgotten. Unknown ones are no error: they have left.
@@ -92,11 +94,12 @@ private:
     };
 
     Next take_from(Class& in, protocol::Urgency urgency, std::uint64_t bytes_max);
-    static void remove(Line& line, std::list<Waiting>::iterator request);
+    void remove(Line& line, std::list<Waiting>::iterator request);
     void remove_line(Class& in, protocol::Handle handle);
 
     std::array<Class, protocol::kUrgencies> classes_;
     std::uint64_t waiting_ = 0;
+    std::size_t requests_ = 0;
 };
 
 }  // namespace swarmfs::swarm

@@ -32,6 +32,7 @@ public:
                    one.chunk == request.range.chunk;
         });
         if (waiting_bytes() + weight_of(waiting) > swarm::UploadQueue::kWaitingMax ||
+            all_.size() >= swarm::UploadQueue::kRequestsMax ||
             static_cast<std::size_t>(alike) >= swarm::UploadQueue::kRequestsPerChunkMax) {
             return false;
         }

@@ -101,6 +101,32 @@ TEST_CASE("a budget starts at 512 KiB, grows while answers are quick, and ends a
     CHECK(ledger.budget(kAlice) == RequestLedger::kBudgetMax);
 }
 
+TEST_CASE("a peer owes at most 4,096 asks, however small they are and however large its budget") {
+    RequestLedger ledger = two_peers();
+    TimePoint now = kStart;
+    for (std::uint64_t chunk = 0; ledger.budget(kAlice) < 8 << 20; ++chunk) {
+        for (std::uint64_t at = 0; ledger.room(kAlice, now) > 0;
+             ++at) {  // it grows when it is used
+            ledger.ask(kAlice, kFilm, 1 << 30, ChunkIndex(at), kAllLeaves, kFill, now);
+        }
+        now += milliseconds(20);
+        for (const Ask& ask : ledger.asks_for(kFilm)) {
+            ledger.arrived(kAlice, kFilm, ask.chunk, ask.leaves, now);
+        }
+        REQUIRE(chunk < 100);
+    }
+    for (std::uint32_t file = 0; file < RequestLedger::kAsksMax; ++file) {
+        REQUIRE(ledger.room(kAlice, now) > 0);
+        ledger.ask(kAlice, ContentNumber{2 + file}, 1, ChunkIndex(0), 1, kUrgent, now);
+    }
+    CHECK(ledger.outstanding(kAlice) < ledger.budget(kAlice) / 4);
+    CHECK(ledger.room(kAlice, now) == 0);
+    CHECK(ledger.fill_room(kAlice, now) == 0);
+    CHECK(ledger.room(kBob, now) > 0);
+    ledger.arrived(kAlice, ContentNumber{2}, ChunkIndex(0), 1, now);
+    CHECK(ledger.room(kAlice, now) > 0);
+}
+
 TEST_CASE("a budget falls back to a second's worth when answers take longer than a second") {
     RequestLedger ledger = two_peers();
     TimePoint now = kStart;

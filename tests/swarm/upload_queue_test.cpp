@@ -166,6 +166,36 @@ TEST_CASE("a peer that asks for more than 80 MiB at once is busy") {
     CHECK(queue.next());
 }
 
+TEST_CASE("a peer that asks more than 8,192 times at once is busy, however little it asks for") {
+    UploadQueue queue;
+    const auto ask_for_a_byte = [&](std::size_t file) {
+        const auto handle = static_cast<protocol::Handle>(file);
+        return queue.push({handle, {ChunkIndex(0), 0, 1}, kUrgent, 0}, 1);
+    };
+    std::size_t taken = 0;
+    while (ask_for_a_byte(taken)) {
+        ++taken;
+    }
+    CHECK(taken == UploadQueue::kRequestsMax);
+    CHECK(queue.waiting_bytes() < UploadQueue::kWaitingMax / 10);
+    SUBCASE("until one is served") {
+        REQUIRE(queue.next());
+    }
+    SUBCASE("until one is cancelled") {
+        REQUIRE(queue.cancel(7, {ChunkIndex(0), 0, 16}) == 1);
+    }
+    SUBCASE("until one is closed") {
+        queue.drop_handle(7);
+    }
+    CHECK(ask_for_a_byte(taken));
+    CHECK_FALSE(ask_for_a_byte(taken + 1));
+    queue.drop_all();
+    for (std::size_t file = 0; file < UploadQueue::kRequestsMax; ++file) {
+        REQUIRE(ask_for_a_byte(file));
+    }
+    CHECK_FALSE(ask_for_a_byte(taken));
+}
+
 TEST_CASE("every leaf that was asked for and not cancelled is sent exactly once") {
     for (std::uint64_t seed = 1; seed <= 30; ++seed) {
         SeededDice dice(seed);
