@@ -38,6 +38,7 @@ int errno_of(Refusal refusal) {
         case Refusal::special_file:
         case Refusal::foreign_owner: return EPERM;
         case Refusal::unknown_flags: return EINVAL;
+        case Refusal::name_taken: return ESTALE;
         case Refusal::failed: return EIO;
     }
     return EIO;

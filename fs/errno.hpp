@@ -12,7 +12,8 @@ enum class Refusal {
     special_file,   // no devices, pipes or sockets
     foreign_owner,  // every file shows the mount's owner
     unknown_flags,
-    failed,  // a foreign library threw, or memory is short
+    name_taken,  // by a file that must be opened by its name, not by creating it
+    failed,      // a foreign library threw, or memory is short
 };
 
 // Returns: a positive errno.

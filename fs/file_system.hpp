@@ -13,7 +13,8 @@
 //      the volume may do that at any moment, files are opened to be read and written directly,
 //      past the pages.
 //   4. Every file belongs to the mount's owner; set-uid and set-gid bits do not exist.
-//   5. A read waits for the network without a thread: `read` returns, `done` answers later.
+//   5. A read waits for the network without a thread: `read` returns, `done` answers later. So does
+//      opening where other members have to confirm the version (Volume::needs_confirming).
 //   6. A small file that is here is put into the kernel's cache when it is first opened to be read,
 //      unless somebody else has it open: then neither its read is asked for, nor its attributes,
 //      which a read makes doubtful.   Why: reading many small files costs half as many requests.
@@ -99,7 +100,7 @@ public:
                NoticeSink& notices, KernelPages& pages, OwnChanges own = {});
     ~FileSystem();
 
-    node::Volume& volume() { return *volume_; }
+    const std::shared_ptr<node::Volume>& volume() const { return volume_; }
     // Whether another mount of the volume may write. Counts for what is opened from now on.
     void set_written_elsewhere(bool written) { written_elsewhere_ = written; }
 
@@ -127,6 +128,11 @@ public:
     Result<CreatedFile> create(node::Inode parent, std::string_view name, std::uint32_t mode,
                                OpenRequest request);
     Result<Opened> open(node::Inode inode, OpenRequest request);
+    // Whether it is to be opened in two steps, since others have to confirm what would be read.
+    // `done` may find this object gone; else it takes the handle to finish_open, or releases it.
+    bool waits_to_open(node::Inode inode, const OpenRequest& request) const;
+    node::ReadTicket begin_open(node::Inode inode, const OpenRequest& request, node::OpenDone done);
+    Result<Opened> finish_open(node::Inode inode, node::FileHandle handle, OpenRequest request);
     node::ReadTicket read(OpenHandle handle, std::uint64_t offset, std::size_t length,
                           node::ReadDone done);
     void cancel_read(node::ReadTicket ticket) { volume_->cancel_read(ticket); }

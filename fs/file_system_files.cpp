@@ -23,6 +23,9 @@ Result<CreatedFile> FileSystem::create(Inode parent, std::string_view name, std:
     }
     // Another member's file took the name after the kernel looked: open(O_CREAT) opens it.
     SWARM_TRY(const Attributes attributes, volume_->lookup(parent, name));
+    if (waits_to_open(attributes.inode, request)) {
+        return made.error();  // the kernel looks again, and opens what it finds
+    }
     SWARM_TRY(const Opened handle, open(attributes.inode, request));
     return CreatedFile{counted(attributes, before), handle};
 }
@@ -32,12 +35,27 @@ Result<Opened> FileSystem::open(Inode inode, OpenRequest request) {
                                     ? node::Access::read_write
                                     : request.access;
     SWARM_TRY(const node::FileHandle handle, volume_->open(inode, access));
+    request.access = access;
+    return finish_open(inode, handle, request);
+}
+
+// Who only writes, or cuts the file first, sees nothing of what it was.
+bool FileSystem::waits_to_open(Inode inode, const OpenRequest& request) const {
+    return request.access != node::Access::write && !request.truncate &&
+           volume_->needs_confirming(inode);
+}
+
+node::ReadTicket FileSystem::begin_open(Inode inode, const OpenRequest& request,
+                                        node::OpenDone done) {
+    return volume_->open_confirmed(inode, request.access, options_.read_timeout, std::move(done));
+}
+
+Result<Opened> FileSystem::finish_open(Inode inode, node::FileHandle handle, OpenRequest request) {
     const auto attributes = volume_->attributes(inode);
     if (!attributes.ok()) {
         volume_->release(handle);
         return attributes.error();
     }
-    request.access = access;
     return opened(handle, *attributes, request);
 }
 

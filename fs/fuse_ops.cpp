@@ -10,13 +10,12 @@
 
 #include "engine/core/file_time.hpp"
 #include "fs/errno.hpp"
-#include "fs/fuse_api.hpp"
+#include "fs/fuse_packing.hpp"
 #include "fs/fuse_session.hpp"
 
 namespace swarmfs::fs {
 namespace {
 
-using node::FileKind;
 using node::Inode;
 
 FuseSession& session_of(fuse_req_t request) {
@@ -25,62 +24,6 @@ FuseSession& session_of(fuse_req_t request) {
 
 FileSystem& files_of(fuse_req_t request) {
     return session_of(request).file_system();
-}
-
-// ---- packing ----
-
-timespec timespec_of(std::int64_t nanoseconds) {
-    constexpr std::int64_t kSecond = 1'000'000'000;
-    timespec time{};
-    time.tv_sec = nanoseconds / kSecond;
-    time.tv_nsec = nanoseconds % kSecond;
-    if (time.tv_nsec < 0) {  // before 1970
-        time.tv_nsec += kSecond;
-        --time.tv_sec;
-    }
-    return time;
-}
-
-mode_t type_of(FileKind kind) {
-    switch (kind) {
-        case FileKind::file: return S_IFREG;
-        case FileKind::directory: return S_IFDIR;
-        case FileKind::symlink: return S_IFLNK;
-    }
-    return S_IFREG;
-}
-
-struct stat stat_of(const FileStatus& status) {
-    const node::Attributes& attributes = status.attributes;
-    struct stat out {};
-    out.st_ino = attributes.inode;
-    out.st_mode = type_of(attributes.kind) | attributes.mode;
-    out.st_nlink = attributes.links;
-    out.st_uid = status.uid;
-    out.st_gid = status.gid;
-    out.st_size = static_cast<off_t>(attributes.size);
-    // Of what is here, so that `du` shows what the swarm costs this disk.
-    out.st_blocks = static_cast<blkcnt_t>(shown_blocks(attributes));
-    out.st_blksize = 128 * 1024;  // what programs then read at a time
-    out.st_mtim = timespec_of(attributes.mtime_ns);
-    out.st_atim = out.st_mtim;
-    out.st_ctim = timespec_of(attributes.ctime_ns);
-    return out;
-}
-
-double seconds_of(Duration duration) {
-    return std::chrono::duration<double>(duration).count();
-}
-
-fuse_entry_param entry_of(const NameStatus& name) {
-    fuse_entry_param entry{};
-    entry.entry_timeout = seconds_of(name.keep);
-    if (name.status) {
-        entry.ino = name.status->attributes.inode;
-        entry.attr = stat_of(*name.status);
-        entry.attr_timeout = seconds_of(name.status->keep);
-    }
-    return entry;
 }
 
 // ---- answering ----
@@ -263,7 +206,8 @@ void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
     FileSystem& files = files_of(request);
     const auto created = files.create(parent, name, mode, open_request_of(*info));
     if (!created.ok()) {
-        fuse_reply_err(request, errno_of(created.error()));
+        const bool taken = created.error().code == Code::exists && (info->flags & O_EXCL) == 0;
+        fuse_reply_err(request, taken ? errno_of(Refusal::name_taken) : errno_of(created.error()));
         return;
     }
     pack_opened(*info, created->opened);
@@ -274,20 +218,19 @@ void op_create(fuse_req_t request, fuse_ino_t parent, const char* name, mode_t m
     }
 }
 
-void op_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) {
-    FileSystem& files = files_of(request);
-    const auto opened = files.open(inode, open_request_of(*info));
+void reply_opened(fuse_req_t request, FileSystem& files, fuse_file_info info,
+                  const Result<Opened>& opened) {
     if (!opened.ok()) {
         fuse_reply_err(request, errno_of_inode_call(opened.error()));
         return;
     }
-    pack_opened(*info, *opened);
-    if (fuse_reply_open(request, info) < 0) {
+    pack_opened(info, *opened);
+    if (fuse_reply_open(request, &info) < 0) {
         files.release(opened->handle);
     }
 }
 
-// `data` is the number of a pending read.
+// `data` is the number of a pending read or opening.
 void on_interrupt(fuse_req_t request, void* data) {
     FuseSession& session = session_of(request);
     const auto number = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(data));
@@ -296,26 +239,73 @@ void on_interrupt(fuse_req_t request, void* data) {
     }
 }
 
-void op_read(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fuse_file_info* info) {
-    const std::shared_ptr<FuseSession> session = session_of(request).shared_from_this();
+// Runs `begin(number)`, which has the volume answer the request later and gives its ticket.
+template <class Begin>
+void answer_later(fuse_req_t request, const std::shared_ptr<FuseSession>& session,
+                  const Begin& begin) {
     const std::uint64_t number = session->pending_reads().begin();
     fuse_req_interrupt_func(request, on_interrupt, reinterpret_cast<void*>(number));
     // From here on the request may be answered, and gone, at any moment.
-    const node::ReadTicket ticket = session->file_system().read(
-        OpenHandle::from(info->fh), static_cast<std::uint64_t>(offset), size,
-        [session, request, number](Result<ByteSpan> bytes) {
-            session->pending_reads().end(number);
-            if (bytes.ok()) {
-                fuse_reply_buf(request, reinterpret_cast<const char*>(bytes->data()),
-                               bytes->size());
-            } else {
-                session->explain(bytes.error());
-                fuse_reply_err(request, errno_of(bytes.error()));
-            }
-        });
+    const node::ReadTicket ticket = begin(number);
     if (ticket != 0 && session->pending_reads().started(number, ticket)) {
         session->file_system().cancel_read(ticket);
     }
+}
+
+// The answer may come when the mount has gone: then the handle is given back, and nobody listens.
+void open_later(fuse_req_t request, Inode inode, const OpenRequest& wanted,
+                const fuse_file_info& info) {
+    const std::shared_ptr<FuseSession> session = session_of(request).shared_from_this();
+    const std::shared_ptr<node::Volume> volume = session->file_system().volume();
+    answer_later(request, session, [&](std::uint64_t number) {
+        const auto answer = [session, volume, request, number, inode, wanted,
+                             info](const Result<node::FileHandle>& handle) {
+            session->pending_reads().end(number);
+            if (!handle.ok()) {
+                if (handle.error().code != Code::not_found) {  // which the kernel mends
+                    session->explain("opening a file", handle.error());
+                }
+                fuse_reply_err(request, errno_of_inode_call(handle.error()));
+                return;
+            }
+            const bool there = session->while_serving([&](FileSystem& files) {
+                reply_opened(request, files, info, files.finish_open(inode, *handle, wanted));
+            });
+            if (!there) {
+                volume->release(*handle);
+                reply_refusal(request, Refusal::failed);
+            }
+        };
+        return session->file_system().begin_open(inode, wanted, answer);
+    });
+}
+
+void op_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) {
+    FileSystem& files = files_of(request);
+    const OpenRequest wanted = open_request_of(*info);
+    if (files.waits_to_open(inode, wanted)) {
+        open_later(request, inode, wanted, *info);
+        return;
+    }
+    reply_opened(request, files, *info, files.open(inode, wanted));
+}
+
+void op_read(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fuse_file_info* info) {
+    const std::shared_ptr<FuseSession> session = session_of(request).shared_from_this();
+    answer_later(request, session, [&](std::uint64_t number) {
+        return session->file_system().read(
+            OpenHandle::from(info->fh), static_cast<std::uint64_t>(offset), size,
+            [session, request, number](Result<ByteSpan> bytes) {
+                session->pending_reads().end(number);
+                if (bytes.ok()) {
+                    fuse_reply_buf(request, reinterpret_cast<const char*>(bytes->data()),
+                                   bytes->size());
+                } else {
+                    session->explain("a read", bytes.error());
+                    fuse_reply_err(request, errno_of(bytes.error()));
+                }
+            });
+    });
 }
 
 void op_write(fuse_req_t request, fuse_ino_t, const char* bytes, std::size_t size, off_t offset,

@@ -228,6 +228,10 @@ void FuseSession::stop() {
             file_system_->cancel_read(ticket);
         }
     }
+    {
+        const std::unique_lock lock(serving_mutex_);
+        stopped_ = true;
+    }
     make_descriptor_dead();
 }
 
@@ -242,17 +246,25 @@ void FuseSession::make_descriptor_dead() {
     }
 }
 
+bool FuseSession::while_serving(const std::function<void(FileSystem&)>& act) {
+    const std::shared_lock lock(serving_mutex_);
+    if (!stopped_) {
+        act(*file_system_);
+    }
+    return !stopped_;
+}
+
 // ---- why reads fail ----
 
-void FuseSession::explain(const Error& error) {
+void FuseSession::explain(const std::string& what, const Error& error) {
     if (error.code == Code::cancelled) {
         return;
     }
     // Powers of two: a disk or a network that fails for hours says so a few dozen times.
     const std::uint64_t count = unexplained_.fetch_add(1) + 1;
     if ((count & (count - 1)) == 0) {
-        log_warning("fs", "swarm " + options_.name + ": a read failed (" + std::to_string(count) +
-                              " so far): " + error.message);
+        log_warning("fs", "swarm " + options_.name + ": " + what + " failed (" +
+                              std::to_string(count) + " so far): " + error.message);
     }
 }
 

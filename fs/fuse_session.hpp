@@ -5,16 +5,17 @@
 //   start  mounts and returns once INIT is answered: from then on the directory is live.
 //   (ended) the kernel closed the conversation: somebody unmounted, or the connection was aborted.
 //   stop   ends it from our side, whether or not the directory is still in use: serving threads
-//          leave, waiting reads are cancelled, and the kernel fails what is left with ENOTCONN.
+//          leave, waiting reads and openings are cancelled, and the kernel fails what is left with ENOTCONN.
 //
-// A read that is waiting for the network holds the session alive, so an answer that comes late
-// never meets a dead one. Thread: start and stop from one; the rest from any.
+// A read or an opening that waits for the network holds the session alive, so an answer that comes
+// late never meets a dead one. Thread: start and stop from one; the rest from any.
 
 #include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,8 +53,11 @@ public:
     FileSystem& file_system() { return *file_system_; }
     PendingReads& pending_reads() { return pending_reads_; }
     void negotiate(fuse_conn_info& connection);
-    // Says in the log why a read failed, at most once a second.
-    void explain(const Error& error);
+    // Says in the log why `what` failed, at most once a second.
+    void explain(const std::string& what, const Error& error);
+    // Runs `act` on the file system, which is there until it returns; not any more after stop().
+    // Returns: whether it ran. It must be quick.
+    bool while_serving(const std::function<void(FileSystem&)>& act);
 
     // ---- KernelCache ----
     Told drop_name(node::Inode parent, std::string_view name) override;
@@ -75,6 +79,8 @@ private:
     fuse_session* session_ = nullptr;    // fixed by start
     PendingReads pending_reads_;
     std::atomic<std::uint64_t> unexplained_ = 0;
+    std::shared_mutex serving_mutex_;
+    bool stopped_ = false;  // guarded by serving_mutex_
     std::thread thread_;
 
     mutable std::mutex mutex_;

@@ -118,7 +118,7 @@ void Notifier::tell_everything() {
             std::string after;
             constexpr std::size_t kPage = 1024;
             for (std::size_t got = kPage; got == kPage;) {
-                const auto page = file_system_->volume().list(directory, after, kPage);
+                const auto page = file_system_->volume()->list(directory, after, kPage);
                 got = page.ok() ? page->size() : 0;
                 for (std::size_t i = 0; i < got; ++i) {
                     tell({NoticeKind::entry, directory, (*page)[i].name});

@@ -63,10 +63,10 @@ Member::Member(const Common& common, Membership membership)
                          },
                          [this] { common_.sweeper.request(); }},
         [this](const std::shared_ptr<OpenFile>& file) { volume_->published(file); });
-    volume_ = std::make_shared<TreeVolume>(
-        TreeVolume::Parts{membership_.name, common_.home.path(), identity_, tree_, common_.database,
-                          common_.contents, *publisher_, jobs_, *swarm_, common_.clock, problems_,
-                          [this] { return common_.sweeper.make_room(); }});
+    volume_ = std::make_shared<TreeVolume>(TreeVolume::Parts{
+        membership_.name, common_.home.path(), identity_, tree_, common_.database, common_.contents,
+        *publisher_, jobs_, *swarm_, common_.clock, problems_,
+        [this] { return common_.sweeper.make_room(); }, [this] { return policy(); }});
     policy_ = std::make_shared<PolicyWatch>(PolicyWatch::Parts{
         common_.engine.context(0), tree_, common_.contents, *swarm_, jobs_, problems_});
     tree_.on_unsealed([this] { on_unsealed(); });

@@ -17,7 +17,7 @@
 
 namespace swarmfs::node {
 
-enum class Doing { signing, publishing, storing, reading, sharing, agreeing };
+enum class Doing { signing, publishing, storing, opening, reading, sharing, agreeing };
 
 class Problems {
 public:

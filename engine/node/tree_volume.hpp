@@ -9,7 +9,9 @@
 //      files_mutex_ on; it goes when nobody does and nothing is left to publish.
 //   4. Files that follow one another are fetched ahead of the program that reads them
 //      (sibling_window.hpp).
-//   5. Taking a name marks the file in the very batch that takes it (Named in open_file.hpp).
+//   5. What is opened under `read_quorum` has its handle from the start, so that it keeps the version
+//      it asks about (open_quorum.hpp); nobody knows of it before that version is confirmed.
+//   6. Taking a name marks the file in the very batch that takes it (Named in open_file.hpp).
 // The order of locks stands in open_file.hpp.
 
 #include <map>
@@ -19,6 +21,7 @@
 #include <unordered_map>
 
 #include "engine/node/open_file.hpp"
+#include "engine/node/open_quorum.hpp"
 #include "engine/node/publisher.hpp"
 #include "engine/node/sibling_reader.hpp"
 #include "engine/node/tree.hpp"
@@ -45,10 +48,13 @@ public:
         // The disk is full. Returns: whether there is more room now. May take a while, never waits
         // for the network, for a file or for a batch of this thread.
         std::function<bool()> make_room;
+        std::function<std::shared_ptr<const Policy>()> policy;
     };
     explicit TreeVolume(Parts parts)
         : parts_(std::move(parts)),
-          siblings_({parts_.tree, parts_.contents, parts_.swarm, parts_.clock}) {}
+          siblings_({parts_.tree, parts_.contents, parts_.swarm, parts_.clock}),
+          quorum_({parts_.tree, parts_.jobs, parts_.swarm, parts_.clock, parts_.problems,
+                   parts_.policy}) {}
 
     std::string name() const override { return parts_.name; }
     bool read_only() const override;
@@ -71,6 +77,9 @@ public:
 
     Result<Created> create(Inode parent, std::string_view name, std::uint32_t mode) override;
     Result<FileHandle> open(Inode inode, Access access) override;
+    bool needs_confirming(Inode inode) const override { return quorum_.of(inode) > 1; }
+    ReadTicket open_confirmed(Inode inode, Access access, Duration deadline,
+                              OpenDone done) override;
     ReadTicket read(FileHandle handle, std::uint64_t offset, std::size_t length, Duration deadline,
                     ReadDone done) override;
     void cancel_read(ReadTicket ticket) override;
@@ -82,6 +91,7 @@ public:
     std::uint64_t add_change_listener(ChangeListener listener) override;
     void remove_change_listener(std::uint64_t number) override;
 
+    OpenQuorum& quorum() { return quorum_; }
     // Publishes what a crash left unpublished. Thread: before anyone else uses the volume.
     void recover();
     // The publisher has finished with a file.
@@ -159,6 +169,7 @@ private:
 
     const Parts parts_;
     SiblingReader siblings_;
+    OpenQuorum quorum_;
     mutable std::mutex files_mutex_;
     std::unordered_map<store::Inode, std::shared_ptr<OpenFile>> files_;  // guarded by files_mutex_
     std::unordered_map<FileHandle, Handle> handles_;                     // guarded by files_mutex_

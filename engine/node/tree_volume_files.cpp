@@ -114,6 +114,25 @@ Result<FileHandle> TreeVolume::open(Inode inode, Access access) {
     return add_handle(std::move(file), writes);
 }
 
+ReadTicket TreeVolume::open_confirmed(Inode inode, Access access, Duration deadline,
+                                      OpenDone done) {
+    const std::uint32_t quorum = quorum_.of(inode);
+    auto handle = open(inode, access);
+    if (!handle.ok() || quorum == 1) {
+        done(std::move(handle));
+        return 0;
+    }
+    return quorum_.confirm(handle_of(*handle)->file, quorum, deadline,
+                           [this, handle = *handle, done = std::move(done)](Result<> confirmed) {
+                               if (confirmed.ok()) {
+                                   done(handle);
+                                   return;
+                               }
+                               release(handle);
+                               done(std::move(confirmed).error());
+                           });
+}
+
 ReadTicket TreeVolume::read(FileHandle handle, std::uint64_t offset, std::size_t length,
                             Duration deadline, ReadDone done) {
     const auto found = handle_of(handle);
@@ -270,6 +289,10 @@ void TreeVolume::answer(ReadTicket ticket, Result<ByteSpan> result) {
 }
 
 void TreeVolume::cancel_read(ReadTicket ticket) {
+    if ((ticket & OpenQuorum::kTicketBit) != 0) {
+        quorum_.cancel(ticket);
+        return;
+    }
     const std::lock_guard lock(reads_mutex_);
     const auto found = reads_.find(ticket);
     if (found == reads_.end()) {
@@ -410,6 +433,7 @@ void TreeVolume::close_if_idle(const std::shared_ptr<OpenFile>& file) {
 }
 
 void TreeVolume::published(const std::shared_ptr<OpenFile>& file) {
+    quorum_.published(file->inode());
     if (file->written() && file->writers == 0 && file->named == Named::yes) {
         parts_.publisher.publish(file);  // it was written again meanwhile
     } else {

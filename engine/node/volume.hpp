@@ -2,8 +2,9 @@
 // One joined swarm as a directory tree: what a mount, a download or a web page sees.
 //
 // Rules every implementation keeps:
-//   1. Only `read` may need the network, and it answers through its callback; everything else is
-//      answered from this node's disk and memory, at once, on the caller's thread.
+//   1. Only `read` and `open_confirmed` may need the network, and they answer through a callback;
+//      everything else is answered from this node's disk and memory, at once, on the caller's
+//      thread.
 //   2. Content is immutable. A version that arrives from another member is a new inode under the
 //      same name; a file written here keeps its inode. An open handle reads the version it opened.
 //   3. What `close_write` or `sync` answered survives: the first kill -9, the second power loss.
@@ -80,6 +81,7 @@ struct Space {
 
 // Bytes of a read; short only at the end of the file. The span is valid during the call only.
 using ReadDone = std::function<void(Result<ByteSpan>)>;
+using OpenDone = std::function<void(Result<FileHandle>)>;
 
 class Volume {
 public:
@@ -117,12 +119,27 @@ public:
     // Creates an empty file and opens it for reading and writing.
     virtual Result<Created> create(Inode parent, std::string_view name, std::uint32_t mode) = 0;
     virtual Result<FileHandle> open(Inode inode, Access access) = 0;
+    // Whether other members have to confirm what an open file would show (`read_quorum`).
+    virtual bool needs_confirming(Inode inode) const {
+        (void)inode;
+        return false;
+    }
+    // As open; where it needs confirming, once enough members show the same version. Calls `done`
+    // exactly once, perhaps before it returns, on any thread. `deadline`: 0 waits forever.
+    // Errors: also not_found (another version came meanwhile: look the name up again), unavailable
+    // (too few are connected), timed_out, cancelled, busy.
+    virtual ReadTicket open_confirmed(Inode inode, Access access, Duration deadline,
+                                      OpenDone done) {
+        (void)deadline;
+        done(open(inode, access));
+        return 0;
+    }
     // Calls `done` exactly once, perhaps before it returns, on any thread. `deadline`: 0 waits
     // forever. Errors: unavailable (nobody left to ask), timed_out, cancelled, io, invalid (bad
     // handle).
     virtual ReadTicket read(FileHandle handle, std::uint64_t offset, std::size_t length,
                             Duration deadline, ReadDone done) = 0;
-    // Ends a read early with Code::cancelled. No effect when it has been answered.
+    // Ends a read, or an opening, early with Code::cancelled. No effect when it has been answered.
     virtual void cancel_read(ReadTicket ticket) = 0;
     // Writes into this node's staging; appears on other members after close_write.
     virtual Result<std::size_t> write(FileHandle handle, std::uint64_t offset, ByteSpan bytes) = 0;

@@ -27,4 +27,5 @@ TEST_CASE("hard links, devices and foreign owners are not permitted") {
     CHECK(fs::errno_of(fs::Refusal::special_file) == EPERM);
     CHECK(fs::errno_of(fs::Refusal::foreign_owner) == EPERM);
     CHECK(fs::errno_of(fs::Refusal::unknown_flags) == EINVAL);
+    CHECK(fs::errno_of(fs::Refusal::name_taken) == ESTALE);
 }

@@ -215,6 +215,57 @@ TEST_CASE("opening with O_TRUNC empties the file, and a failure to do so opens n
     }
 }
 
+TEST_CASE(
+    "what others must confirm is opened in two steps, and its pages are put after the second") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "small");
+    const node::Inode inode = at.look_up(kRootInode, "a.txt");
+    CHECK_FALSE(at.files.waits_to_open(inode, {}));
+    at.volume->hold_opens(true);
+    REQUIRE(at.files.waits_to_open(inode, {}));
+    std::optional<Result<node::FileHandle>> answer;
+    const auto keep = [&](Result<node::FileHandle> handle) { answer = std::move(handle); };
+    CHECK(at.files.begin_open(inode, {}, keep) != 0);
+    CHECK_FALSE(answer);
+    CHECK(at.pages.all.empty());
+    at.volume->answer_opens();
+    REQUIRE(answer->ok());
+    const auto opened = at.files.finish_open(inode, **answer, {});
+    REQUIRE(opened.ok());
+    CHECK(at.pages.all.size() == 1);
+    CHECK(at.read_all(opened->handle) == "small");
+    at.files.release(opened->handle);
+
+    answer.reset();
+    at.files.cancel_read(at.files.begin_open(inode, {}, keep));
+    CHECK(answer->error().code == Code::cancelled);
+    CHECK(at.volume->open_handles() == 0);
+}
+
+TEST_CASE("who only writes, or empties the file first, needs nobody to confirm what it was") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "x");
+    const node::Inode inode = at.look_up(kRootInode, "a.txt");
+    at.volume->hold_opens(true);
+    OpenRequest request;
+    request.access = node::Access::write;
+    CHECK_FALSE(at.files.waits_to_open(inode, request));
+    request.access = node::Access::read_write;
+    CHECK(at.files.waits_to_open(inode, request));
+    request.truncate = true;
+    CHECK_FALSE(at.files.waits_to_open(inode, request));
+}
+
+TEST_CASE("creating a name that another member just took does not open theirs past a quorum") {
+    Fixture at;
+    at.volume->remote_write("a.txt", "theirs");
+    at.volume->hold_opens(true);
+    OpenRequest request;
+    request.access = node::Access::read_write;
+    CHECK(at.files.create(kRootInode, "a.txt", 0644, request).error().code == Code::exists);
+    CHECK(at.volume->open_handles() == 0);
+}
+
 TEST_CASE("creating a name that another member just took opens theirs, unless exclusive") {
     Fixture at;
     at.volume->remote_write("a.txt", "theirs");

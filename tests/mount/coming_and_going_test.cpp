@@ -155,6 +155,19 @@ TEST_CASE("stopping ends everything at once, whatever is still going on") {
     CHECK(at.mount(at.directory.path()).error().code == Code::unavailable);
 }
 
+TEST_CASE("stopping ends an opening that waits for other members, and keeps nothing of it") {
+    Table at;
+    at.volume->remote_write("slow", "s");
+    REQUIRE(at.mount(at.directory.path()).ok());
+    at.volume->hold_opens(true);
+    Program reader({"cat", at.directory.file("slow")});
+    CHECK(at.volume->wait_for_held_opens(1));
+    at.table.stop();
+    CHECK(reader.wait(5s).has_value());
+    CHECK(at.volume->open_handles() == 0);
+    CHECK_FALSE(is_mounted(at.directory.path()));
+}
+
 TEST_CASE("a mount whose swarmfsd was killed is cleared away by the next mount") {
     Table at;
     {

@@ -146,7 +146,8 @@ LoneVolume::LoneVolume() {
         [this](const std::shared_ptr<node::OpenFile>& file) { volume->published(file); });
     volume = std::make_shared<node::TreeVolume>(node::TreeVolume::Parts{
         "team", home.string(), *identity, *tree, *database, *contents, *publisher, jobs, swarm,
-        clock, problems, [this] { return make_room(); }});
+        clock, problems, [this] { return make_room(); },
+        [] { return std::make_shared<const node::Policy>(); }});
 }
 
 LoneVolume::~LoneVolume() {

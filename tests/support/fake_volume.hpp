@@ -45,6 +45,11 @@ public:
     std::size_t held() const;
     std::size_t cancelled() const;
     void fail_reads(std::optional<Error> error);
+    // From now on opening needs confirming, which takes until answer_opens or cancel_read.
+    void hold_opens(bool hold);
+    // Confirms every held opening, or fails it, from the caller's thread.
+    void answer_opens(const std::optional<Error>& failure = std::nullopt);
+    bool wait_for_held_opens(std::size_t count);
     // The next call of this name ("write", "close_write", …) fails.
     void fail_next(const std::string& call, Error error);
     // `act` runs once, when the next lookup or read has its answer and has not given it yet.
@@ -83,6 +88,9 @@ public:
                                             const node::AttributeChanges& changes) override;
     Result<node::Created> create(Inode parent, std::string_view name, std::uint32_t mode) override;
     Result<node::FileHandle> open(Inode inode, node::Access access) override;
+    bool needs_confirming(Inode inode) const override;
+    node::ReadTicket open_confirmed(Inode inode, node::Access access, Duration deadline,
+                                    node::OpenDone done) override;
     node::ReadTicket read(node::FileHandle handle, std::uint64_t offset, std::size_t length,
                           Duration deadline, node::ReadDone done) override;
     void cancel_read(node::ReadTicket ticket) override;
@@ -110,6 +118,10 @@ private:
         std::size_t length;
         node::ReadDone done;
     };
+    struct HeldOpen {
+        node::FileHandle handle;
+        node::OpenDone done;
+    };
     using NodePointer = std::shared_ptr<Node>;
 
     NodePointer make_node(Inode inode, node::FileKind kind, std::uint32_t mode);
@@ -123,6 +135,7 @@ private:
     void unname(const NodePointer& node);
     void touch(Node& node);
     void answer(HeldRead read);
+    void answer(const HeldOpen& open, const std::optional<Error>& failure);
     NodePointer parent_of(const std::string& path, std::string& leaf,
                           std::vector<node::Change>& changes);
     void tell(const std::vector<node::Change>& changes);
@@ -135,6 +148,7 @@ private:
     std::map<Inode, NodePointer> nodes_;
     std::map<node::FileHandle, NodePointer> handles_;
     std::map<node::ReadTicket, HeldRead> held_;
+    std::map<node::ReadTicket, HeldOpen> held_opens_;
     std::map<std::string, std::size_t> calls_;
     std::map<std::string, Error> failures_;
     std::optional<Error> read_failure_;
@@ -144,6 +158,7 @@ private:
     std::int64_t time_ns_ = 1'700'000'000'000'000'000;
     std::size_t cancelled_ = 0;
     bool hold_ = false;
+    bool hold_opens_ = false;
 
     mutable std::mutex listeners_mutex_;
     std::map<std::uint64_t, ChangeListener> listeners_;  // guarded by listeners_mutex_

@@ -42,6 +42,34 @@ Result<FileHandle> FakeVolume::open(Inode inode, node::Access access) {
     return handle;
 }
 
+bool FakeVolume::needs_confirming(Inode) const {
+    const std::scoped_lock lock(mutex_);
+    return hold_opens_;
+}
+
+node::ReadTicket FakeVolume::open_confirmed(Inode inode, node::Access access, Duration,
+                                            node::OpenDone done) {
+    auto handle = open(inode, access);
+    if (!handle.ok()) {
+        done(handle.error());
+        return 0;
+    }
+    const std::scoped_lock lock(mutex_);
+    const node::ReadTicket ticket = next_++;
+    held_opens_[ticket] = {*handle, std::move(done)};
+    changed_.notify_all();
+    return ticket;
+}
+
+void FakeVolume::answer(const HeldOpen& open, const std::optional<Error>& failure) {
+    if (!failure) {
+        open.done(open.handle);
+        return;
+    }
+    release(open.handle);
+    open.done(*failure);
+}
+
 node::ReadTicket FakeVolume::read(FileHandle handle, std::uint64_t offset, std::size_t length,
                                   Duration, node::ReadDone done) {
     {
@@ -89,7 +117,13 @@ void FakeVolume::answer(HeldRead read) {
 void FakeVolume::cancel_read(node::ReadTicket ticket) {
     HeldRead read;
     {
-        const std::scoped_lock lock(mutex_);
+        std::unique_lock lock(mutex_);
+        if (auto open = held_opens_.extract(ticket)) {
+            ++cancelled_;
+            lock.unlock();
+            answer(open.mapped(), caller_error(Code::cancelled, "the opener gave up"));
+            return;
+        }
         const auto held = held_.find(ticket);
         if (held == held_.end()) {
             return;
@@ -162,6 +196,27 @@ void FakeVolume::answer_held() {
     for (auto& [ticket, read] : held) {
         answer(std::move(read));
     }
+}
+
+void FakeVolume::hold_opens(bool hold) {
+    const std::scoped_lock lock(mutex_);
+    hold_opens_ = hold;
+}
+
+void FakeVolume::answer_opens(const std::optional<Error>& failure) {
+    std::map<node::ReadTicket, HeldOpen> held;
+    {
+        const std::scoped_lock lock(mutex_);
+        held.swap(held_opens_);
+    }
+    for (const auto& [ticket, open] : held) {
+        answer(open, failure);
+    }
+}
+
+bool FakeVolume::wait_for_held_opens(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [&] { return held_opens_.size() >= count; });
 }
 
 bool FakeVolume::wait_for_held(std::size_t count) {
