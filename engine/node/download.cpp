@@ -147,7 +147,7 @@ void Download::heed_pauses() {
         const std::lock_guard lock(shared_->mutex);
         for (auto at = shared_->running.begin(); at != shared_->running.end();) {
             Running& one = at->second;
-            if (one.complete || one.error || !held_back(one.wanted)) {
+            if (one.complete || one.error || one.asked != 0 || !held_back(one.wanted)) {
                 ++at;
                 continue;
             }
@@ -211,7 +211,7 @@ Result<> Download::breathe() {
 Result<> Download::begin(Wanted wanted, ExportTree& tree) {
     const ContentId content = wanted.record.content;
     if (content.size == 0) {
-        return write_out(tree, wanted);
+        return deliver(tree, std::move(wanted));
     }
     SWARM_TRY(const auto stored, member_.contents().open(content));
     if (stored->complete()) {
@@ -274,10 +274,11 @@ Result<> Download::finish_completed(ExportTree& tree) {
     std::unordered_set<ContentId> counted;  // one content under several names came once
     for (Running& one : finished) {
         if (one.error) {
-            return *one.error;
+            return one.asked != 0 ? not_confirmed(one.wanted.record, *one.error) : *one.error;
         }
         const ContentId content = one.wanted.record.content;
-        if (counted.insert(content).second) {
+        one.wanted.confirmed = one.asked != 0;
+        if (one.asked == 0 && counted.insert(content).second) {
             report_.fetched_bytes += content.size - one.stored_before;
             look_at_sources(content);
             for (const auto& source : member_.swarm().sources(content)) {
@@ -290,6 +291,12 @@ Result<> Download::finish_completed(ExportTree& tree) {
 }
 
 Result<> Download::deliver(ExportTree& tree, Wanted wanted) {
+    const std::uint32_t quorum =
+        wanted.confirmed ? 1 : member_.volume()->quorum().of(wanted.record);
+    if (quorum > 1) {
+        confirm(std::move(wanted), quorum);
+        return done();
+    }
     auto written = write_out(tree, wanted);
     const bool not_here = !written.ok() && (written.error().code == Code::corrupt ||
                                             written.error().code == Code::not_found);
@@ -299,6 +306,41 @@ Result<> Download::deliver(ExportTree& tree, Wanted wanted) {
     SWARM_TRY(const auto stored, member_.contents().open(wanted.record.content));
     fetch(std::move(wanted), stored->stored_bytes());
     return done();
+}
+
+void Download::confirm(Wanted wanted, std::uint32_t quorum) {
+    const std::uint64_t number = next_++;
+    Running running;
+    running.wanted = std::move(wanted);
+    running.stored_before = running.stored = running.seen = running.wanted.record.content.size;
+    const std::lock_guard lock(shared_->mutex);
+    shared_->last_progress = clock_.now();
+    auto& slot = shared_->running[number];
+    slot = std::move(running);
+    slot.asked = member_.volume()->quorum().confirm(
+        slot.wanted.record, quorum, kConfirmMax, [shared = shared_, number](Result<> confirmed) {
+            const std::lock_guard inner(shared->mutex);
+            const auto found = shared->running.find(number);
+            if (found == shared->running.end()) {
+                return;
+            }
+            found->second.complete = confirmed.ok();
+            if (!confirmed.ok()) {
+                found->second.error = std::move(confirmed).error();
+            }
+            shared->changed.notify_all();
+        });
+}
+
+Error Download::not_confirmed(const store::InodeRecord& record, const Error& why) const {
+    const auto path = member_.tree().view().names.path_of(record);
+    const std::string named = "\"" + (path.ok() ? *path : record.name) + "\"";
+    if (why.code == Code::not_found) {
+        return caller_error(Code::try_again, "another version of " + named +
+                                                 " came meanwhile; the same command fetches it");
+    }
+    return network_error(Code::unavailable, named + " is not copied out: " + why.message +
+                                                "; `swarmfs peers` shows who is there");
 }
 
 Result<> Download::write_out(ExportTree& tree, const Wanted& wanted) {
@@ -350,16 +392,17 @@ std::map<std::string, std::size_t> Download::look_at_sources(const ContentId& co
 }
 
 void Download::cancel_all() {
-    std::vector<swarm::FillId> fills;
+    std::map<std::uint64_t, Running> running;
     {
         const std::lock_guard lock(shared_->mutex);
-        for (const auto& [number, running] : shared_->running) {
-            fills.push_back(running.fill);
-        }
-        shared_->running.clear();
+        running.swap(shared_->running);
     }
-    for (const swarm::FillId fill : fills) {
-        member_.swarm().cancel_fill(fill);
+    for (const auto& [number, one] : running) {
+        if (one.asked != 0) {
+            member_.volume()->quorum().cancel(one.asked);
+        } else {
+            member_.swarm().cancel_fill(one.fill);
+        }
     }
 }
 

@@ -11,7 +11,9 @@
 //   4. When nothing comes for kStallMax, not even a leaf, the download ends with Code::unavailable.
 //   5. What is paused (pauses.hpp) waits, without end: its fills are cancelled, what came of it
 //      stays, and it goes on from there when it is resumed.
-//   6. What turns out damaged here while it is copied out is fetched again, kFetchesMax times.
+//   6. A file under `read_quorum` is copied out once enough members confirm that version
+//      (open_quorum.hpp), for which it waits kConfirmMax; then the download ends.
+//   7. What turns out damaged here while it is copied out is fetched again, kFetchesMax times.
 // Thread: the caller's; blocks.
 
 #include <algorithm>
@@ -45,6 +47,8 @@ public:
     static constexpr Duration kStallMax = std::chrono::seconds(30);
     // A disk that damages what it is given three times in a row is not one to copy from.
     static constexpr unsigned kFetchesMax = 3;
+    static constexpr Duration kConfirmMax = std::chrono::seconds(20);
+    static_assert(kConfirmMax < kStallMax);
 
     Download(Member& member, Clock& clock, ControlCall& call)
         : member_(member), clock_(clock), call_(call) {}
@@ -59,10 +63,12 @@ private:
         unsigned fetches = 0;
         std::optional<std::uint64_t> stored_before{};  // when it was first fetched
         std::uint64_t stored = 0;                      // when it was paused
+        bool confirmed = false;                        // rule 6
     };
     struct Running {
         Wanted wanted;
         swarm::FillId fill = 0;
+        OpenQuorum::Ticket asked = 0;  // it is here whole, and others are asked about it
         std::uint64_t stored_before = 0;
         std::uint64_t stored = 0;  // as the fill says: in whole chunks
         std::uint64_t seen = 0;    // in leaves, when it was last looked at
@@ -79,10 +85,13 @@ private:
     bool held_back(const Wanted& wanted) const;
     // Holds back what was paused since the last time, and lets go what was resumed.
     void heed_pauses();
-    // Copies what is here whole out, or, when it is not after all, has it fetched (rule 6).
+    // Copies what is here whole out, perhaps after others have confirmed it, or, when it is not here
+    // after all, has it fetched (rule 7).
     Result<> deliver(ExportTree& tree, Wanted wanted);
     Result<> write_out(ExportTree& tree, const Wanted& wanted);
     void fetch(Wanted wanted, std::uint64_t stored_bytes);
+    void confirm(Wanted wanted, std::uint32_t quorum);
+    Error not_confirmed(const store::InodeRecord& record, const Error& why) const;
     // Whether leaves came that make no chunk yet: under a low limit one takes minutes.
     bool leaves_came();
     Error nobody_has(const store::InodeRecord& record) const;
