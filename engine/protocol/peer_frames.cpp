@@ -129,6 +129,10 @@ void write(WireWriter& w, const Suggest& f) {
     w.u32(f.handle);
     write_chunk(w, f.chunk);
 }
+void write(WireWriter& w, const Take& f) {
+    w.fixed(f.content.root);
+    w.u64(f.content.size);
+}
 void write(WireWriter& w, const Peers& f) {
     SWARM_ASSERT(f.peers.size() <= kPeersMax);
     w.u8(static_cast<std::uint8_t>(f.peers.size()));
@@ -160,6 +164,7 @@ constexpr FrameType kTypes[] = {FrameType::hello,
                                 FrameType::refuse,
                                 FrameType::ready,
                                 FrameType::suggest,
+                                FrameType::take,
                                 FrameType::peers};
 static_assert(std::size(kTypes) == std::variant_size_v<Frame>);
 
@@ -246,15 +251,21 @@ Frame read_confirmed(WireReader& r) {
     return f;
 }
 
+ContentId read_content(WireReader& r) {
+    ContentId content;
+    content.root = r.fixed<Hash256>();
+    content.size = r.u64();
+    // An empty content has nothing to ask for, and a root of zeros names nothing.
+    if (content.size == 0 || content.size > kContentBytesMax || content.root.is_zero()) {
+        r.fail();
+    }
+    return content;
+}
+
 Frame read_open(WireReader& r) {
     Open f;
     f.handle = r.u32();
-    f.content.root = r.fixed<Hash256>();
-    f.content.size = r.u64();
-    // An empty content has nothing to ask for, and a root of zeros names nothing.
-    if (f.content.size == 0 || f.content.size > kContentBytesMax || f.content.root.is_zero()) {
-        r.fail();
-    }
+    f.content = read_content(r);
     return f;
 }
 
@@ -403,6 +414,7 @@ std::optional<Frame> read_body(FrameType type, WireReader& r) {
         case FrameType::refuse: return read_refuse(r);
         case FrameType::ready: return Ready{};
         case FrameType::suggest: return read_suggest(r);
+        case FrameType::take: return Take{read_content(r)};
         case FrameType::peers: return read_peers(r);
     }
     return std::nullopt;
@@ -477,6 +489,7 @@ const char* name_of(FrameType type) {
         case FrameType::refuse: return "refuse";
         case FrameType::ready: return "ready";
         case FrameType::suggest: return "suggest";
+        case FrameType::take: return "take";
         case FrameType::peers: return "peers";
     }
     return "unknown";

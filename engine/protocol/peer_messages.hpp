@@ -1,8 +1,8 @@
 #pragma once
 // What two members say to each other, inside the channel's records (docs/protocol.md).
 //
-//   record = frame*                       at most kRecordPlaintextMax bytes; a frame never spans
-//   records frame  = type:u8 length:u16 body      numbers are big-endian
+//   record = frame*                       at most kRecordPlaintextMax bytes
+//   frame  = type:u8 length:u16 body      never spans records; numbers are big-endian
 //
 // Rules:
 //   1. The first frame of each direction is `hello`; nothing else counts before it.
@@ -14,8 +14,6 @@
 // Spans in a decoded frame point into its record. Encoding and decoding: peer_frames.hpp.
 
 #include <array>
-#include <optional>
-#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -65,6 +63,7 @@ enum class FrameType : std::uint8_t {
     refuse = 0x28,
     ready = 0x29,
     suggest = 0x2A,
+    take = 0x2B,
     peers = 0x30,
 };
 
@@ -83,7 +82,6 @@ struct Hello {
     std::vector<std::string> addresses;        // where else it can be dialled
     std::array<std::uint8_t, 64> signature{};  // by `node` over the handshake hash
 };
-
 struct Ping {
     std::uint64_t nonce = 0;
 };
@@ -121,15 +119,13 @@ struct LeafRange {
     ChunkIndex chunk;
     std::uint8_t first = 0;
     std::uint8_t count = 0;
-
     auto operator<=>(const LeafRange&) const = default;
 };
 struct Request {
     Handle handle = 0;
     LeafRange range;
     Urgency urgency = Urgency::fill;
-    std::uint8_t known_level =
-        0;  // lowest level above the chunk's leaves that the requester knows; 0: the leaves
+    std::uint8_t known_level = 0;  // lowest level above the leaves that is known; 0: they are
 };
 struct Cancel {
     Handle handle = 0;
@@ -166,6 +162,9 @@ struct Suggest {
     Handle handle = 0;
     ChunkIndex chunk;
 };
+struct Take {  // a wish: hold the content, too
+    ContentId content;
+};
 
 struct PeerHint {
     NodeId node;
@@ -177,7 +176,7 @@ struct Peers {
 
 using Frame = std::variant<Hello, Ping, Pong, Goodbye, Vector, PublicationHeader,
                            PublicationEntries, Confirm, Confirmed, Open, Holding, Have, Close,
-                           Request, Cancel, Proof, Leaf, Refuse, Ready, Suggest, Peers>;
+                           Request, Cancel, Proof, Leaf, Refuse, Ready, Suggest, Take, Peers>;
 
 // The name of a frame's type, for logs.
 const char* name_of(FrameType type);

@@ -153,6 +153,12 @@ public:
                                    const std::optional<NodeId>& likely) = 0;
     // Somebody here waits for more members than are connected to confirm a version.
     virtual void on_members_wanted() = 0;
+    // A member asks this node to hold the content, too. Whoever wants to take nothing over does
+    // nothing.
+    virtual void on_take(const NodeId& from, const ContentId& content) {
+        (void)from;
+        (void)content;
+    }
 };
 
 }  // namespace swarmfs::swarm

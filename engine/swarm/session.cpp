@@ -254,6 +254,10 @@ Result<> Session::take(const protocol::Frame& frame) {
         Result<> operator()(const protocol::Suggest& suggest) {
             return session.fetch_.on_suggest(suggest);
         }
+        Result<> operator()(const protocol::Take& take) {
+            session.events_.push_back(TakeHeard{take.content});
+            return done();
+        }
         Result<> operator()(const protocol::Peers& peers) {
             session.take_hints(peers.peers);
             return done();
@@ -404,6 +408,9 @@ void Session::obey(SessionCommand& command) {
         }
         void operator()(SendConfirm& send) { protocol::encode(send.confirm, session.small_); }
         void operator()(SendConfirmed& send) { protocol::encode(send.confirmed, session.small_); }
+        void operator()(SendTake& take) {
+            protocol::encode(protocol::Take{take.content}, session.small_);
+        }
         void operator()(SayGoodbye& goodbye) {
             protocol::encode(protocol::Goodbye{goodbye.reason}, session.small_);
             session.goodbye_ = goodbye.reason;

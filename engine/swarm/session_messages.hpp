@@ -40,13 +40,16 @@ struct SendConfirm {
 struct SendConfirmed {
     protocol::Confirmed confirmed;
 };
+struct SendTake {
+    ContentId content;
+};
 struct SayGoodbye {
     std::string reason;
 };
 
 using SessionCommand = std::variant<OpenContent, CloseContent, AskLeaves, CancelLeaves, TellWhole,
                                     TellHolding, SetPaused, SendVector, SendCatalog, SendHints,
-                                    SendConfirm, SendConfirmed, SayGoodbye>;
+                                    SendConfirm, SendConfirmed, SendTake, SayGoodbye>;
 
 // ---- from a session ----
 
@@ -107,6 +110,9 @@ struct ConfirmHeard {  // to be answered
 struct ConfirmedHeard {
     protocol::Confirmed confirmed;
 };
+struct TakeHeard {  // it asks us to hold the content, too
+    ContentId content;
+};
 struct SessionEnded {  // the last event
     Error why;
 };
@@ -114,6 +120,6 @@ struct SessionEnded {  // the last event
 using SessionEvent =
     std::variant<HelloHeard, HoldingHeard, HaveHeard, LeavesStored, RefuseHeard, ReadyHeard,
                  SuggestHeard, StoreFailed, RoundTrip, VectorHeard, CatalogHeard, CatalogSent,
-                 HintsHeard, ConfirmHeard, ConfirmedHeard, SessionEnded>;
+                 HintsHeard, ConfirmHeard, ConfirmedHeard, TakeHeard, SessionEnded>;
 
 }  // namespace swarmfs::swarm

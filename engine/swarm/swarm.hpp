@@ -23,6 +23,7 @@
 
 #include "engine/core/clock.hpp"
 #include "engine/core/dice.hpp"
+#include "engine/swarm/chunk_set.hpp"
 #include "engine/swarm/confirming.hpp"
 #include "engine/swarm/ports.hpp"
 #include "engine/swarm/rate_gate.hpp"
@@ -41,8 +42,7 @@ namespace swarmfs::swarm {
 struct SwarmOptions {
     std::uint64_t window_budget_bytes = 256ULL << 20;  // read-ahead of all streams together
     std::size_t peers_max = 80;                        // sessions: places.hpp says whose
-    Duration grace = std::chrono::seconds(2);  // how long a read without any source waits for one
-                                               // to appear, before it fails as unavailable
+    Duration grace = std::chrono::seconds(2);  // for which a read waits for any source at all
     Duration hello_deadline = std::chrono::seconds(10);
     Duration ping_every = std::chrono::seconds(10);
     Duration dead_after = std::chrono::seconds(25);  // silence that ends a session
@@ -66,10 +66,16 @@ using ReadDone = std::function<void(Result<>)>;
 
 enum class ReadAgain : std::uint8_t { perhaps, never };
 enum class FillOrder : std::uint8_t { rarest_first, sequential };
+struct ChunkRange {
+    ChunkIndex first;
+    std::uint64_t count = 0;
+};
 struct FillRequest {
     ContentId content;
     FillOrder order = FillOrder::rarest_first;
     std::optional<NodeId> likely;
+    // Only these are wanted, of a content of more than one chunk; complete with them.
+    std::optional<ChunkRange> chunks{};
 };
 struct FillProgress {
     std::uint64_t stored_bytes = 0;
@@ -79,6 +85,18 @@ struct FillProgress {
     std::optional<Error> error;  // set: given up (disk); the last call
 };
 using FillProgressed = std::function<void(const FillProgress&)>;
+
+// What connected members hold of a content.
+struct Survey {
+    struct Answer {
+        NodeId node;
+        Holdings held;
+    };
+    ContentId content;
+    std::vector<Answer> answers;
+    std::vector<NodeId> silent;  // asked, and did not answer in time
+};
+using SurveyDone = std::function<void(const Survey&)>;
 
 struct PeerStatistics {
     NodeId node;
@@ -152,6 +170,11 @@ public:
     // Fetches the whole content. `progressed` may be empty.
     virtual FillId fill(FillRequest request, FillProgressed progressed) = 0;
     virtual void cancel_fill(FillId fill) = 0;
+    // Asks every connected member what it holds, within Surveys::kDeadline; wants nothing. Too many
+    // at once find nobody.
+    virtual void survey(const ContentId& content, SurveyDone done) = 0;
+    // Asks a member to hold the content, too: SwarmListener::on_take there.
+    virtual void send_take(const NodeId& to, const ContentId& content) = 0;
     // Chunks of it were stored by other means than this swarm (published, shared): reads and fills
     // that wait for them go on, and peers that opened it are told.
     virtual void content_arrived(const ContentId& content) = 0;

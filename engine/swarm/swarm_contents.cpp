@@ -104,6 +104,7 @@ void SwarmCore::settle(WantedContent& content, TimePoint now) {
     } else if (content.fill && content.fill->moved) {
         report_fill(content, false, std::nullopt);
     }
+    settle_parts(content, std::nullopt);
     judge_reads(content, now);
     const bool asleep = now - content.idle_since >= kIdleMax;
     if (!content.wanted() && (complete || asleep)) {
@@ -160,6 +161,7 @@ void SwarmCore::fail(WantedContent& content, const Error& error, TimePoint now) 
         report_fill(content, false, error);
         end_fill(content);
     }
+    settle_parts(content, error);
     static_cast<void>(content.window->end());
     for (auto& [chunk, need] : content.needs) {
         unqueue(content.number, chunk);

@@ -315,11 +315,15 @@ void SwarmCore::end_reading(const ContentId& id, ReadAgain again, TimePoint now)
     changed_.insert(content->number);
 }
 
-void SwarmCore::fill(FillId id, const FillRequest& request, TimePoint) {
+void SwarmCore::fill(FillId id, const FillRequest& request, TimePoint now) {
     if (request.content.size == 0) {
         FillProgress progress;
         progress.complete = true;
         actions_.push_back(FillMoved{id, progress});
+        return;
+    }
+    if (request.chunks && !is_tiny(request.content)) {
+        begin_part(id, request, now);
         return;
     }
     waiting_fills_[is_tiny(request.content) ? 1 : 0].push_back({id, request});
@@ -334,6 +338,9 @@ void SwarmCore::cancel_fill(FillId id, TimePoint now) {
         return;
     }
     WantedContent& content = *contents_.at(running->second);
+    if (cancel_part(content, id, now)) {
+        return;
+    }
     std::erase(content.fill->ids, id);
     fills_.erase(running);
     if (!content.fill->ids.empty()) {
@@ -341,7 +348,7 @@ void SwarmCore::cancel_fill(FillId id, TimePoint now) {
     }
     end_fill(content);
     for (auto& [chunk, need] : content.needs) {
-        need.fill = 0;
+        need.fill = content.in_part(ChunkIndex(chunk)) ? need.fill : LeafMask{0};
     }
     for (const Ask& ask : ledger_.asks_for(content.number)) {
         release_chunk(content, ask.chunk, now);

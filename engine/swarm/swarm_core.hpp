@@ -58,7 +58,7 @@ public:
                        std::uint64_t bytes, TimePoint now);
     void refused(PeerNumber peer, ContentNumber content, const protocol::LeafRange& range,
                  protocol::RefuseReason reason, TimePoint now);
-    void ready(PeerNumber peer) { ledger_.ready(peer); }  // after it refused something as full
+    void ready(PeerNumber peer) { ledger_.ready(peer); }
     void suggested(PeerNumber peer, ContentNumber content, ChunkIndex chunk);
     // By the disk. Ignored when it is of an attempt that has failed already.
     void store_failed(ContentNumber content, std::uint32_t attempt, Error why, TimePoint now);
@@ -150,7 +150,7 @@ private:
                      LeafMask leaves, protocol::Urgency urgency, TimePoint now);
     void cancel_asks(ContentNumber content);
 
-    // fills (swarm_fills.cpp)
+    // fills (swarm_fills.cpp), and those of parts (swarm_parts.cpp)
     void start_fills(TimePoint now);
     void begin_fill(WantedContent& content, const WaitingFill& waiting, TimePoint now);
     void place_fills(TimePoint now);
@@ -158,6 +158,9 @@ private:
     bool help_to_end(PeerNumber peer, WantedContent& content, TimePoint now);
     void report_fill(WantedContent& content, bool complete, const std::optional<Error>& error);
     void end_fill(WantedContent& content);
+    void begin_part(FillId id, const FillRequest& request, TimePoint now);
+    bool cancel_part(WantedContent& content, FillId id, TimePoint now);
+    void settle_parts(WantedContent& content, const std::optional<Error>& error);
 
     const SwarmOptions options_;
     ContentPorts& ports_;
@@ -190,7 +193,6 @@ private:
     bool paused_ = false;
     std::uint32_t next_content_ = 1;
     int dialling_ = 0;
-
     ReceivedBytes received_;
     std::deque<std::pair<ContentNumber, ContentId>> gone_;  // of whose last leaves word may come
 };

@@ -52,6 +52,13 @@ void SwarmCore::chunk_is_whole(WantedContent& content, ChunkIndex chunk) {
     }
     content.newly_whole.push_back(chunk);
     content.whole_bytes += chunk_bytes(content.id.size, chunk);
+    for (WantedContent::Part& part : content.parts) {
+        if (part.covers(chunk)) {
+            --part.lacking;
+            part.stored_bytes += chunk_bytes(content.id.size, chunk);
+            part.moved = true;
+        }
+    }
     if (content.fill) {
         content.fill->moved = true;
         if (content.fill->picker) {

@@ -54,11 +54,12 @@ async::Task<> SwarmShell::run(std::shared_ptr<SwarmShell> self) {
         for (Action& action : core_.decide(now)) {
             carry_out(action);
         }
+        carry_out_surveys(now);
         announce_whole(now);
         decide_quorum(now);
         send_outbox();
-        const TimePoint wake =
-            std::min({core_.next_wake(now), announce_at_, look_around_at_, quorum_.next_wake()});
+        const TimePoint wake = std::min({core_.next_wake(now), surveys_.next_wake(), announce_at_,
+                                         look_around_at_, quorum_.next_wake()});
         (void)co_await work_.wait(wake);
     }
     co_await say_goodbye();
@@ -69,6 +70,8 @@ async::Task<> SwarmShell::say_goodbye() {
     quorum_.cancel_all();
     decide_quorum(now);
     core_.cancel_all(now);
+    surveys_.end_all();
+    carry_out_surveys(now);
     for (Action& action : core_.decide(now)) {
         carry_out(action);
     }
@@ -329,6 +332,22 @@ void SwarmShell::cancel_fill(FillId id) {
     soon([id](SwarmShell& shell) {
         shell.fills_.erase(id);
         shell.core_.cancel_fill(id, shell.parts_.clock.now());
+    });
+}
+
+void SwarmShell::survey(const ContentId& content, SurveyDone done) {
+    soon([content, done = std::move(done)](SwarmShell& shell) mutable {
+        if (shell.closing_ || !shell.surveys_.begin(content, done)) {
+            done(Survey{content, {}, {}});
+        }
+    });
+}
+
+void SwarmShell::send_take(const NodeId& to, const ContentId& content) {
+    soon([to, content](SwarmShell& shell) {
+        if (const auto found = shell.by_node_.find(to); found != shell.by_node_.end()) {
+            shell.outbox_[found->second].push_back(SendTake{content});
+        }
     });
 }
 

@@ -36,6 +36,7 @@
 #include "engine/swarm/places.hpp"
 #include "engine/swarm/read_quorum.hpp"
 #include "engine/swarm/session.hpp"
+#include "engine/swarm/surveys.hpp"
 #include "engine/swarm/swarm_core.hpp"
 
 namespace swarmfs::swarm {
@@ -61,6 +62,8 @@ public:
     void end_reading(const ContentId& content, ReadAgain again) override;
     FillId fill(FillRequest request, FillProgressed progressed) override;
     void cancel_fill(FillId fill) override;
+    void survey(const ContentId& content, SurveyDone done) override;
+    void send_take(const NodeId& to, const ContentId& content) override;
     void content_arrived(const ContentId& content) override;
     void set_paused(bool paused) override;
 
@@ -133,6 +136,7 @@ private:
     void decide_quorum(TimePoint now);
     void answer_confirm(PeerNumber number, const protocol::Confirm& asked);
     void announce_whole(TimePoint now);
+    void carry_out_surveys(TimePoint now);
     void send_outbox();
     Peer* peer_of(const NodeId& node);
 
@@ -143,6 +147,7 @@ private:
 
     // Engine thread only.
     SwarmCore core_;
+    Surveys surveys_;
     std::map<PeerNumber, Peer> peers_;
     std::unordered_map<NodeId, PeerNumber> by_node_;  // joined
     ReadQuorum quorum_;

@@ -72,8 +72,13 @@ void SwarmShell::on_event(PeerNumber number, SessionEvent& event) {
         core_.leaves_stored(number, stored->content, stored->chunk, stored->leaves, stored->bytes,
                             now);
     } else if (const auto* holding = std::get_if<HoldingHeard>(&event)) {
-        core_.holding(number, holding->content, holding->kind, holding->first, holding->bitmap,
-                      now);
+        if (Surveys::is_one(holding->content)) {
+            surveys_.holding(number, holding->content, holding->kind, holding->first,
+                             holding->bitmap, now);
+        } else {
+            core_.holding(number, holding->content, holding->kind, holding->first, holding->bitmap,
+                          now);
+        }
     } else if (const auto* have = std::get_if<HaveHeard>(&event)) {
         core_.have(number, have->content, have->chunks, now);
     } else if (const auto* refused = std::get_if<RefuseHeard>(&event)) {
@@ -100,6 +105,8 @@ void SwarmShell::on_event(PeerNumber number, SessionEvent& event) {
         answer_confirm(number, asked->confirm);
     } else if (const auto* answer = std::get_if<ConfirmedHeard>(&event)) {
         quorum_.answered(number, answer->confirmed, now);
+    } else if (const auto* take = std::get_if<TakeHeard>(&event)) {
+        parts_.listener.on_take(node, take->content);
     }
 }
 
@@ -305,10 +312,26 @@ void SwarmShell::leave(PeerNumber number, const Error& why, bool replaced) {
     remember(number, peer);
     core_.peer_left(number, parts_.clock.now());
     quorum_.left(number, parts_.clock.now());
+    surveys_.peer_left(number);
     parts_.catalog.on_peer_left(peer.node);
     if (!replaced) {
         log_info("swarm", "member " + peer.node.short_hex() + " left: " + why.message);
         parts_.listener.on_peer_left(peer.node, why);
+    }
+}
+
+void SwarmShell::carry_out_surveys(TimePoint now) {
+    Surveys::Peers connected;
+    if (surveys_.waits()) {
+        for (const auto& [node, number] : by_node_) {
+            connected.emplace_back(number, node);
+        }
+    }
+    for (Action& action : surveys_.decide(connected, now)) {
+        carry_out(action);
+    }
+    for (const Surveys::Over& over : surveys_.take_over()) {
+        over.done(over.found);
     }
 }
 

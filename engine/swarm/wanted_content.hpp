@@ -79,6 +79,18 @@ struct WantedContent {
         std::unique_ptr<ChunkPicker> picker;  // none for a tiny content
         bool moved = false;                   // progress is due
     };
+    // A fill of some chunks, in a row.
+    struct Part {
+        FillId id = 0;
+        std::uint64_t first = 0;
+        std::uint64_t end = 0;      // behind the last
+        std::uint64_t lacking = 0;  // chunks that are not whole
+        std::uint64_t stored_bytes = 0;
+        std::uint64_t total_bytes = 0;
+        bool moved = true;  // progress is due
+
+        bool covers(ChunkIndex chunk) const { return chunk.value >= first && chunk.value < end; }
+    };
 
     // The leaves of the chunk that the read touches.
     static LeafMask leaves_read(const Read& read, ChunkIndex chunk) {
@@ -103,6 +115,7 @@ struct WantedContent {
     std::vector<Read> reads;
     std::unique_ptr<ReadWindow> window;
     std::optional<Fill> fill;
+    std::vector<Part> parts;
     ChunkSet whole;                       // chunks known to be stored; for a fill, all of them
     std::vector<ChunkIndex> newly_whole;  // to be announced
     std::uint64_t whole_bytes = 0;        // of a fill: bytes of `whole`
@@ -112,7 +125,11 @@ struct WantedContent {
     std::uint32_t attempt = 0;
     TimePoint idle_since{};
 
-    bool wanted() const { return !reads.empty() || fill.has_value(); }
+    bool wanted() const { return !reads.empty() || fill.has_value() || !parts.empty(); }
+    bool in_part(ChunkIndex chunk) const {
+        return std::any_of(parts.begin(), parts.end(),
+                           [chunk](const Part& part) { return part.covers(chunk); });
+    }
     bool says_to_hold(PeerNumber peer, ChunkIndex chunk) const {
         const auto found = sources.find(peer);
         return found != sources.end() && found->second.held.has(chunk);

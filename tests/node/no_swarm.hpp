@@ -30,6 +30,10 @@ public:
     void end_reading(const ContentId&, swarm::ReadAgain) override {}
     swarm::FillId fill(swarm::FillRequest, swarm::FillProgressed) override { return 1; }
     void cancel_fill(swarm::FillId) override {}
+    void survey(const ContentId& content, swarm::SurveyDone done) override {
+        done(swarm::Survey{content, {}, {}});
+    }
+    void send_take(const NodeId&, const ContentId&) override {}
     void content_arrived(const ContentId&) override {}
     void set_paused(bool) override {}
     bool send_catalog(const NodeId&, swarm::CatalogFrame) override { return true; }

@@ -62,6 +62,7 @@ std::vector<Frame> one_of_each() {
             Refuse{1, {ChunkIndex(9), 3, 2}, RefuseReason::full},
             Ready{},
             Suggest{1, ChunkIndex(9)},
+            Take{{hash_of(1), 5}},
             Peers{{{node, "10.0.0.1:6881"}}}};
 }
 
@@ -105,6 +106,21 @@ TEST_CASE("a leaf written in place reads like any other") {
     CHECK(record.size() == kLeafHeaderBytes);
     record.insert(record.end(), data.begin(), data.end());
     CHECK(record == encoded(Leaf{4, ChunkIndex(6), 2, data}));
+}
+
+TEST_CASE("a wish to be taken over is the content's name and nothing else") {
+    Bytes expected = {0x2B, 0, 40};
+    const Hash256 root = hash_of(1);
+    expected.insert(expected.end(), root.bytes.begin(), root.bytes.end());
+    for (const std::uint8_t byte : {0, 0, 0, 0, 0, 0x0F, 0x42, 0x40}) {
+        expected.push_back(byte);
+    }
+    CHECK(encoded(Take{{root, 1'000'000}}) == expected);
+    FrameReader reader(expected);
+    CHECK(std::get<Take>(**reader.next()).content == ContentId{root, 1'000'000});
+    CHECK(refused(encoded(Take{{Hash256{}, 5}})));
+    CHECK(refused(encoded(Take{{root, 0}})));
+    CHECK(refused(encoded(Take{{root, kContentBytesMax + 1}})));
 }
 
 TEST_CASE("bounds are enforced on what arrives") {
