@@ -93,7 +93,7 @@ TEST_CASE("what is wrong is named, with its line") {
 
 TEST_CASE("a policy of any length is not read") {
     CHECK(parsed(many_paths(Policy::kPathsMax)).of("p999").replicas == 2);
-    refused(many_paths(Policy::kPathsMax + 1), "line 2001", "more than 1000 paths");
+    refused(many_paths(Policy::kPathsMax + 1), "line 1999", "more than 1000 paths");
     const std::string fits = "#" + std::string(Policy::kTextMax - 1, ' ');
     CHECK(Policy::parse(fits).ok());
     const auto longer = Policy::parse(fits + " ");
