@@ -84,6 +84,45 @@ Result<std::string> read_key_file(const std::string& path) {
     return line;
 }
 
+Error unknown_key(const std::string& file, const std::string& key, const toml::node& value) {
+    return in_file(
+        file, value.source(),
+        "unknown key \"" + key +
+            "\"; known: listen, bootstrap, api_key_file, peers, read_timeout, replicate, "
+            "replicate_min_free, replicate_grace, log_level");
+}
+
+Result<> apply_replication(const std::string& file, const std::string& key, const toml::node& value,
+                           Settings& settings) {
+    if (key == "replicate") {
+        const auto takes = value.value_exact<bool>();
+        if (!takes) {
+            return in_file(file, value.source(), "replicate must be true or false");
+        }
+        settings.replicate = *takes;
+        return done();
+    }
+    if (key == "replicate_min_free") {
+        std::string text;
+        SWARM_CHECK(read_string(file, key, value, text));
+        const auto parsed = parse_min_free(text);
+        if (!parsed.ok()) {
+            return in_file(file, value.source(), key + " " + parsed.error().message);
+        }
+        settings.replicate_min_free = *parsed;
+        return done();
+    }
+    if (key == "replicate_grace") {
+        const auto seconds = value.value_exact<std::int64_t>();
+        if (!seconds || *seconds < 0 || *seconds > 86'400) {
+            return in_file(file, value.source(), "replicate_grace must be 0 to 86400 seconds");
+        }
+        settings.replicate_grace = std::chrono::seconds(*seconds);
+        return done();
+    }
+    return unknown_key(file, key, value);
+}
+
 Result<> apply(const std::string& file, const std::string& key, const toml::node& value,
                Settings& settings) {
     const std::string where = file + ", line " + std::to_string(value.source().begin.line);
@@ -120,10 +159,10 @@ Result<> apply(const std::string& file, const std::string& key, const toml::node
         settings.peers_max = static_cast<std::size_t>(*count);
         return done();
     }
-    return in_file(
-        file, value.source(),
-        "unknown key \"" + key +
-            "\"; known: listen, bootstrap, api_key_file, peers, read_timeout, log_level");
+    if (key.starts_with("replicate")) {
+        return apply_replication(file, key, value, settings);
+    }
+    return unknown_key(file, key, value);
 }
 
 Result<> apply_file(const std::string& file, Settings& settings) {

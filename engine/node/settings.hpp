@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/core/clock.hpp"
 #include "engine/core/result.hpp"
+#include "engine/node/disk_room.hpp"
 
 namespace swarmfs::node {
 
@@ -18,7 +20,10 @@ struct Settings {
     std::string api_key;                 // for keyed trackers; from SWARMFS_API_KEY or api_key_file
     std::size_t peers_max = 80;          // sessions with members of one swarm
     std::uint64_t read_timeout_ms = 30'000;  // a data read without progress; 0 waits for ever
-    std::string log_level = "info";          // debug, info, warning or error
+    bool replicate = true;                   // takes copies that a policy asks for (replicator.hpp)
+    MinFree replicate_min_free;              // of the disk, stays free of them
+    Duration replicate_grace = std::chrono::seconds(60);  // after a holder has gone
+    std::string log_level = "info";                       // debug, info, warning or error
 };
 
 // What the command line of a program said; empty means not said.

@@ -48,6 +48,7 @@ TEST_CASE("every key is read from the file, and the environment goes before it")
     const std::string file =
         "listen = \"127.0.0.1:1\"\nbootstrap = [\"a:1\", \"[::1]:2\"]\nread_timeout = 7\n"
         "peers = 40\n"
+        "replicate = false\nreplicate_min_free = \"3 MiB\"\nreplicate_grace = 9\n"
         "log_level = \"debug\"\napi_key_file = \"" +
         home.file("key") + "\"\n";
     const auto settings = loaded(home, file);
@@ -56,6 +57,9 @@ TEST_CASE("every key is read from the file, and the environment goes before it")
     CHECK(settings->bootstrap == std::vector<std::string>{"a:1", "[::1]:2"});
     CHECK(settings->read_timeout_ms == 7000);
     CHECK(settings->peers_max == 40);
+    CHECK(!settings->replicate);
+    CHECK(settings->replicate_min_free == MinFree{3 << 20, 0});
+    CHECK(settings->replicate_grace == std::chrono::seconds(9));
     CHECK(settings->log_level == "debug");
     CHECK(settings->api_key == "secret");
     const Variable level("SWARMFS_LOG_LEVEL", "error");
