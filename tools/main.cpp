@@ -85,6 +85,7 @@ int main(int argc, char** argv) {
     add_state_commands(app, context);
     add_limit_commands(app, context);
     add_peer_commands(app, context);
+    add_policy_commands(app, context);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

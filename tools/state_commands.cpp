@@ -80,6 +80,29 @@ void print_paused(const json& swarm) {
     }
 }
 
+void print_replication(const json& replication) {
+    const std::uint64_t contents = replication.value("short_contents", 0ULL);
+    const std::uint64_t files = replication.value("files", 0ULL);
+    if (contents == 0 && files == 0) {
+        return;
+    }
+    std::printf("  copies    %s, %s, to be there more than once; ",
+                human_count(files, "file").c_str(),
+                human_bytes(replication.value("bytes", 0ULL)).c_str());
+    if (contents == 0) {
+        std::printf("all are\n");
+        return;
+    }
+    std::printf("%s, %s, too few times\n", human_count(contents, "content").c_str(),
+                human_bytes(replication.value("short_bytes", 0ULL)).c_str());
+    for (const json& one : replication.at("worst")) {
+        const std::string why = one.value("why", std::string());
+        std::printf("            /%s %llu of %llu%s%s\n",
+                    printable(one.at("path").get<std::string>()).c_str(), one.value("copies", 0ULL),
+                    one.value("wanted", 0ULL), why.empty() ? "" : ": ", printable(why).c_str());
+    }
+}
+
 void print_swarm(const json& swarm) {
     const std::string description = swarm.value("description", std::string());
     std::printf("\n%s%s%s (%s)\n", swarm.at("name").get<std::string>().c_str(),
@@ -98,6 +121,7 @@ void print_swarm(const json& swarm) {
     std::printf("  mounts    %s\n", joined_texts(swarm.at("mounts")).c_str());
     std::printf("  shares    %s\n", joined_texts(swarm.at("shares")).c_str());
     print_paused(swarm);
+    print_replication(swarm.at("replication"));
     if (const std::string error = swarm.value("last_error", std::string()); !error.empty()) {
         std::printf("  problem   %s\n", printable(error).c_str());
     }

@@ -211,7 +211,13 @@ Result<> run_join(NodeClient& node, const Context& context, JoinOptions options)
     return done();
 }
 
-Result<> run_leave(NodeClient& node, const Context& context, const std::string& name) {
+struct LeaveOptions {
+    std::string name;
+    bool now = false;
+};
+
+Result<> run_leave(NodeClient& node, const Context& context, const LeaveOptions& options) {
+    const std::string& name = options.name;
     SWARM_CHECK(node.ensure_running());
     SWARM_TRY(const json status, node.call("status", json::object()));
     for (const json& swarm : status.at("swarms")) {
@@ -225,7 +231,16 @@ Result<> run_leave(NodeClient& node, const Context& context, const std::string& 
             }
         }
     }
-    SWARM_TRY(const json left, node.call_for_long("leave", {{"name", name}}));
+    json left;
+    {
+        ProgressLine line;
+        SWARM_TRY(left, node.call_for_long("leave", {{"name", name}, {"now", options.now}},
+                                           [&](const json& at) {
+                                               line.bar(at.value("contents", 0ULL),
+                                                        at.value("contents_total", 0ULL),
+                                                        "handing over what only this node has");
+                                           }));
+    }
     if (context.json) {
         print_json(left);
     } else {
@@ -283,12 +298,14 @@ void add_swarm_commands(CLI::App& app, Context& context) {
     }
     {
         auto* command = app.add_subcommand("leave", "Leave a swarm; what it stored here goes");
-        auto name = std::make_shared<std::string>();
+        auto options = std::make_shared<LeaveOptions>();
         // Never guessed, not even while one swarm is joined: what is left cannot be taken back.
-        command->add_option("NAME", *name, "The swarm")->required();
-        command->callback([&context, name] {
-            context.run = [&context, name](NodeClient& node) {
-                return run_leave(node, context, *name);
+        command->add_option("NAME", options->name, "The swarm")->required();
+        command->add_flag("--now", options->now,
+                          "Without handing over what only this node has: it is lost");
+        command->callback([&context, options] {
+            context.run = [&context, options](NodeClient& node) {
+                return run_leave(node, context, *options);
             };
         });
     }

@@ -69,6 +69,11 @@ Member::Member(const Common& common, Membership membership)
         [this] { return common_.sweeper.make_room(); }, [this] { return policy(); }});
     policy_ = std::make_shared<PolicyWatch>(PolicyWatch::Parts{
         common_.engine.context(0), tree_, common_.contents, *swarm_, jobs_, problems_});
+    replicator_ = std::make_shared<Replicator>(
+        Replicator::Parts{common_.engine.context(0), common_.clock, common_.settings, tree_,
+                          common_.contents, *swarm_, *policy_, identity_.self(),
+                          [home = common_.home.path()] { return room_at(home); }});
+    policy_->on_changed([this] { replicator_->on_policy_changed(); });
     tree_.on_unsealed([this] { on_unsealed(); });
 }
 
@@ -92,6 +97,7 @@ void Member::start() {
         tracker_line_->start();
         sync_.start();
         on_unsealed();  // what an earlier run left unsigned
+        replicator_->start();
         policy_->look();
         consider_dialling();
         publish_again_later();
@@ -114,6 +120,7 @@ void Member::stop() {
         dial_timer_.cancel();
         publish_timer_.cancel();
         seal();
+        replicator_->stop();
         policy_->stop();
         sync_.stop();
         swarm_->close([&closed] { closed.set_value(); });
@@ -369,11 +376,13 @@ void Member::on_peer_joined(const NodeId& peer, const std::vector<std::string>& 
     for (const std::string& address : addresses) {
         learn(address, discovery::AddressSource::peer_exchange, teller, peer, peer);
     }
+    replicator_->on_peer_joined();
     publish_waiting();
 }
 
 void Member::on_peer_left(const NodeId& peer, const Error&) {
     tellers_.erase(peer);
+    replicator_->on_peer_left();
     candidates_.lost(peer, common_.clock.now());
     consider_dialling();
 }

@@ -31,8 +31,10 @@
 #include "engine/node/policy_watch.hpp"
 #include "engine/node/problems.hpp"
 #include "engine/node/publisher.hpp"
+#include "engine/node/replicator.hpp"
 #include "engine/node/settings.hpp"
 #include "engine/node/standings.hpp"
+#include "engine/node/stop_signal.hpp"
 #include "engine/node/sweeper.hpp"
 #include "engine/node/transfers.hpp"
 #include "engine/node/tree.hpp"
@@ -75,7 +77,11 @@ public:
 
     void start();
     // What takes long is given up, so that nobody waits for it any more. Thread: any.
-    void begin_stop() { publisher_->stop(); }
+    void begin_stop() {
+        publisher_->stop();
+        stop_signal_.stop();
+    }
+    StopSignal& stop_signal() { return stop_signal_; }
     // Says goodbye, publishes what is left to sign, and lets go of every thread's work.
     void stop();
 
@@ -107,6 +113,9 @@ public:
     // Somebody waits for peers: everything known is dialled now. Not after stop().
     void hurry(const std::optional<NodeId>& likely = std::nullopt);
 
+    // Who holds what is to be there more than once.
+    Replicator& replicator() { return *replicator_; }
+
     struct TrackerReport {
         std::string url;
         std::string state;
@@ -123,6 +132,9 @@ public:
     void on_hints(const NodeId& from, const std::vector<protocol::PeerHint>& hints) override;
     void on_sources_wanted(const ContentId& content, const std::optional<NodeId>& likely) override;
     void on_members_wanted() override { hurry(); }
+    void on_take(const NodeId& from, const ContentId& content) override {
+        replicator_->on_take(from, content);
+    }
 
 private:
     friend class TrackerLine;
@@ -154,7 +166,9 @@ private:
     std::unique_ptr<Publisher> publisher_;
     std::shared_ptr<TreeVolume> volume_;
     std::shared_ptr<PolicyWatch> policy_;
+    std::shared_ptr<Replicator> replicator_;
     std::unique_ptr<TrackerLine> tracker_line_;
+    StopSignal stop_signal_;
     std::atomic<bool> seal_scheduled_ = false;
     std::mutex accept_mutex_;
     bool accepting_ = true;  // guarded by accept_mutex_

@@ -91,6 +91,7 @@ void add_control_methods(RunningNode& node, ControlMethods& methods) {
     add_file_methods(node, methods);
     add_limit_methods(node, methods);
     add_peer_methods(node, methods);
+    add_policy_methods(node, methods);
 }
 
 }  // namespace swarmfs::node

@@ -14,17 +14,19 @@ void add_swarm_methods(RunningNode& node, ControlMethods& methods);
 void add_file_methods(RunningNode& node, ControlMethods& methods);
 void add_limit_methods(RunningNode& node, ControlMethods& methods);
 void add_peer_methods(RunningNode& node, ControlMethods& methods);
+void add_policy_methods(RunningNode& node, ControlMethods& methods);
 
 // A whole node id, or at least 8 digits of one that is known: connected, remembered, limited or
 // blocked; in the swarm of `only`, or in any. Errors: not_found, invalid (several begin so).
 Result<NodeId> node_named(RunningNode& node, const std::string& text, const Member* only = nullptr);
 
 // Parts of `status`: every limit that is set, the node's own first; who is blocked; what is paused of
-// a swarm; its downloads.
+// a swarm; its downloads; what is there less often than its policy says.
 nlohmann::json limits_json(RunningNode& node);
 nlohmann::json blocked_json(RunningNode& node);
 nlohmann::json paused_json(Member& member);
 nlohmann::json transfers_json(Member& member);
+nlohmann::json replication_json(Member& member);
 
 // "/a//b/" and "a/b" mean the same to people.
 std::string plain_path(const std::string& given);

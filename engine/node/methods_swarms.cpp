@@ -4,6 +4,7 @@
 
 #include "engine/catalog/invite.hpp"
 #include "engine/http/url.hpp"
+#include "engine/node/handover.hpp"
 #include "engine/node/methods.hpp"
 
 namespace swarmfs::node {
@@ -129,11 +130,15 @@ Result<json> join(RunningNode& node, const json& params) {
                 {"role", catalog::name_of(invite.role())}};
 }
 
-Result<json> leave(RunningNode& node, const json& params) {
+Result<json> leave(RunningNode& node, const json& params, ControlCall& call) {
     const std::string name = params.at("name").get<std::string>();
     if (const auto mounts = node.mounts_of(name); !mounts.empty()) {
         return caller_error(Code::busy, "\"" + name + "\" is mounted on " + mounts[0] +
                                             "; unmount it first: swarmfs unmount " + mounts[0]);
+    }
+    if (!params.value("now", false)) {
+        SWARM_TRY(const auto member, node.member(name));
+        SWARM_CHECK(Handover(*member, node.clock(), call).run());
     }
     SWARM_CHECK(node.leave(name));
     return json{{"name", name}};
@@ -194,6 +199,7 @@ json swarm_status(RunningNode& node, Member& member) {
             {"sent_bytes", sent},
             {"paused", paused_json(member)},
             {"transfers", transfers_json(member)},
+            {"replication", replication_json(member)},
             {"last_error", problem_of(node, member)}};
 }
 
@@ -233,7 +239,9 @@ void add_swarm_methods(RunningNode& node, ControlMethods& methods) {
     methods["create"] = [&node](const json& params, ControlCall&) { return create(node, params); };
     methods["invite"] = [&node](const json& params, ControlCall&) { return invite(node, params); };
     methods["join"] = [&node](const json& params, ControlCall&) { return join(node, params); };
-    methods["leave"] = [&node](const json& params, ControlCall&) { return leave(node, params); };
+    methods["leave"] = [&node](const json& params, ControlCall& call) {
+        return leave(node, params, call);
+    };
     methods["status"] = [&node](const json&, ControlCall&) { return status(node); };
     methods["stop"] = [&node](const json&, ControlCall&) { return stop(node); };
 }

@@ -111,6 +111,10 @@ Result<std::string> NamespaceReader::path_of(const InodeRecord& record) const {
     return path;
 }
 
+bool NamespaceReader::shows(const ContentId& content) const {
+    return rows_.get(shown_key(content)).has_value();
+}
+
 std::vector<Inode> NamespaceReader::unpublished() const {
     std::vector<Inode> inodes;
     const Bytes prefix{'u'};

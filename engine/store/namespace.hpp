@@ -47,6 +47,8 @@ public:
     bool has_children(Inode directory) const;
     // Errors: not_found when the inode has no name any more.
     Result<std::string> path_of(const InodeRecord& record) const;
+    // Whether any file shows the content. Requires: it is not empty.
+    bool shows(const ContentId& content) const;
     // Cost: none.
     NamespaceSums sums() const { return read_sums(rows_); }
     // Files that were created here and have never been published.

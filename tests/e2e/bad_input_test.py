@@ -116,7 +116,7 @@ class Commands(Refusals):
             alice.cli("invite", "team")
             # All that was done while the first call to the tracker was still under way.
             self.assertEqual([tracker["state"] for tracker in alice.status()["trackers"]], ["connecting"])
-            alice.cli("leave", "team")
+            alice.cli("leave", "team", "--now")
 
     def test_files_that_cannot_be_shared_are_named(self):
         alice = self.scene.node("alice")

@@ -42,7 +42,7 @@ TEST_CASE("leaving takes along what only that swarm names, and nothing else") {
     share(node, "one", folder / "large");
     share(node, "one", folder / "small");
     REQUIRE(contents_of(node) == 3);
-    node.ask("leave", {{"name", "one"}});
+    node.ask("leave", {{"name", "one"}, {"now", true}});
     CHECK(contents_of(node) == 1);
     CHECK(node.volume("other")->lookup(kRootInode, "of both").ok());
     // Shared folders are left alone.
@@ -85,7 +85,7 @@ TEST_CASE("a folder that is being shared does not hold up leaving, nor outlive i
     std::thread sharing([&] {
         shared = node.call("share", {{"name", "team"}, {"paths", {node.folder("many").string()}}});
     });
-    node.ask("leave", {{"name", "team"}});
+    node.ask("leave", {{"name", "team"}, {"now", true}});
     sharing.join();
     REQUIRE(shared);
     if (!shared->ok()) {
