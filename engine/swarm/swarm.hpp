@@ -27,6 +27,7 @@
 #include "engine/swarm/confirming.hpp"
 #include "engine/swarm/ports.hpp"
 #include "engine/swarm/rate_gate.hpp"
+#include "engine/swarm/statistics.hpp"
 #include "engine/swarm/upload_gate.hpp"
 
 namespace boost::asio {
@@ -97,32 +98,6 @@ struct Survey {
     std::vector<NodeId> silent;  // asked, and did not answer in time
 };
 using SurveyDone = std::function<void(const Survey&)>;
-
-struct PeerStatistics {
-    NodeId node;
-    std::string address;
-    std::string link;  // transport::name_of(LinkKind): "direct", "punched", "relay"
-    bool dialled_by_us = false;
-    Duration connected_for{};
-    Duration round_trip{};             // zero: not measured yet
-    std::uint64_t bytes_received = 0;  // of content
-    std::uint64_t bytes_sent = 0;      // of content
-    std::uint64_t receive_rate = 0;    // bytes a second, lately
-    std::uint64_t send_rate = 0;
-    std::uint64_t outstanding_bytes = 0;  // asked of it, not yet here
-    std::uint32_t answers = 0;            // requests answered in full, in this session
-    std::uint32_t failures = 0;           // refused what it had said to hold, or not answered
-    double score = 0;                     // 0 to 1 (peer_score.hpp)
-    std::vector<std::string> addresses;   // where it says it can be dialled
-};
-
-struct ContentSource {
-    NodeId node;
-    bool connected = false;
-    bool holds_all = false;
-    std::uint64_t chunks_held = 0;     // as far as it told us
-    std::uint64_t bytes_received = 0;  // of this content, since the swarm started
-};
 
 class Swarm {
 public:
@@ -196,8 +171,9 @@ public:
     virtual std::vector<PeerStatistics> peers() = 0;
     virtual std::vector<ContentSource> sources(const ContentId& content) = 0;
 
-    // Says goodbye to every peer, answers every read and confirm with Code::cancelled, then calls `closed` once
-    // on the engine thread; at most a second later. Nothing else may be called afterwards.
+    // Says goodbye to every peer, answers every read and confirm with Code::cancelled, then calls
+    // `closed` once on the engine thread; at most a second later. Nothing else may be called
+    // afterwards.
     virtual void close(std::function<void()> closed) = 0;
 };
 
