@@ -199,7 +199,8 @@ SwarmCore::Placed SwarmCore::place(WantedContent& content, ChunkIndex chunk,
         const std::size_t few = first ? (one_will_do ? 1 : 2) : kOpenFew;
         open_more(content, is_tiny(content.id) ? few : open_widely(content.id), now);
     }
-    if (urgency == protocol::Urgency::ahead) {
+    const bool of_a_part = urgency == protocol::Urgency::fill && !is_tiny(content.id);
+    if (urgency == protocol::Urgency::ahead || of_a_part) {
         return Placed::no_source;  // asked as soon as somebody has said what it holds
     }
     const auto first = best_source(content, chunk, leaves, urgency, true, now, &exists);

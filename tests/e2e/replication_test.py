@@ -137,9 +137,10 @@ class PolicyFile(harness.SceneTest):
 
     def test_a_policy_that_cannot_be_understood_is_a_problem_that_people_see(self):
         alice, bob = self.swarm("alice", "bob", mount=False, tracker=False)
-        alice.cli("policy", alice.swarm, "--replicas", "2")
-        wait_until(lambda: bob.json("policy", bob.swarm)["replicas"] == 2, 30, "bob heard of it")
         written = self.scene.root / ".swarmfs.toml"
+        written.write_text("replicas = 2\n", encoding="utf-8")
+        alice.cli("share", alice.swarm, written, "--once")
+        wait_until(lambda: bob.json("policy", bob.swarm)["replicas"] == 2, 30, "bob heard of it")
         written.write_text("replicas = 3\nreplica = 3\n", encoding="utf-8")
         alice.cli("share", alice.swarm, written, "--once")
         for node in (alice, bob):

@@ -112,7 +112,7 @@ TEST_CASE("a wish to be taken over is the content's name and nothing else") {
     Bytes expected = {0x2B, 0, 40};
     const Hash256 root = hash_of(1);
     expected.insert(expected.end(), root.bytes.begin(), root.bytes.end());
-    for (const std::uint8_t byte : {0, 0, 0, 0, 0, 0x0F, 0x42, 0x40}) {
+    for (const std::uint8_t byte : Bytes{0, 0, 0, 0, 0, 0x0F, 0x42, 0x40}) {
         expected.push_back(byte);
     }
     CHECK(encoded(Take{{root, 1'000'000}}) == expected);

@@ -1,5 +1,7 @@
 // Members over loopback TCP: every layer between two Swarms is real but the disk.
 
+#include <future>
+
 #include <boost/asio/post.hpp>
 
 #include <doctest/doctest.h>
