@@ -6,7 +6,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cstddef>
+#include <cstring>
 #include <optional>
 #include <string_view>
 
@@ -46,6 +48,13 @@ bool control_congestion(int descriptor, std::string_view how) {
                         static_cast<socklen_t>(how.size())) == 0;
 }
 
+bool is_controlled_by(int descriptor, std::string_view how) {
+    std::array<char, 16> name{};  // the kernel's TCP_CA_NAME_MAX
+    auto length = static_cast<socklen_t>(name.size());
+    return ::getsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, name.data(), &length) == 0 &&
+           std::string_view(name.data(), ::strnlen(name.data(), length)) == how;
+}
+
 Duration round_trip(int descriptor) {
     const auto info = ask<tcp_info>(descriptor, TCP_INFO, offsetof(tcp_info, tcpi_rttvar));
     return std::chrono::microseconds(info ? info->tcpi_rtt : 0);
@@ -65,8 +74,12 @@ Pacing fit_to_path(int descriptor) {
     set(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, kKeepAliveProbeSeconds);
     set(descriptor, IPPROTO_TCP, TCP_KEEPCNT, kKeepAliveProbes);
     set(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, kUnacknowledgedMillisecondsMax);
-    if (round_trip(descriptor) < kLongPathRoundTrip) {
+    const Duration away = round_trip(descriptor);
+    if (away < kLongPathRoundTrip) {
         force_buffers(descriptor, kShortPathBufferBytes);
+        if (away < kNextDoorRoundTrip && is_controlled_by(descriptor, kBbr)) {
+            (void)control_congestion(descriptor, "cubic");
+        }
         return Pacing::none;
     }
     return control_congestion(descriptor, kBbr) ? Pacing::bbr : Pacing::none;

@@ -17,6 +17,8 @@ inline constexpr int kLongPathBufferBytes = 32 * 1024 * 1024;
 inline constexpr int kShortPathBufferBytes = 4 * 1024 * 1024;
 // Between a LAN or a city and a wide-area path.
 inline constexpr Duration kLongPathRoundTrip = std::chrono::milliseconds(10);
+// Within a machine or a switch.
+inline constexpr Duration kNextDoorRoundTrip = std::chrono::milliseconds(1);
 // Bytes the kernel may hold beyond what is in flight: more would stand in the way of urgent frames.
 inline constexpr int kNotSentBytesMax = 128 * 1024;
 // A dead peer is noticed within 30 s: a silent one by probes (10 + 3 * 5 s), one that owes us
@@ -34,8 +36,10 @@ enum class Pacing : std::uint8_t { none, bbr };
 
 // Once connected: the rest, and buffers that fit the path's round trip. On a long path also BBR,
 // where the kernel offers it: after a pause cubic falls back to a window of ten packets, and a leaf
-// is twelve, so that it takes two round trips; BBR keeps its window. Returns: what spreads the
-// packets out now.
+// is twelve, so that it takes two round trips; BBR keeps its window. Next door BBR, where it is the
+// machine's default, gives way to cubic: its timers cost a third of a second of CPU a GiB at both
+// ends together (docs/performance.md), and there is no path to find out about.
+// Returns: what spreads the packets out now, by our wish.
 Pacing fit_to_path(int descriptor);
 
 // Before much is written to a socket with Pacing::bbr: lets a leaf leave as fast as the window

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -62,6 +63,8 @@ double socket_cost(std::uint64_t bytes) {
         give_up("listen");
     }
     const Descriptor sender(::socket(AF_INET, SOCK_STREAM, 0), "socket");
+    // Without the timers of BBR, should that be the machine's default: nobody needs them here.
+    (void)::setsockopt(sender.number(), IPPROTO_TCP, TCP_CONGESTION, "cubic", 5);
     if (::connect(sender.number(), plain(address), length) != 0) {
         give_up("connect");
     }
