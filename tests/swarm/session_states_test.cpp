@@ -43,6 +43,7 @@ std::vector<protocol::Frame> one_of_each() {
             protocol::Refuse{1, {chunk, 0, 1}, protocol::RefuseReason::busy},
             protocol::Ready{},
             protocol::Suggest{1, chunk},
+            protocol::Take{id},
             protocol::Peers{{{node, "10.0.0.1:6881"}}}};
 }
 
