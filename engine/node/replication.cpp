@@ -114,6 +114,14 @@ std::map<NodeId, std::uint64_t> chunks_held(const Sight& sight) {
     return counts;
 }
 
+bool lost_a_holder(const Sight& sight) {
+    return std::any_of(sight.held_before.begin(), sight.held_before.end(), [&](const auto& before) {
+        return before.second > 0 &&
+               std::none_of(sight.members.begin(), sight.members.end(),
+                            [&](const auto& now) { return now.node == before.first; });
+    });
+}
+
 Outlook look_at(const Sight& sight, TimePoint now) {
     const Parcels parcels(sight.content);
     const auto counts = chunks_held(sight);

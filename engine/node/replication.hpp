@@ -11,7 +11,8 @@
 //      (Patience) later each.   Why: a member without room is passed over without a word.
 //   4. Who holds a part of it, and more than the last time, is taking it: that counts as a copy here.
 //   5. A shortage begins when it is seen; of what was not published just now, a grace later.   Why: a
-//      member that is started anew must not move gigabytes.
+//      member that is started anew must not move gigabytes. Where a holder has gone since the last
+//      look, it is another shortage, and begins anew.
 //   6. A parcel can be taken while members together hold every chunk of it.
 // Pure; any thread.   Cost: of a look, parcels times members.
 
@@ -71,6 +72,9 @@ struct Outlook {
 };
 
 Outlook look_at(const Sight& sight, TimePoint now);
+
+// Whether somebody who held a part of it the last time is not there, or did not answer: rule 5.
+bool lost_a_holder(const Sight& sight);
 
 // How many chunks each holds: for Sight::held_before, the next time.
 std::map<NodeId, std::uint64_t> chunks_held(const Sight& sight);

@@ -289,6 +289,10 @@ void Replicator::seen(const swarm::Survey& survey, const std::string& path, std:
     if (known != short_.end()) {
         sight.held_before = known->second.held;
         sight.since = known->second.since;
+        if (lost_a_holder(sight) && known->second.losses < kLossesMax) {
+            ++known->second.losses;
+            sight.since = std::max(sight.since, now + sight.patience.grace);
+        }
     }
     const Outlook outlook = look_at(sight, now);
     if (outlook.enough) {

@@ -60,6 +60,8 @@ public:
     static constexpr std::size_t kLargeMax = 4;
     static constexpr Duration kStallMax = std::chrono::seconds(30);
     static constexpr std::size_t kAskedMax = 1024;
+    // Who comes and goes all the time must not keep it from being taken for ever.
+    static constexpr unsigned kLossesMax = 3;
     static constexpr std::size_t kShortMax = 10'000;  // beyond it, found again in a later round
     static constexpr std::size_t kNewsMax = 4096;     // beyond it, a round finds them
     static constexpr std::size_t kWorstMax = 5;
@@ -100,6 +102,7 @@ private:
         bool no_room = false;
         std::size_t members = 0;  // that were seen, this one included
         std::map<NodeId, std::uint64_t> held;
+        unsigned losses = 0;  // how often it began anew
     };
     struct Take {
         ContentId content;

@@ -123,6 +123,17 @@ TEST_CASE("a shortage that has a grace is nobody's before it is over") {
     CHECK(look_at(sight, kStart + 60s).take);
 }
 
+TEST_CASE("who held it the last time and is not there now is a loss, whoever has nothing is none") {
+    Sight sight = sight_of({whole(1), nothing(2), nothing(3)}, 2, 3);
+    CHECK_FALSE(lost_a_holder(sight));  // never looked at before
+    sight.held_before = chunks_held(sight);
+    CHECK_FALSE(lost_a_holder(sight));
+    sight.members = {whole(1), nothing(3)};
+    CHECK_FALSE(lost_a_holder(sight));
+    sight.members = {whole(2), nothing(3)};
+    CHECK(lost_a_holder(sight));
+}
+
 TEST_CASE("who is seen to take it counts as a copy, who stands still does not") {
     Sight sight = sight_of({whole(1), chunks(2, 0, 3), nothing(3)}, 2, 3, 10 * kChunkBytes);
     sight.held_before = {{node_of(2), 1}};
