@@ -12,14 +12,19 @@
 namespace swarmfs::node {
 
 std::string Replicator::why(const Short& one) const {
-    if (one.members < one.wanted) {
+    const TimePoint now = parts_.clock.now();
+    if (one.members < one.wanted && one.copies >= one.members) {
         return "only " + std::to_string(one.members) +
                (one.members == 1 ? " member is" : " members are") + " connected";
     }
     if (!one.available) {
         return "nobody who is connected has all of it";
     }
-    if (parts_.clock.now() < one.since + 2 * Patience{}.turn) {
+    if (now < one.since) {
+        const auto left = std::chrono::ceil<std::chrono::seconds>(one.since - now).count();
+        return "taken in " + std::to_string(left) + " s, unless who held it comes back";
+    }
+    if (now < one.since + 2 * Patience{}.turn) {
         return "";
     }
     if (one.no_room) {
