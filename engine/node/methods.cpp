@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 
@@ -60,11 +59,6 @@ std::vector<std::string> reachable_addresses(const std::string& listen_address) 
         texts.push_back(transport::to_text(address));
     }
     return texts;
-}
-
-std::uint64_t free_bytes_of(const std::string& path) {
-    struct statvfs disk {};
-    return ::statvfs(path.c_str(), &disk) == 0 ? std::uint64_t{disk.f_bavail} * disk.f_frsize : 0;
 }
 
 std::string plain_path(const std::string& given) {

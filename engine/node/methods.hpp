@@ -34,6 +34,5 @@ Error nothing_at(const std::string& path, const std::string& swarm);
 
 // "host:port" of this machine's interfaces, those on loopback last, for a listener's address.
 std::vector<std::string> reachable_addresses(const std::string& listen_address);
-std::uint64_t free_bytes_of(const std::string& path);
 
 }  // namespace swarmfs::node

@@ -4,6 +4,7 @@
 
 #include "engine/catalog/invite.hpp"
 #include "engine/http/url.hpp"
+#include "engine/node/disk_room.hpp"
 #include "engine/node/handover.hpp"
 #include "engine/node/methods.hpp"
 
@@ -158,7 +159,7 @@ std::string problem_of(RunningNode& node, Member& member) {
         return role.error().message;
     }
     const std::string home = node.home().path();
-    if (free_bytes_of(home) < kRoomMin) {
+    if (room_at(home).free_bytes < kRoomMin) {
         return "the disk of the home " + home + " is full; make room on it";
     }
     return member.problems().newest();
@@ -222,7 +223,7 @@ Result<json> status(RunningNode& node) {
         {"store",
          {{"contents", contents.contents},
           {"bytes", contents.stored_bytes},
-          {"free_bytes", free_bytes_of(node.home().path())}}},
+          {"free_bytes", room_at(node.home().path()).free_bytes}}},
         {"limits", limits_json(node)},
         {"blocked", blocked_json(node)},
         {"swarms", swarms}};

@@ -2,9 +2,9 @@
 
 #include "engine/node/tree_volume.hpp"
 
-#include <sys/statvfs.h>
-
 #include <algorithm>
+
+#include "engine/node/disk_room.hpp"
 
 namespace swarmfs::node {
 namespace {
@@ -36,11 +36,9 @@ bool TreeVolume::read_only() const {
 
 Space TreeVolume::space() const {
     Space space;
-    struct statvfs disk {};
-    if (::statvfs(parts_.home.c_str(), &disk) == 0) {
-        space.total_bytes = std::uint64_t{disk.f_blocks} * disk.f_frsize;
-        space.free_bytes = std::uint64_t{disk.f_bavail} * disk.f_frsize;
-    }
+    const Room room = room_at(parts_.home);
+    space.total_bytes = room.total_bytes;
+    space.free_bytes = room.free_bytes;
     space.files = parts_.tree.view().names.sums().files;
     return space;
 }
