@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -29,27 +28,6 @@ constexpr unsigned kMaxReadahead = 4 * 1024 * 1024;  // the file's own setting d
 constexpr unsigned kMaxBackground = 128;
 constexpr std::chrono::seconds kInitPatience{10};
 constexpr std::chrono::milliseconds kSignalEvery{5};
-
-// Threads serve and never wait for the network; they may wait for this node's disk (fsync), so
-// there are more of them than cores.
-unsigned serving_threads() {
-    return std::clamp(2 * std::thread::hardware_concurrency(), 8U, 32U);
-}
-
-// Interrupts sem_wait in libfuse's loop; does nothing else. Real-time signals belong to nobody.
-int wake_signal() {
-    return SIGRTMIN + 6;
-}
-extern "C" void swarmfs_ignore_signal(int) {}
-
-void install_wake_signal() {
-    static const bool installed = [] {
-        struct sigaction action {};
-        action.sa_handler = swarmfs_ignore_signal;
-        return ::sigaction(wake_signal(), &action, nullptr) == 0;
-    }();
-    SWARM_ASSERT(installed);
-}
 
 // libfuse says what went wrong only here.
 thread_local std::string last_message;
@@ -119,7 +97,6 @@ FuseSession::~FuseSession() {
 // ---- the beginning ----
 
 Result<> FuseSession::start(const std::string& directory) {
-    install_wake_signal();
     fuse_set_log_func(swarmfs_fuse_log);
     std::string all =
         std::string("fsname=") + kSwarmMountSource + options_.name + ",subtype=swarmfs";
@@ -141,6 +118,7 @@ Result<> FuseSession::start(const std::string& directory) {
         return disk_error(::access("/dev/fuse", F_OK) == 0 ? Code::permission : Code::unavailable,
                           "mounting on " + directory + " failed: " + why);
     }
+    workers_ = std::make_unique<FuseWorkers>(session_);
     thread_ = std::thread(&FuseSession::serve, this);
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, kInitPatience, [this] { return live_ || ended_; });
@@ -171,8 +149,7 @@ void FuseSession::negotiate(fuse_conn_info& connection) {
     connection.time_gran = 1;
     log_info("fs", "swarm " + options_.name + ": libfuse " + fuse_pkgversion() + ", protocol " +
                        std::to_string(connection.proto_major) + "." +
-                       std::to_string(connection.proto_minor) + ", " +
-                       std::to_string(serving_threads()) + " threads," + agreed);
+                       std::to_string(connection.proto_minor) + "," + agreed);
     const std::scoped_lock lock(mutex_);
     live_ = true;
     changed_.notify_all();
@@ -180,14 +157,7 @@ void FuseSession::negotiate(fuse_conn_info& connection) {
 
 void FuseSession::serve() {
     ::pthread_setname_np(::pthread_self(), "fuse");
-    // libfuse's own loop: it grows threads as they are needed, and gives each a clone of the
-    // descriptor, so that an answer goes out where its request came in, from whatever thread.
-    fuse_loop_config* const config = fuse_loop_cfg_create();
-    fuse_loop_cfg_set_clone_fd(config, 1);
-    fuse_loop_cfg_set_max_threads(config, serving_threads());
-    fuse_loop_cfg_set_idle_threads(config, serving_threads());
-    fuse_session_loop_mt(session_, config);
-    fuse_loop_cfg_destroy(config);
+    workers_->run();
     const auto on_end = options_.on_end;
     {
         const std::scoped_lock lock(mutex_);
@@ -213,10 +183,8 @@ void FuseSession::stop() {
     {
         std::unique_lock lock(mutex_);
         while (!ended_ && thread_.joinable()) {
-            // A signal that falls between the loop's look at the flag and its wait is lost; hence
-            // again until it has left.
             fuse_session_exit(session_);
-            ::pthread_kill(thread_.native_handle(), wake_signal());
+            workers_->wake();
             changed_.wait_for(lock, kSignalEvery, [this] { return ended_; });
         }
     }

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "fs/file_system.hpp"
+#include "fs/fuse_workers.hpp"
 #include "fs/notifier.hpp"
 #include "fs/pending_reads.hpp"
 
@@ -75,8 +76,9 @@ private:
     Told told(int result) const;
 
     const Options options_;
-    FileSystem* file_system_ = nullptr;  // fixed before start
-    fuse_session* session_ = nullptr;    // fixed by start
+    FileSystem* file_system_ = nullptr;     // fixed before start
+    fuse_session* session_ = nullptr;       // fixed by start
+    std::unique_ptr<FuseWorkers> workers_;  // fixed by start
     PendingReads pending_reads_;
     std::atomic<std::uint64_t> unexplained_ = 0;
     std::shared_mutex serving_mutex_;

@@ -246,23 +246,28 @@ Result<Announce> decode_announce(std::string_view body) {
     return std::move(reader.announce);
 }
 
+// As text at once: a node that reads many small files announces each, and building a tree of
+// values for them was a quarter of what its engine thread did.
 std::string encode(const std::vector<AnnouncedContent>& contents) {
-    json list = json::array();
+    std::string list = "[";
     for (const AnnouncedContent& content : contents) {
-        json object = {{"file_hash", content.content.root.hex()},
-                       {"name", content.name},
-                       {"size", content.content.size},
-                       {"chunk_size", kChunkBytes},
-                       {"chunks", chunk_count(content.content.size)}};
-        if (!content.complete) {
-            object["complete"] = false;
-        }
+        list += list.size() > 1 ? "," : "";
+        list += "{\"file_hash\":\"" + content.content.root.hex() +
+                "\",\"name\":" + dump(content.name) +
+                ",\"size\":" + std::to_string(content.content.size) +
+                ",\"chunk_size\":" + std::to_string(kChunkBytes) +
+                ",\"chunks\":" + std::to_string(chunk_count(content.content.size));
+        list += content.complete ? "" : ",\"complete\":false";
         if (!content.chunk_hashes.empty()) {
-            object["chunk_hashes"] = hashes_json(content.chunk_hashes);
+            list += ",\"chunk_hashes\":[";
+            for (const Hash256& hash : content.chunk_hashes) {
+                list += "\"" + hash.hex() + "\",";
+            }
+            list.back() = ']';
         }
-        list.push_back(std::move(object));
+        list += "}";
     }
-    return dump(list);
+    return list + "]";
 }
 
 std::string encode(const FilesPage& page) {

@@ -3,6 +3,7 @@
 // memtable holds until LMDB has it.
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <optional>
 
@@ -14,8 +15,10 @@ struct KeyOrder {
     using is_transparent = void;
     template <class First, class Second>
     bool operator()(const First& first, const Second& second) const {
-        return std::lexicographical_compare(first.begin(), first.end(), second.begin(),
-                                            second.end());
+        // Not std::lexicographical_compare: it goes byte by byte, and this is asked often.
+        const std::size_t both = std::min(first.size(), second.size());
+        const int order = both == 0 ? 0 : std::memcmp(first.data(), second.data(), both);
+        return order != 0 ? order < 0 : first.size() < second.size();
     }
 };
 
