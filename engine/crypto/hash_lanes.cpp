@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <vector>
 
 #include "engine/core/assert.hpp"
 #include "engine/crypto/hash.hpp"
+#include "engine/crypto/hash_wide.hpp"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -135,57 +137,111 @@ __attribute__((target("sha,sse4.1"))) void hash_together(std::span<const ByteSpa
     }
 }
 
-bool cpu_has_sha() {
+// From three on, of which two might as well be others than OpenSSL would have taken.
+constexpr std::size_t kWideMin = 3;
+
+// Lanes beyond the messages there are hash the first one once more.
+template <std::size_t Lanes, class Hash>
+void hash_in_lanes(Hash hash, std::span<const ByteSpan> messages, std::span<Hash256> out) {
+    std::array<const std::uint8_t*, Lanes> at;
+    std::array<std::uint8_t, 32 * Lanes> hashes;
+    for (std::size_t lane = 0; lane < Lanes; ++lane) {
+        at[lane] = messages[lane < messages.size() ? lane : 0].data();
+    }
+    hash(at.data(), messages[0].size(), hashes.data());
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        std::memcpy(out[i].bytes.data(), hashes.data() + 32 * i, 32);
+    }
+}
+
+// Returns: how many of the messages, which are of one length, were hashed.
+std::size_t hash_some(HashWay way, std::span<const ByteSpan> messages, std::span<Hash256> out) {
+    const std::size_t count = messages.size();
+    if (way == HashWay::sha && count > 1) {
+        // Of four, two and two: none is left to go alone.
+        if (count == 2 || count == 4) {
+            hash_together<2>(messages, out);
+            return 2;
+        }
+        hash_together<3>(messages, out);
+        return 3;
+    }
+    const std::size_t lanes = way == HashWay::avx512 ? kAvx512Lanes : kAvx2Lanes;
+    if ((way == HashWay::avx512 || way == HashWay::avx2) && count >= kWideMin) {
+        const std::size_t some = std::min(count, lanes);
+        if (way == HashWay::avx512) {
+            hash_in_lanes<kAvx512Lanes>(sha256_avx512, messages.first(some), out);
+        } else {
+            hash_in_lanes<kAvx2Lanes>(sha256_avx2, messages.first(some), out);
+        }
+        return some;
+    }
+    out[0] = sha256(messages[0]);
+    return 1;
+}
+
+std::vector<HashWay> find_ways() {
+    std::vector<HashWay> ways;
+    __builtin_cpu_init();
     unsigned a = 0;
     unsigned b = 0;
     unsigned c = 0;
     unsigned d = 0;
-    const bool sse41 = __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_SSE4_1) != 0;
-    return sse41 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (b & bit_SHA) != 0;
+    if (__builtin_cpu_supports("sse4.1") != 0 && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 &&
+        (b & bit_SHA) != 0) {
+        ways.push_back(HashWay::sha);
+    }
+    // These look at whether the kernel keeps the registers, too.
+    if (__builtin_cpu_supports("avx512f") != 0) {
+        ways.push_back(HashWay::avx512);
+    }
+    if (__builtin_cpu_supports("avx2") != 0) {
+        ways.push_back(HashWay::avx2);
+    }
+    ways.push_back(HashWay::single);
+    return ways;
 }
 
 }  // namespace
 
-bool hashes_in_lanes() {
-    static const bool has = cpu_has_sha();
-    return has;
-}
-
-void sha256_each(std::span<const ByteSpan> messages, std::span<Hash256> out) {
-    SWARM_ASSERT(out.size() == messages.size());
-    while (!messages.empty()) {
-        std::size_t alike = 1;
-        while (hashes_in_lanes() && alike < std::min<std::size_t>(messages.size(), 5) &&
-               messages[alike].size() == messages[0].size()) {
-            ++alike;
-        }
-        // Of four, two and two: none is left to go alone.
-        const std::size_t together = alike == 4 ? 2 : std::min<std::size_t>(alike, 3);
-        if (together == 3) {
-            hash_together<3>(messages, out);
-        } else if (together == 2) {
-            hash_together<2>(messages, out);
-        } else {
-            out[0] = sha256(messages[0]);
-        }
-        messages = messages.subspan(together);
-        out = out.subspan(together);
-    }
-}
-
 #else
 
-bool hashes_in_lanes() {
-    return false;
+namespace {
+
+std::size_t hash_some(HashWay, std::span<const ByteSpan> messages, std::span<Hash256> out) {
+    out[0] = sha256(messages[0]);
+    return 1;
 }
 
-void sha256_each(std::span<const ByteSpan> messages, std::span<Hash256> out) {
+std::vector<HashWay> find_ways() {
+    return {HashWay::single};
+}
+
+}  // namespace
+
+#endif
+
+std::span<const HashWay> hash_ways() {
+    static const std::vector<HashWay> ways = find_ways();
+    return ways;
+}
+
+void sha256_each(HashWay way, std::span<const ByteSpan> messages, std::span<Hash256> out) {
     SWARM_ASSERT(out.size() == messages.size());
-    for (std::size_t i = 0; i < messages.size(); ++i) {
-        out[i] = sha256(messages[i]);
+    while (!messages.empty()) {
+        const std::size_t looked_at = std::min(messages.size(), kAvx512Lanes);
+        std::size_t alike = 1;
+        while (alike < looked_at && messages[alike].size() == messages[0].size()) {
+            ++alike;
+        }
+        const std::size_t hashed = hash_some(way, messages.first(alike), out.first(alike));
+        messages = messages.subspan(hashed);
+        out = out.subspan(hashed);
     }
 }
 
-#endif
+void sha256_each(std::span<const ByteSpan> messages, std::span<Hash256> out) {
+    sha256_each(hash_ways().front(), messages, out);
+}
 
 }  // namespace swarmfs::crypto
