@@ -137,21 +137,32 @@ __attribute__((target("sha,sse4.1"))) void hash_together(std::span<const ByteSpa
     }
 }
 
-// From three on, of which two might as well be others than OpenSSL would have taken.
-constexpr std::size_t kWideMin = 3;
+struct Width {
+    std::size_t lanes = 0;
+    HashWide* hash = nullptr;
+};
+constexpr std::array<Width, 2> kAvx2 = {{{4, sha256_avx2_4}, {8, sha256_avx2_8}}};
+constexpr std::array<Width, 3> kAvx512 = {
+    {{4, sha256_avx512_4}, {8, sha256_avx512_8}, {16, sha256_avx512_16}}};
 
 // Lanes beyond the messages there are hash the first one once more.
-template <std::size_t Lanes, class Hash>
-void hash_in_lanes(Hash hash, std::span<const ByteSpan> messages, std::span<Hash256> out) {
-    std::array<const std::uint8_t*, Lanes> at;
-    std::array<std::uint8_t, 32 * Lanes> hashes;
-    for (std::size_t lane = 0; lane < Lanes; ++lane) {
+// Returns: how many were hashed.
+std::size_t hash_in_lanes(std::span<const Width> widths, std::span<const ByteSpan> messages,
+                          std::span<Hash256> out) {
+    const auto fits = std::find_if(widths.begin(), widths.end() - 1, [&](const Width& width) {
+        return width.lanes >= messages.size();
+    });
+    std::array<const std::uint8_t*, kWideLanesMax> at;
+    std::array<std::uint8_t, 32 * kWideLanesMax> hashes;
+    for (std::size_t lane = 0; lane < fits->lanes; ++lane) {
         at[lane] = messages[lane < messages.size() ? lane : 0].data();
     }
-    hash(at.data(), messages[0].size(), hashes.data());
-    for (std::size_t i = 0; i < messages.size(); ++i) {
+    fits->hash(at.data(), messages[0].size(), hashes.data());
+    const std::size_t hashed = std::min(fits->lanes, messages.size());
+    for (std::size_t i = 0; i < hashed; ++i) {
         std::memcpy(out[i].bytes.data(), hashes.data() + 32 * i, 32);
     }
+    return hashed;
 }
 
 // Returns: how many of the messages, which are of one length, were hashed.
@@ -166,15 +177,11 @@ std::size_t hash_some(HashWay way, std::span<const ByteSpan> messages, std::span
         hash_together<3>(messages, out);
         return 3;
     }
-    const std::size_t lanes = way == HashWay::avx512 ? kAvx512Lanes : kAvx2Lanes;
-    if ((way == HashWay::avx512 || way == HashWay::avx2) && count >= kWideMin) {
-        const std::size_t some = std::min(count, lanes);
-        if (way == HashWay::avx512) {
-            hash_in_lanes<kAvx512Lanes>(sha256_avx512, messages.first(some), out);
-        } else {
-            hash_in_lanes<kAvx2Lanes>(sha256_avx2, messages.first(some), out);
-        }
-        return some;
+    if (way == HashWay::avx512 && count > 1) {
+        return hash_in_lanes(kAvx512, messages, out);
+    }
+    if (way == HashWay::avx2 && count > 2) {  // two cost more than one after the other
+        return hash_in_lanes(kAvx2, messages, out);
     }
     out[0] = sha256(messages[0]);
     return 1;
@@ -192,7 +199,7 @@ std::vector<HashWay> find_ways() {
         ways.push_back(HashWay::sha);
     }
     // These look at whether the kernel keeps the registers, too.
-    if (__builtin_cpu_supports("avx512f") != 0) {
+    if (__builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512vl") != 0) {
         ways.push_back(HashWay::avx512);
     }
     if (__builtin_cpu_supports("avx2") != 0) {
@@ -229,7 +236,7 @@ std::span<const HashWay> hash_ways() {
 void sha256_each(HashWay way, std::span<const ByteSpan> messages, std::span<Hash256> out) {
     SWARM_ASSERT(out.size() == messages.size());
     while (!messages.empty()) {
-        const std::size_t looked_at = std::min(messages.size(), kAvx512Lanes);
+        const std::size_t looked_at = std::min(messages.size(), kWideLanesMax);
         std::size_t alike = 1;
         while (alike < looked_at && messages[alike].size() == messages[0].size()) {
             ++alike;

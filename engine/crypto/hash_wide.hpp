@@ -11,11 +11,15 @@
 
 namespace swarmfs::crypto {
 
-inline constexpr std::size_t kAvx2Lanes = 8;
-inline constexpr std::size_t kAvx512Lanes = 16;
+inline constexpr std::size_t kWideLanesMax = 16;
 
-// messages: as many pointers as there are lanes, each to `size` bytes. hashes: 32 bytes for each.
-void sha256_avx2(const std::uint8_t* const* messages, std::size_t size, std::uint8_t* hashes);
-void sha256_avx512(const std::uint8_t* const* messages, std::size_t size, std::uint8_t* hashes);
+// messages: as many pointers as there are lanes, which the name says, each to `size` bytes.
+// hashes: 32 bytes for each. Fewer lanes cost less, and more a message.
+using HashWide = void(const std::uint8_t* const* messages, std::size_t size, std::uint8_t* hashes);
+HashWide sha256_avx2_4;
+HashWide sha256_avx2_8;
+HashWide sha256_avx512_4;  // these need AVX512F and AVX512VL
+HashWide sha256_avx512_8;
+HashWide sha256_avx512_16;
 
 }  // namespace swarmfs::crypto

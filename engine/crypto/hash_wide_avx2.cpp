@@ -4,8 +4,13 @@
 
 namespace swarmfs::crypto {
 
-void sha256_avx2(const std::uint8_t* const* messages, std::size_t size, std::uint8_t* hashes) {
-    using Words [[gnu::vector_size(4 * kAvx2Lanes)]] = std::uint32_t;
+void sha256_avx2_4(const std::uint8_t* const* messages, std::size_t size, std::uint8_t* hashes) {
+    using Words [[gnu::vector_size(4 * 4)]] = std::uint32_t;
+    hash_wide<Words>(messages, size, hashes);
+}
+
+void sha256_avx2_8(const std::uint8_t* const* messages, std::size_t size, std::uint8_t* hashes) {
+    using Words [[gnu::vector_size(4 * 8)]] = std::uint32_t;
     hash_wide<Words>(messages, size, hashes);
 }
 
