@@ -40,6 +40,8 @@ int errno_of(Refusal refusal) {
         case Refusal::unknown_flags: return EINVAL;
         case Refusal::name_taken: return ESTALE;
         case Refusal::failed: return EIO;
+        case Refusal::no_such_byte: return ENXIO;
+        case Refusal::unknown_allocation: return EOPNOTSUPP;
     }
     return EIO;
 }

@@ -12,8 +12,10 @@ enum class Refusal {
     special_file,   // no devices, pipes or sockets
     foreign_owner,  // every file shows the mount's owner
     unknown_flags,
-    name_taken,  // by a file that must be opened by its name, not by creating it
-    failed,      // a foreign library threw, or memory is short
+    name_taken,          // by a file that must be opened by its name, not by creating it
+    failed,              // a foreign library threw, or memory is short
+    no_such_byte,        // no data, or no hole, up to the end of the file
+    unknown_allocation,  // a way of fallocate that is not there
 };
 
 // Returns: a positive errno.

@@ -33,6 +33,7 @@
 #include "engine/core/units.hpp"
 #include "engine/node/volume.hpp"
 #include "fs/directory_stream.hpp"
+#include "fs/file_status.hpp"
 #include "fs/known_inodes.hpp"
 #include "fs/name_positions.hpp"
 #include "fs/notices.hpp"
@@ -47,45 +48,6 @@ struct FileSystemOptions {
     Duration read_timeout = std::chrono::seconds(30);  // 0 waits for ever
     Duration cache_time = std::chrono::hours(1);
     NamePositions::Salt position_salt{};  // secret and random, but in tests
-};
-
-struct FileStatus {
-    node::Attributes attributes;  // mode with the mount's umask applied
-    std::uint32_t uid = 0;
-    std::uint32_t gid = 0;
-    Duration keep{};  // how long the kernel may keep this
-};
-
-// What a name means: `status` is empty for "no such name", which may be kept as well.
-struct NameStatus {
-    std::optional<FileStatus> status;
-    Duration keep{};
-};
-
-struct StatusChange {
-    std::optional<std::uint32_t> mode;
-    std::optional<std::uint32_t> uid;
-    std::optional<std::uint32_t> gid;
-    std::optional<std::uint64_t> size;
-    std::optional<std::int64_t> mtime_ns;
-    bool mtime_now = false;
-};
-
-struct OpenRequest {
-    node::Access access = node::Access::read;
-    bool truncate = false;
-    bool exclusive = false;  // create only
-};
-
-struct Opened {
-    OpenHandle handle;
-    bool keep_pages = true;
-    bool direct = false;
-};
-
-struct CreatedFile {
-    NameStatus name;
-    Opened opened;
 };
 
 class FileSystem {
@@ -137,6 +99,14 @@ public:
                           node::ReadDone done);
     void cancel_read(node::ReadTicket ticket) { volume_->cancel_read(ticket); }
     Result<std::size_t> write(OpenHandle handle, std::uint64_t offset, ByteSpan bytes);
+    // As the volume's.
+    Result<> allocate(OpenHandle handle, std::uint64_t offset, std::uint64_t length,
+                      const node::Allocation& wanted);
+    Result<std::uint64_t> seek(OpenHandle handle, std::uint64_t offset, node::SeekFor what) {
+        return volume_->seek(handle.volume_handle(), offset, what);
+    }
+    Result<std::uint64_t> copy_range(OpenHandle from, std::uint64_t from_offset, OpenHandle to,
+                                     std::uint64_t to_offset, std::uint64_t length);
     Result<> flush(OpenHandle handle);
     Result<> sync(OpenHandle handle);
     void release(OpenHandle handle);
@@ -173,6 +143,7 @@ private:
     static constexpr std::size_t kPutMax = kLeafBytes;  // the least that a read would bring
     void put_pages(OpenHandle handle, node::Inode inode, const Opening& opening);
     bool tell_what_came(const OpenFile& file);
+    void content_changed(OpenHandle handle);
     void tell_own(std::vector<node::Change> changes);
 
     const std::shared_ptr<node::Volume> volume_;

@@ -124,13 +124,34 @@ node::ReadTicket FileSystem::read(OpenHandle handle, std::uint64_t offset, std::
 
 Result<std::size_t> FileSystem::write(OpenHandle handle, std::uint64_t offset, ByteSpan bytes) {
     SWARM_TRY(const std::size_t written, volume_->write(handle.volume_handle(), offset, bytes));
+    content_changed(handle);
+    return written;
+}
+
+void FileSystem::content_changed(OpenHandle handle) {
     if (const auto file = files_.find(handle)) {
         if (file->direct) {
             known_.suspect(file->inode);  // it went past pages that an earlier handle may have left
         }
         tell_own({{0, "", file->inode, true}});
     }
-    return written;
+}
+
+Result<> FileSystem::allocate(OpenHandle handle, std::uint64_t offset, std::uint64_t length,
+                              const node::Allocation& wanted) {
+    auto allocated = volume_->allocate(handle.volume_handle(), offset, length, wanted);
+    content_changed(handle);  // a failure may come halfway
+    return allocated;
+}
+
+Result<std::uint64_t> FileSystem::copy_range(OpenHandle from, std::uint64_t from_offset,
+                                             OpenHandle to, std::uint64_t to_offset,
+                                             std::uint64_t length) {
+    SWARM_TRY(const std::uint64_t copied,
+              volume_->copy_range(from.volume_handle(), from_offset, to.volume_handle(), to_offset,
+                                  length));
+    content_changed(to);
+    return copied;
 }
 
 Result<> FileSystem::flush(OpenHandle handle) {

@@ -3,8 +3,7 @@
 // here.
 //
 // Absent on purpose (the kernel remembers that and asks no more): xattrs (ENOTSUP), locks (the
-// kernel keeps them, per mount), access (the kernel checks modes itself), fallocate (EOPNOTSUPP),
-// lseek and copy_file_range (the kernel does without).
+// kernel keeps them, per mount), access (the kernel checks modes itself).
 
 struct fuse_lowlevel_ops;
 
@@ -12,5 +11,10 @@ namespace swarmfs::fs {
 
 // The session's user data is its FuseSession. Thread: fuse.
 const fuse_lowlevel_ops& fuse_operations();
+
+// Its parts.
+void add_name_operations(fuse_lowlevel_ops& ops);
+void add_file_operations(fuse_lowlevel_ops& ops);
+void add_directory_operations(fuse_lowlevel_ops& ops);
 
 }  // namespace swarmfs::fs

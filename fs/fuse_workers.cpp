@@ -6,9 +6,12 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <string>
+#include <system_error>
 #include <thread>
 
 #include "engine/core/assert.hpp"
+#include "engine/core/log.hpp"
 #include "fs/fuse_api.hpp"
 
 namespace swarmfs::fs {
@@ -39,7 +42,15 @@ void FuseWorkers::run() {
     install_wake_signal();
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < worker_count(); ++i) {
-        threads.emplace_back(&FuseWorkers::work, this);
+        try {
+            threads.emplace_back(&FuseWorkers::work, this);
+        } catch (const std::system_error& error) {  // the machine has no more threads
+            log_warning("fs", std::string("serving a mount with fewer threads: ") + error.what());
+            break;
+        }
+    }
+    if (threads.empty()) {
+        work();
     }
     for (std::thread& thread : threads) {
         thread.join();
@@ -73,8 +84,11 @@ void FuseWorkers::work() {
     }
     fuse_session_exit(session_);
     std::free(request.mem);
-    const std::scoped_lock lock(mutex_);
-    std::erase(at_work_, self);
+    {
+        const std::scoped_lock lock(mutex_);
+        std::erase(at_work_, self);
+    }
+    wake();  // the others have no more to wait for either
 }
 
 }  // namespace swarmfs::fs

@@ -2,7 +2,9 @@
 // Where the nodes of a tree are read from and written to: memory here, a tree file in `store`.
 
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <utility>
 
 #include "engine/core/ids.hpp"
 #include "engine/core/result.hpp"
@@ -25,6 +27,20 @@ public:
     // Errors: unavailable when one is not known; what the medium says.
     virtual Result<> read_nodes(unsigned level, std::uint64_t first,
                                 std::span<Hash256> out) const = 0;
+};
+
+// A function as a source.
+class CalledNodes final : public NodeSource {
+public:
+    using Read = std::function<Result<>(unsigned, std::uint64_t, std::span<Hash256>)>;
+    explicit CalledNodes(Read read) : read_(std::move(read)) {}
+    Result<> read_nodes(unsigned level, std::uint64_t first,
+                        std::span<Hash256> out) const override {
+        return read_(level, first, out);
+    }
+
+private:
+    const Read read_;
 };
 
 class NodeSink {

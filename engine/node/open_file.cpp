@@ -8,6 +8,14 @@ namespace swarmfs::node {
 using store::Segment;
 using store::SegmentFrom;
 
+namespace {
+
+Error no_more() {
+    return caller_error(Code::not_found, "there is no such byte up to the end of the file");
+}
+
+}  // namespace
+
 OpenFile::OpenFile(store::InodeRecord opened, std::shared_ptr<store::StoredContent> content)
     : record(std::move(opened)), stored(std::move(content)), inode_(record.inode) {}
 
@@ -89,6 +97,54 @@ Result<OpenFile::ReadOutcome> OpenFile::read_staged(std::uint64_t offset, Mutabl
         outcome.bytes += part.size();
     }
     return outcome;
+}
+
+Result<std::uint64_t> OpenFile::seek(std::uint64_t offset, SeekFor what) {
+    std::shared_ptr<store::StoredContent> content;
+    {
+        const std::lock_guard lock(mutex_);
+        if (staged) {
+            return seek_staged(offset, what);
+        }
+        content = stored;
+    }
+    if (!content || offset >= content->id().size) {
+        return no_more();
+    }
+    if (what == SeekFor::hole) {
+        return content->next_hole(offset);
+    }
+    SWARM_TRY(const std::uint64_t found, content->next_data(offset));
+    return found < content->id().size ? Result<std::uint64_t>(found) : no_more();
+}
+
+// Requires: the mutex is held.
+Result<std::uint64_t> OpenFile::seek_staged(std::uint64_t offset, SeekFor what) const {
+    const std::uint64_t size = staged->size();
+    if (offset >= size) {
+        return no_more();
+    }
+    for (const Segment& segment : staged->segments(offset, size - offset)) {
+        SWARM_TRY(const std::uint64_t found, seek_in(segment, what));
+        if (found < segment.range.end()) {
+            return found;
+        }
+    }
+    return what == SeekFor::hole ? Result<std::uint64_t>(size) : no_more();
+}
+
+// Returns: the end of the segment, or more, when there is none in it.
+Result<std::uint64_t> OpenFile::seek_in(const Segment& segment, SeekFor what) const {
+    const store::Range& range = segment.range;
+    switch (segment.from) {
+        case SegmentFrom::staged:
+            return what == SeekFor::data ? staged->next_data(range) : staged->next_hole(range);
+        case SegmentFrom::base:
+            return what == SeekFor::data ? stored->next_data(range.offset)
+                                         : stored->next_hole(range.offset);
+        case SegmentFrom::zero: break;
+    }
+    return what == SeekFor::data ? range.end() : range.offset;
 }
 
 }  // namespace swarmfs::node

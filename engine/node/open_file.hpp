@@ -26,6 +26,7 @@
 
 #include "engine/core/clock.hpp"
 #include "engine/core/key_value.hpp"
+#include "engine/node/volume.hpp"
 #include "engine/store/content_store.hpp"
 #include "engine/store/namespace_rows.hpp"
 #include "engine/store/staged_file.hpp"
@@ -75,6 +76,9 @@ public:
     };
     Result<ReadOutcome> read(std::uint64_t offset, MutableByteSpan out);
 
+    // As Volume::seek.
+    Result<std::uint64_t> seek(std::uint64_t offset, SeekFor what);
+
     std::mutex& mutex() { return mutex_; }
 
     // ---- under the mutex ----
@@ -97,6 +101,8 @@ private:
     Result<ReadOutcome> read_content(store::StoredContent& content, std::uint64_t offset,
                                      MutableByteSpan out) const;
     Result<ReadOutcome> read_staged(std::uint64_t offset, MutableByteSpan out);
+    Result<std::uint64_t> seek_staged(std::uint64_t offset, SeekFor what) const;
+    Result<std::uint64_t> seek_in(const store::Segment& segment, SeekFor what) const;
 
     const store::Inode inode_;
     std::mutex mutex_;

@@ -84,6 +84,11 @@ public:
                     ReadDone done) override;
     void cancel_read(ReadTicket ticket) override;
     Result<std::size_t> write(FileHandle handle, std::uint64_t offset, ByteSpan bytes) override;
+    Result<> allocate(FileHandle handle, std::uint64_t offset, std::uint64_t length,
+                      const Allocation& wanted) override;
+    Result<std::uint64_t> seek(FileHandle handle, std::uint64_t offset, SeekFor what) override;
+    Result<std::uint64_t> copy_range(FileHandle from, std::uint64_t from_offset, FileHandle to,
+                                     std::uint64_t to_offset, std::uint64_t length) override;
     Result<> close_write(FileHandle handle) override;
     Result<> sync(FileHandle handle) override;
     void release(FileHandle handle) override;

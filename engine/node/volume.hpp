@@ -65,6 +65,14 @@ struct AttributeChanges {
 enum class RenameRule : std::uint8_t { replace, keep_existing, exchange };
 enum class Access : std::uint8_t { read, write, read_write };
 
+// What becomes of a range of a file.
+struct Allocation {
+    bool zeros = false;         // it reads as zeros, and what held other bytes is given back
+    bool room = true;           // writing there does not meet a full disk until it is published
+    bool keeps_length = false;  // else the file grows to the end of the range
+};
+enum class SeekFor : std::uint8_t { data, hole };
+
 using FileHandle = std::uint64_t;  // never 0, never used again
 using ReadTicket = std::uint64_t;  // 0: answered already
 
@@ -143,6 +151,27 @@ public:
     virtual void cancel_read(ReadTicket ticket) = 0;
     // Writes into this node's staging; appears on other members after close_write.
     virtual Result<std::size_t> write(FileHandle handle, std::uint64_t offset, ByteSpan bytes) = 0;
+    // Errors: no_space, too_large, and those of write.
+    virtual Result<> allocate(FileHandle handle, std::uint64_t offset, std::uint64_t length,
+                              const Allocation& wanted) {
+        (void)handle, (void)offset, (void)length, (void)wanted;
+        return caller_error(Code::unsupported, "this volume does not allocate");
+    }
+    // The first byte at or after `offset` that is data, or that lies in a hole. What is not here
+    // counts as data; the end of the file as a hole.
+    // Errors: not_found: there is none, or `offset` is not inside the file.
+    virtual Result<std::uint64_t> seek(FileHandle handle, std::uint64_t offset, SeekFor what) {
+        (void)handle, (void)offset, (void)what;
+        return caller_error(Code::unsupported, "this volume does not know of holes");
+    }
+    // Copies without moving a byte, where that can be. Returns: how many bytes; 0 at the end of
+    // `from`. Errors: unsupported: nothing was done, read and write them.
+    virtual Result<std::uint64_t> copy_range(FileHandle from, std::uint64_t from_offset,
+                                             FileHandle to, std::uint64_t to_offset,
+                                             std::uint64_t length) {
+        (void)from, (void)from_offset, (void)to, (void)to_offset, (void)length;
+        return caller_error(Code::unsupported, "this volume copies through read and write");
+    }
     // A descriptor of the handle was closed: what was written is kept from now on (kill -9).
     virtual Result<> close_write(FileHandle handle) = 0;
     virtual Result<> sync(FileHandle handle) = 0;

@@ -60,6 +60,10 @@ public:
     // The first byte at or after `offset` that may be other than zero; the length of the file (or
     // `offset`, beyond it) when there is none. Where holes are not told apart: `offset`.
     virtual Result<std::uint64_t> next_data(std::uint64_t offset) const = 0;
+    // The first byte at or after `offset` that lies in a hole, the end of the file among them. Where
+    // holes are not told apart: the length of the file.
+    // Requires: offset is below the length of the file.
+    virtual Result<std::uint64_t> next_hole(std::uint64_t offset) const = 0;
     // Copies by sharing the blocks where the file system can, else inside the kernel.
     // Requires: source is a file of the same Disk and at least as long as what is asked.
     virtual Result<> copy_from(const File& source, std::uint64_t source_offset,

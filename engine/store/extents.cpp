@@ -36,6 +36,29 @@ void Extents::cut(std::uint64_t size) {
     }
 }
 
+void Extents::remove(std::uint64_t offset, std::uint64_t length) {
+    std::vector<Range> kept;  // of extents that reach beyond the range
+    const std::uint64_t end = offset + length;
+    auto at = ends_.upper_bound(offset);
+    if (at != ends_.begin() && std::prev(at)->second > offset) {
+        --at;
+    }
+    while (at != ends_.end() && at->first < end) {
+        const auto [from, to] = *at;
+        at = ends_.erase(at);
+        bytes_ -= to - from;
+        if (from < offset) {
+            kept.push_back({from, offset - from});
+        }
+        if (to > end) {
+            kept.push_back({end, to - end});
+        }
+    }
+    for (const Range& range : kept) {
+        add(range.offset, range.length);
+    }
+}
+
 std::vector<Extents::Piece> Extents::pieces(std::uint64_t offset, std::uint64_t length) const {
     std::vector<Piece> pieces;
     std::uint64_t at = offset;

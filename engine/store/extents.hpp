@@ -22,6 +22,8 @@ public:
     void add(std::uint64_t offset, std::uint64_t length);
     // Forgets everything at and beyond `size`.
     void cut(std::uint64_t size);
+    // Forgets what lies in the range. Requires: offset + length does not overflow.
+    void remove(std::uint64_t offset, std::uint64_t length);
     // The range falls into pieces that are covered or not, in order, without a gap.
     struct Piece {
         Range range;

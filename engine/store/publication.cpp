@@ -330,7 +330,16 @@ Result<> Publication::copy_range(File& target, const File* source, std::uint64_t
                                  std::uint64_t length) {
     while (source != nullptr && length > 0) {
         SWARM_CHECK(go_on());
-        const std::uint64_t part = std::min(kCopyBytesAtOnce, length);
+        SWARM_TRY(const std::uint64_t data, source->next_data(offset));
+        if (data > offset) {  // a hole of the base is one of the new version
+            const std::uint64_t part = std::min(data - offset, length);
+            SWARM_CHECK(staged_.clear({offset, part}));
+            offset += part;
+            length -= part;
+            continue;
+        }
+        SWARM_TRY(const std::uint64_t hole, source->next_hole(offset));
+        const std::uint64_t part = std::min({kCopyBytesAtOnce, length, hole - offset});
         SWARM_CHECK(target.copy_from(*source, offset, offset, part));
         offset += part;
         length -= part;

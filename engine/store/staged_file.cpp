@@ -111,10 +111,15 @@ Result<std::unique_ptr<StagedFile>> StagedFile::recover(Disk& disk, const Path& 
     return staged;
 }
 
-Result<> StagedFile::write(std::uint64_t offset, ByteSpan bytes, std::int64_t now_ns) {
-    if (offset > kContentBytesMax || bytes.size() > kContentBytesMax - offset) {
+Result<> StagedFile::check_end(const Range& range) {
+    if (range.offset > kContentBytesMax || range.length > kContentBytesMax - range.offset) {
         return caller_error(Code::too_large, "a file ends at 1 PiB");
     }
+    return done();
+}
+
+Result<> StagedFile::write(std::uint64_t offset, ByteSpan bytes, std::int64_t now_ns) {
+    SWARM_CHECK(check_end({offset, bytes.size()}));
     SWARM_CHECK(file_->write_at(offset, bytes));
     extents_.add(offset, bytes.size());
     row_.size = std::max(row_.size, offset + bytes.size());
@@ -138,6 +143,63 @@ Result<> StagedFile::truncate(std::uint64_t size, std::int64_t now_ns) {
     row_.size = size;
     row_.mtime_ns = now_ns;
     return done();
+}
+
+Result<> StagedFile::zero(const Range& range, Length length, std::int64_t now_ns) {
+    SWARM_CHECK(check_end(range));
+    const std::uint64_t size =
+        length == Length::grows ? std::max(row_.size, range.end()) : row_.size;
+    const std::uint64_t end = std::min(range.end(), size);
+    const std::uint64_t over_base = std::min(end, row_.base_limit);
+    if (range.offset < end) {
+        SWARM_CHECK(clear({range.offset, end - range.offset}));
+        if (range.offset < over_base) {  // hides the base: a hole that counts as written
+            SWARM_TRY(const FileStatus status, file_->status());
+            if (status.size < over_base) {
+                SWARM_CHECK(file_->truncate(over_base));
+            }
+            extents_.add(range.offset, over_base - range.offset);
+        }
+        const std::uint64_t beyond = std::max(range.offset, over_base);
+        extents_.remove(beyond, end - beyond);
+    }
+    row_.size = size;
+    row_.mtime_ns = now_ns;
+    return done();
+}
+
+Result<> StagedFile::reserve(const Range& range, Length length, std::int64_t now_ns) {
+    SWARM_CHECK(check_end(range));
+    SWARM_TRY(const std::uint64_t free, disk_.free_bytes(path_.parent_path()));
+    SWARM_TRY(const FileStatus status, file_->status());
+    if (range.length > free + status.allocated_bytes) {  // before a part of it is taken in vain
+        return disk_error(Code::no_space, "the disk has no room for " +
+                                              std::to_string(range.length) + " bytes more");
+    }
+    SWARM_CHECK(file_->allocate(range.offset, range.length));
+    if (length == Length::grows && range.end() > row_.size) {
+        row_.size = range.end();
+        row_.mtime_ns = now_ns;
+    }
+    return done();
+}
+
+bool StagedFile::refer(const ContentId& base, const Range& range, std::int64_t now_ns) {
+    const bool anew = row_.size == 0 && range.offset == 0;
+    const auto pieces = extents_.pieces(range.offset, range.length);
+    const bool hidden =
+        std::any_of(pieces.begin(), pieces.end(), [](const auto& piece) { return piece.covered; });
+    if (!anew && (base != row_.base || range.offset > row_.base_limit || hidden)) {
+        return false;
+    }
+    if (anew) {
+        row_.base = base;
+        row_.base_limit = 0;
+    }
+    row_.base_limit = std::max(row_.base_limit, range.end());
+    row_.size = std::max(row_.size, range.end());
+    row_.mtime_ns = now_ns;
+    return true;
 }
 
 std::vector<Segment> StagedFile::segments(std::uint64_t offset, std::uint64_t length) const {
@@ -171,6 +233,16 @@ Result<> StagedFile::read(std::uint64_t offset, MutableByteSpan out) const {
     return done();
 }
 
+Result<std::uint64_t> StagedFile::next_data(const Range& part) const {
+    SWARM_TRY(const std::uint64_t found, file_->next_data(part.offset));
+    return std::min(found, part.end());
+}
+
+Result<std::uint64_t> StagedFile::next_hole(const Range& part) const {
+    SWARM_TRY(const std::uint64_t found, file_->next_hole(part.offset));
+    return std::min(found, part.end());
+}
+
 Result<> StagedFile::fill(std::uint64_t offset, ByteSpan bytes) {
     SWARM_CHECK(file_->write_at(offset, bytes));
     extents_.add(offset, bytes.size());
@@ -182,20 +254,38 @@ Result<> StagedFile::make_whole() {
     for (const Segment& segment : segments(0, row_.size)) {
         if (segment.from == SegmentFrom::zero) {
             SWARM_CHECK(clear(segment.range));
+        } else {
+            SWARM_CHECK(give_back(segment.range));
         }
     }
     return done();
 }
 
-Result<> StagedFile::clear(const Range& range) {
-    SWARM_TRY(std::uint64_t at, file_->next_data(range.offset));
-    if (at >= range.end()) {
+// Room that was reserved, and not written to.
+Result<> StagedFile::give_back(const Range& range) {
+    for (std::uint64_t at = range.offset; at < range.end();) {
+        SWARM_TRY(const std::uint64_t hole, file_->next_hole(at));
+        if (hole >= range.end()) {
+            break;
+        }
+        SWARM_TRY(const std::uint64_t data, file_->next_data(hole));
+        at = std::min(data, range.end());
+        SWARM_CHECK(clear({hole, at - hole}));
+    }
+    return done();
+}
+
+Result<> StagedFile::clear(Range range) {
+    SWARM_TRY(const FileStatus status, file_->status());
+    range.length = std::min(range.length, status.size - std::min(status.size, range.offset));
+    if (range.length == 0) {
         return done();
     }
-    if (auto punched = file_->punch(at, range.end() - at);
+    if (auto punched = file_->punch(range.offset, range.length);
         punched.ok() || punched.error().code != Code::unsupported) {
         return punched;
     }
+    SWARM_TRY(std::uint64_t at, file_->next_data(range.offset));
     while (at < range.end()) {
         const Bytes zeros(static_cast<std::size_t>(std::min(kZerosAtOnce, range.end() - at)));
         SWARM_CHECK(file_->write_at(at, zeros));

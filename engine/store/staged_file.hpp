@@ -68,12 +68,28 @@ public:
     // Errors: no_space, too_large (beyond kContentBytesMax), io.
     Result<> write(std::uint64_t offset, ByteSpan bytes, std::int64_t now_ns);
     Result<> truncate(std::uint64_t size, std::int64_t now_ns);
+    // The range reads as zeros from now on, and costs no room. What lies beyond the end of the file
+    // grows it, unless it is to keep its length; then it is nothing.
+    // Errors: too_large, no_space, io.
+    enum class Length : std::uint8_t { grows, stays };
+    Result<> zero(const Range& range, Length length, std::int64_t now_ns);
+    // Room for the range: writing there does not meet a full disk until this is published. The bytes
+    // are what they were. Errors: as above.
+    Result<> reserve(const Range& range, Length length, std::int64_t now_ns);
+    // The range is the base's from now on, at the same place, for a base that may be another one
+    // than before: no byte moves.   Requires: the range is not empty and lies inside `base`.
+    // Returns: false, and nothing was changed, where the file shows something of another base, or
+    // the range neither is all there is of this one nor continues it.
+    bool refer(const ContentId& base, const Range& range, std::int64_t now_ns);
     void set_mtime(std::int64_t mtime_ns) { row_.mtime_ns = mtime_ns; }
 
     // Where the bytes of the range are; ends at the end of the file.
     std::vector<Segment> segments(std::uint64_t offset, std::uint64_t length) const;
     // Reads bytes of a staged segment.
     Result<> read(std::uint64_t offset, MutableByteSpan out) const;
+    // The first byte of a staged segment's part that is data, or a hole; its end when there is none.
+    Result<std::uint64_t> next_data(const Range& part) const;
+    Result<std::uint64_t> next_hole(const Range& part) const;
 
     // Copies bytes of the base to their place: reading them no longer needs the base.
     Result<> fill(std::uint64_t offset, ByteSpan bytes);
@@ -86,9 +102,12 @@ public:
     // The file has exactly size() bytes, and zeros wherever it reads as zeros: what a write left
     // there that failed halfway, or that no row told of before a kill, is gone.
     Result<> make_whole();
+    // What the file holds there, whoever's it is, becomes zeros, and a hole where that can be.
+    Result<> clear(Range range);
 
 private:
-    Result<> clear(const Range& range);
+    Result<> give_back(const Range& range);
+    static Result<> check_end(const Range& range);
 
     StagedFile(Disk& disk, Path path, std::unique_ptr<File> file, StagingRow row)
         : disk_(disk), path_(std::move(path)), file_(std::move(file)), row_(std::move(row)) {}

@@ -19,8 +19,8 @@ StoredContent::StoredContent(std::shared_ptr<StoreShared> shared, const ContentI
       shared_(*owner_),
       id_(id),
       shape_(id.size),
-      nodes_(*this),
-      proven_nodes_(*this),
+      nodes_([this](auto... which) { return read_known_nodes(which...); }),
+      proven_nodes_([this](auto... which) { return read_proven_nodes(which...); }),
       data_(shared_.files()),
       tree_(shared_.files()),
       place_(shared_.files()),
@@ -170,7 +170,7 @@ Result<> StoredContent::write_verified(ChunkIndex chunk, unsigned first,
     }
     if (id_.size > kSmallBytesMax) {
         SWARM_TRY(const auto data, data_file(Open::create));
-        SWARM_CHECK(data->write_at(chunk.value * kChunkBytes + first * kLeafBytes, leaves));
+        SWARM_CHECK(write_leaves(*data, first, leaves, proven));
         if (!tree_known) {
             SWARM_CHECK(write_tree(proven, Anew::what_is_new));
         }

@@ -64,6 +64,12 @@ public:
     // Whole leaves, each to its own place. Errors: as read. Requires: leaves[i] has leaf i's size.
     Result<> read_leaves(ChunkIndex chunk, unsigned first, std::span<const MutableByteSpan> leaves);
 
+    // The first byte at or after `offset` that may be other than zero, and the first that lies in a
+    // hole; the size when there is none. Holes are told apart in a content that is here whole, where
+    // its file system does.   Requires: offset < size. Errors: io.
+    Result<std::uint64_t> next_data(std::uint64_t offset);
+    Result<std::uint64_t> next_hole(std::uint64_t offset);
+
     // Takes in leaves that `proven` proved, one span each. Storing what is stored is no error.
     // Errors: no_space, io: nothing was stored; cancelled: the content was removed meanwhile.
     Result<> write_verified(ChunkIndex chunk, unsigned first, std::span<const ByteSpan> leaves,
@@ -95,24 +101,6 @@ private:
     friend class ContentRepair;
     friend class Publication;
 
-    class Nodes final : public content::NodeSource {
-    public:
-        explicit Nodes(StoredContent& content) : content_(content) {}
-        Result<> read_nodes(unsigned level, std::uint64_t first,
-                            std::span<Hash256> out) const override;
-
-    private:
-        StoredContent& content_;
-    };
-    class ProvenNodes final : public content::NodeSource {
-    public:
-        explicit ProvenNodes(StoredContent& content) : content_(content) {}
-        Result<> read_nodes(unsigned level, std::uint64_t first,
-                            std::span<Hash256> out) const override;
-
-    private:
-        StoredContent& content_;
-    };
     // Bytes that are alike: seen to match before, or else to be hashed, and of one chunk.
     struct Run {
         std::size_t length = 0;
@@ -136,7 +124,14 @@ private:
         return in_place() ? place_file() : data_file(Open::read);
     }
 
+    // stored_content_holes.cpp
+    Result<> write_leaves(File& data, unsigned first, std::span<const ByteSpan> leaves,
+                          const content::ChunkHashes& proven);
+    std::shared_ptr<File> file_with_holes();
+
     // stored_content_tree.cpp
+    Result<> read_known_nodes(unsigned level, std::uint64_t first, std::span<Hash256> out);
+    Result<> read_proven_nodes(unsigned level, std::uint64_t first, std::span<Hash256> out);
     Result<> read_tree(unsigned level, std::uint64_t first, std::span<Hash256> out);
     enum class Anew : std::uint8_t { what_is_new, all };
     Result<> write_tree(const content::ChunkHashes& proven, Anew anew);
@@ -165,8 +160,8 @@ private:
     StoreShared& shared_;
     const ContentId id_;
     const content::TreeShape shape_;
-    Nodes nodes_;
-    ProvenNodes proven_nodes_;
+    const content::CalledNodes nodes_;
+    const content::CalledNodes proven_nodes_;
 
     std::mutex load_mutex_;
     bool loaded_ = false;  // guarded by load_mutex_

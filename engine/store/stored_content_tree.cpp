@@ -12,26 +12,26 @@
 
 namespace swarmfs::store {
 
-Result<> StoredContent::Nodes::read_nodes(unsigned level, std::uint64_t first,
-                                          std::span<Hash256> out) const {
+Result<> StoredContent::read_known_nodes(unsigned level, std::uint64_t first,
+                                         std::span<Hash256> out) {
     for (std::uint64_t index = first; index < first + out.size(); ++index) {
-        if (!content_.knows_node(level, index)) {
+        if (!knows_node(level, index)) {
             return disk_error(Code::unavailable,
-                              "a part of the tree of " + file_stem(content_.id_) + " is not known");
+                              "a part of the tree of " + file_stem(id_) + " is not known");
         }
     }
-    return content_.read_tree(level, first, out);
+    return read_tree(level, first, out);
 }
 
-Result<> StoredContent::ProvenNodes::read_nodes(unsigned level, std::uint64_t first,
-                                                std::span<Hash256> out) const {
-    const unsigned top = content_.shape_.chunk_level();
+Result<> StoredContent::read_proven_nodes(unsigned level, std::uint64_t first,
+                                          std::span<Hash256> out) {
+    const unsigned top = shape_.chunk_level();
     for (std::size_t i = 0; i < out.size(); ++i) {
-        auto node = content_.trusted_node(level, first + i);
+        auto node = trusted_node(level, first + i);
         const std::uint64_t chunk =
             level < top ? (first + i) >> (top - level) : (first + i) << (level - top);
-        if (!node && content_.mend_tree(ChunkIndex(chunk))) {
-            node = content_.trusted_node(level, first + i);
+        if (!node && mend_tree(ChunkIndex(chunk))) {
+            node = trusted_node(level, first + i);
         }
         if (!node) {
             return std::move(node).error();

@@ -146,8 +146,7 @@ public:
     }
 
     Result<> allocate(std::uint64_t offset, std::uint64_t length) override {
-        if (::fallocate(descriptor_, 0, static_cast<off_t>(offset), static_cast<off_t>(length)) ==
-            0) {
+        if (change_room(0, offset, length)) {
             return done();
         }
         // Where blocks cannot be reserved, a full disk is met when writing: worse, not wrong.
@@ -155,8 +154,7 @@ public:
     }
 
     Result<> punch(std::uint64_t offset, std::uint64_t length) override {
-        if (::fallocate(descriptor_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-                        static_cast<off_t>(offset), static_cast<off_t>(length)) == 0) {
+        if (change_room(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length)) {
             return done();
         }
         if (errno == EOPNOTSUPP) {
@@ -178,6 +176,18 @@ public:
         }
         return errno == EINVAL || errno == EOPNOTSUPP ? Result<std::uint64_t>(offset)
                                                       : failed("looking for bytes in", path_);
+    }
+
+    Result<std::uint64_t> next_hole(std::uint64_t offset) const override {
+        const off_t found = ::lseek(descriptor_, static_cast<off_t>(offset), SEEK_HOLE);
+        if (found >= 0) {
+            return static_cast<std::uint64_t>(found);
+        }
+        if (errno != EINVAL && errno != EOPNOTSUPP) {
+            return failed("looking for a hole in", path_);
+        }
+        SWARM_TRY(const FileStatus now, status());
+        return now.size;
     }
 
     Result<> copy_from(const File& source, std::uint64_t source_offset, std::uint64_t offset,
@@ -218,6 +228,16 @@ public:
     int descriptor() const override { return descriptor_; }
 
 private:
+    // tmpfs gives up at any signal.
+    bool change_room(int mode, std::uint64_t offset, std::uint64_t length) {
+        int changed = -1;
+        do {
+            changed = ::fallocate(descriptor_, mode, static_cast<off_t>(offset),
+                                  static_cast<off_t>(length));
+        } while (changed != 0 && errno == EINTR);
+        return changed == 0;
+    }
+
     Result<> copy_through_memory(const File& source, std::uint64_t from, std::uint64_t to,
                                  std::uint64_t length) {
         Bytes buffer(static_cast<std::size_t>(std::min<std::uint64_t>(length, kCopyBytes)));

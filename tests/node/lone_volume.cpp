@@ -48,6 +48,9 @@ public:
     Result<std::uint64_t> next_data(std::uint64_t offset) const override {
         return under_->next_data(offset);
     }
+    Result<std::uint64_t> next_hole(std::uint64_t offset) const override {
+        return under_->next_hole(offset);
+    }
     Result<> copy_from(const File& source, std::uint64_t source_offset, std::uint64_t offset,
                        std::uint64_t length) override {
         return under_->copy_from(*dynamic_cast<const HeldFile&>(source).under_, source_offset,

@@ -151,6 +151,9 @@ public:
     Result<std::uint64_t> next_data(std::uint64_t offset) const override {
         return under_->next_data(offset);
     }
+    Result<std::uint64_t> next_hole(std::uint64_t offset) const override {
+        return under_->next_hole(offset);
+    }
     Result<> copy_from(const File& source, std::uint64_t source_offset, std::uint64_t offset,
                        std::uint64_t length) override {
         return disk_.strikes() ? Result<>(disk_.failure("copying"))

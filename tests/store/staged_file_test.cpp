@@ -69,6 +69,9 @@ TEST_CASE("extents agree with a plain array of flags") {
         if (dice.below(8) == 0) {
             extents.cut(offset);
             std::fill(twin.begin() + static_cast<std::ptrdiff_t>(offset), twin.end(), false);
+        } else if (dice.below(4) == 0) {
+            extents.remove(offset, length);
+            std::fill_n(twin.begin() + static_cast<std::ptrdiff_t>(offset), length, false);
         } else if (length < 20) {
             extents.add(offset, length);
             std::fill_n(twin.begin() + static_cast<std::ptrdiff_t>(offset), length, true);
