@@ -70,15 +70,9 @@ Result<std::optional<std::uint32_t>> number_in(const json& params, const char* k
     return std::optional(value.get<std::uint32_t>());
 }
 
-// Returns: the policy with that in it, which is written, and in force here in a moment.
-Result<Policy> set(Member& member, const std::string& path, const Policy::Said& said) {
-    if (member.volume()->read_only()) {
-        return caller_error(Code::read_only,
-                            "this node may only read in \"" + member.membership().name +
-                                "\", and a policy is a file of the swarm; ask somebody who may "
-                                "write in it");
-    }
-    Volume& volume = *member.volume();
+// Reads the file, changes it, and writes it. Errors: exists, not_found: it came, or another version of
+// it, from elsewhere meanwhile.
+Result<Policy> set_once(Volume& volume, const std::string& path, const Policy::Said& said) {
     const auto found = volume.lookup(kRootInode, Policy::kFileName);
     if (!found.ok() && found.error().code != Code::not_found) {
         return found.error();
@@ -93,6 +87,25 @@ Result<Policy> set(Member& member, const std::string& path, const Policy::Said& 
         SWARM_CHECK(write_whole(volume, file, after));
     }
     return Policy::parse(after);
+}
+
+// Returns: the policy with that in it, which is written, and in force here in a moment.
+Result<Policy> set(Member& member, const std::string& path, const Policy::Said& said) {
+    if (member.volume()->read_only()) {
+        return caller_error(Code::read_only,
+                            "this node may only read in \"" + member.membership().name +
+                                "\", and a policy is a file of the swarm; ask somebody who may "
+                                "write in it");
+    }
+    constexpr unsigned kTries = 8;
+    for (unsigned tries = 1;; ++tries) {
+        auto policy = set_once(*member.volume(), path, said);
+        const bool overtaken = !policy.ok() && (policy.error().code == Code::exists ||
+                                                policy.error().code == Code::not_found);
+        if (!overtaken || tries == kTries) {
+            return policy;
+        }
+    }
 }
 
 json said_json(const std::optional<std::uint32_t>& number) {

@@ -101,6 +101,8 @@ class Replication(harness.SceneTest):
     def test_nobody_takes_what_no_policy_speaks_of_and_status_says_what_falls_short(self):
         alice, bob = self.members(alice=EAGER, bob=EAGER)
         alice.cli("policy", alice.swarm, "elsewhere", "--replicas", "2")
+        wait_until(lambda: ".swarmfs.toml" in [entry["name"] for entry in bob.json("list", bob.swarm)["entries"]], 20,
+                   "bob sees the policy that he adds to")
         bob.cli("policy", bob.swarm, "shared/file1", "--replicas", "3")
         self.shared(alice, 10_000, 20_000)
         wait_until(lambda: copies([bob], "file1") == 1, 60, "bob has what two can hold")
