@@ -162,7 +162,8 @@ class Programs(SceneTest):
 
     def test_fio_verifies_what_it_wrote(self):
         needs("fio")
-        common = ["--verify=sha256", "--verify_fatal=1", "--end_fsync=1", f"--size={FIO_BYTES}", f"--directory={self.here}"]
+        common = ["--verify=sha256", "--verify_fatal=1", "--end_fsync=1", f"--size={FIO_BYTES}", f"--directory={self.here}",
+                  f"--aux-path={self.scene.root}"]
         for name, words in {
                 "sequential": ["--rw=write", "--bs=128k"],
                 "random": ["--rw=randwrite", "--bs=4k"],
