@@ -329,8 +329,6 @@ Result<> Publisher::settle(OpenFile& file, std::optional<store::NewContent> fres
     std::shared_ptr<store::StoredContent> stored;
     if (fresh) {
         SWARM_TRY(stored, parts_.contents.place(*std::move(fresh)));
-        // A copy of what was merely fetched is of this node's own making, too.
-        SWARM_CHECK(parts_.contents.set_owned(stored->id(), true));
     } else if (file.staged) {
         remove_empty(*file.staged);
     }

@@ -230,6 +230,8 @@ Result<std::shared_ptr<StoredContent>> ContentStore::place(NewContent fresh) {
     {
         const std::lock_guard lock(content.mutex_);  // a twin of the same batch may have been first
         fresh.known_ = fresh.known_ || (content.masks_.complete() && content.places_.empty());
+        // A copy of what was merely fetched is of this node's own making, too.
+        content.owned_ = content.owned_ || (fresh.known_ && content.masks_.stored_bytes() > 0);
         if (!fresh.known_ && !fresh.masks_.complete()) {
             // What was here and is not in the file that comes must not be read from that.
             ++content.generation_;
