@@ -28,6 +28,9 @@ Publisher::Publisher(Parts parts, Published published)
     : parts_(std::move(parts)), published_(std::move(published)) {}
 
 Result<> Publisher::stage(OpenFile& file) {
+    if (file.staged) {
+        return done();
+    }
     const std::uint64_t number = parts_.contents.next_staging_number();
     // A file of that number without a row was being made when the node died: nobody was told of it.
     const store::Path stale = parts_.folder / std::to_string(number);

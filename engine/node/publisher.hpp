@@ -67,7 +67,7 @@ public:
     // `published` is called on the worker after a file is done or given up.
     Publisher(Parts parts, Published published);
 
-    // Begins staging. Requires: file.mutex() is held, nothing is staged.
+    // Begins staging, unless it has begun. Requires: file.mutex() is held.
     Result<> stage(OpenFile& file);
     // Requires, for the three: file.mutex() is held.
     Result<> keep_row(OpenFile& file, store::Durability durability);

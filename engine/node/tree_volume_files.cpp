@@ -313,9 +313,7 @@ Result<std::size_t> TreeVolume::write(FileHandle handle, std::uint64_t offset, B
     std::unique_lock lock(file.mutex());
     file.wait_until_unclaimed(lock);
     const auto stage_and_write = [&]() -> Result<> {
-        if (!file.staged) {
-            SWARM_CHECK(parts_.publisher.stage(file));
-        }
+        SWARM_CHECK(parts_.publisher.stage(file));
         return file.staged->write(offset, bytes, now_ns());
     };
     SWARM_CHECK(with_room(stage_and_write));
@@ -333,9 +331,7 @@ Result<> TreeVolume::resize(const std::shared_ptr<OpenFile>& file, std::uint64_t
         if (!file->staged && file->size() == size) {
             return done();
         }
-        if (!file->staged) {
-            SWARM_CHECK(parts_.publisher.stage(*file));
-        }
+        SWARM_CHECK(parts_.publisher.stage(*file));
         SWARM_CHECK(file->staged->truncate(size, now_ns()));
         file->staged_changed();
         publish = file->writers == 0 && file->named == Named::yes;

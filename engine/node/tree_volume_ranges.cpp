@@ -30,9 +30,7 @@ Result<> TreeVolume::allocate(FileHandle handle, std::uint64_t offset, std::uint
     std::unique_lock lock(file.mutex());
     file.wait_until_unclaimed(lock);
     const auto stage_and_allocate = [&]() -> Result<> {
-        if (!file.staged) {
-            SWARM_CHECK(parts_.publisher.stage(file));
-        }
+        SWARM_CHECK(parts_.publisher.stage(file));
         if (wanted.room) {  // first, so that zeros are not there without it
             SWARM_CHECK(file.staged->reserve(range, keeps, now_ns()));
         }
@@ -88,9 +86,7 @@ Result<std::uint64_t> TreeVolume::copy_range(FileHandle from, std::uint64_t from
     }
     bool referred = false;
     const auto stage_and_refer = [&]() -> Result<> {
-        if (!file.staged) {
-            SWARM_CHECK(parts_.publisher.stage(file));
-        }
+        SWARM_CHECK(parts_.publisher.stage(file));
         referred = file.staged->refer(content->id(), range, now_ns());
         return done();
     };
