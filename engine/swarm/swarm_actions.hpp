@@ -51,13 +51,17 @@ struct ChunksWhole {
     ContentId id;
     std::vector<ChunkIndex> chunks;
 };
+// The same, when the whole of it is here and some chunks were not named one by one.
+struct ContentWhole {
+    ContentId id;
+};
 struct SourcesWanted {
     ContentId id;
     std::optional<NodeId> likely;
 };
 
 using Action = std::variant<OpenContent, CloseContent, AskLeaves, CancelLeaves, DropPeer, ReadEnded,
-                            FillMoved, ChunksWhole, SourcesWanted>;
+                            FillMoved, ChunksWhole, ContentWhole, SourcesWanted>;
 
 // How reads of what is not here end while the swarm is paused.
 inline Error paused_error() {

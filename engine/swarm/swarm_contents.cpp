@@ -1,6 +1,7 @@
 // SwarmCore: contents come, are settled after something happened to them, and go.
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/swarm/swarm_core.hpp"
 
@@ -45,6 +46,7 @@ Result<WantedContent*> SwarmCore::obtain(const ContentId& id, const std::optiona
     content->number = ContentNumber{next_content_++};
     content->id = id;
     content->port = std::move(port);
+    content->known_complete = content->port->complete();
     content->likely = likely;
     content->window = std::make_unique<ReadWindow>(id.size, window_budget_);
     content->idle_since = now;
@@ -93,11 +95,17 @@ void SwarmCore::forget(WantedContent& content) {
 
 // Called for every content that something happened to, at the end of decide().
 void SwarmCore::settle(WantedContent& content, TimePoint now) {
+    const bool complete = content.port->complete();
+    if (complete && !std::exchange(content.known_complete, true) &&
+        content.whole.count() < chunk_count(content.id.size)) {
+        // Its last leaves are on the disk before word of them is here, and by then it may be forgotten.
+        actions_.push_back(ContentWhole{content.id});
+        content.newly_whole.clear();
+    }
     if (!content.newly_whole.empty()) {
         actions_.push_back(ChunksWhole{content.id, std::move(content.newly_whole)});
         content.newly_whole.clear();
     }
-    const bool complete = content.port->complete();
     if (content.fill && complete) {
         report_fill(content, true, std::nullopt);
         end_fill(content);

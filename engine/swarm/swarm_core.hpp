@@ -108,10 +108,10 @@ private:
     void idle_again(WantedContent& content, TimePoint now);
     void more_is_held(WantedContent& content, TimePoint now);
 
-    // needs (swarm_needs.cpp)
-    // The chunk's leaves were stored, asked or released: brings all that follows up to date.
+    // needs (swarm_needs.cpp). First: leaves were stored, asked or released, and all that follows.
     void chunk_changed(WantedContent& content, ChunkIndex chunk, TimePoint now);
     void chunk_is_whole(WantedContent& content, ChunkIndex chunk);
+    void found_whole(WantedContent& content, ChunkIndex chunk);
     void queue(WantedContent& content, ChunkIndex chunk);
     void unqueue(ContentNumber content, std::uint64_t chunk);
     void queue_starved(WantedContent& content);

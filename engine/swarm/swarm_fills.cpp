@@ -63,11 +63,8 @@ void SwarmCore::begin_fill(WantedContent& content, const WaitingFill& waiting, T
                 break;
             }
             content.port->whole_chunks(from = *next, bitmap);
-            for_each_in_bitmap(bitmap, from, chunks, [&](ChunkIndex chunk) {
-                if (content.whole.insert(chunk)) {
-                    content.whole_bytes += chunk_bytes(content.id.size, chunk);
-                }
-            });
+            for_each_in_bitmap(bitmap, from, chunks,
+                               [&](ChunkIndex chunk) { found_whole(content, chunk); });
             from = from + bitmap.size() * 8;
         }
     }

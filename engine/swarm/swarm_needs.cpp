@@ -68,6 +68,18 @@ void SwarmCore::chunk_is_whole(WantedContent& content, ChunkIndex chunk) {
     }
 }
 
+// It was seen on the disk. Where word of its last leaves is still on its way, it is announced now:
+// nothing will be new about it then.
+void SwarmCore::found_whole(WantedContent& content, ChunkIndex chunk) {
+    if (!content.whole.insert(chunk)) {
+        return;
+    }
+    content.whole_bytes += chunk_bytes(content.id.size, chunk);
+    if (ledger_.asked(content.number, chunk) != 0) {
+        content.newly_whole.push_back(chunk);
+    }
+}
+
 void SwarmCore::finish_reads(WantedContent& content, ChunkIndex chunk, LeafMask newly,
                              TimePoint now) {
     for (std::size_t i = content.reads.size(); i-- > 0;) {

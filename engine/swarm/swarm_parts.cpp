@@ -31,7 +31,7 @@ void SwarmCore::begin_part(FillId id, const FillRequest& request, TimePoint now)
         part.total_bytes += bytes;
         if (stored == full) {
             part.stored_bytes += bytes;
-            content.whole_bytes += content.whole.insert(chunk) ? bytes : 0;
+            found_whole(content, chunk);
             continue;
         }
         content.whole_bytes -= content.whole.erase(chunk) ? bytes : 0;

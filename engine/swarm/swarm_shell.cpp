@@ -134,6 +134,9 @@ void SwarmShell::carry_out(Action& action) {
         auto& chunks = whole_[whole->id];
         chunks.insert(chunks.end(), whole->chunks.begin(), whole->chunks.end());
         announce_at_ = std::min(announce_at_, parts_.clock.now() + kAnnounceAfter);
+    } else if (auto* all_of_it = std::get_if<ContentWhole>(&action)) {
+        whole_.erase(all_of_it->id);
+        tell_holding(all_of_it->id);
     } else if (auto* wanted = std::get_if<SourcesWanted>(&action)) {
         parts_.listener.on_sources_wanted(wanted->id, wanted->likely);
     } else if (auto* drop = std::get_if<DropPeer>(&action)) {
@@ -166,6 +169,14 @@ void SwarmShell::announce_whole(TimePoint now) {
         }
     }
     whole_.clear();
+}
+
+void SwarmShell::tell_holding(const ContentId& content) {
+    for (const auto& [number, peer] : peers_) {
+        if (peer.joined) {
+            outbox_[number].push_back(TellHolding{content});
+        }
+    }
 }
 
 // ---- from any thread ----
@@ -354,11 +365,7 @@ void SwarmShell::send_take(const NodeId& to, const ContentId& content) {
 void SwarmShell::content_arrived(const ContentId& content) {
     soon([content](SwarmShell& shell) {
         shell.core_.stored_here(content, shell.parts_.clock.now());
-        for (const auto& [number, peer] : shell.peers_) {
-            if (peer.joined) {
-                shell.outbox_[number].push_back(TellHolding{content});
-            }
-        }
+        shell.tell_holding(content);
     });
 }
 

@@ -136,6 +136,7 @@ private:
     void decide_quorum(TimePoint now);
     void answer_confirm(PeerNumber number, const protocol::Confirm& asked);
     void announce_whole(TimePoint now);
+    void tell_holding(const ContentId& content);
     void carry_out_surveys(TimePoint now);
     void send_outbox();
     Peer* peer_of(const NodeId& node);

@@ -118,8 +118,9 @@ struct WantedContent {
     std::vector<Part> parts;
     ChunkSet whole;                       // chunks known to be stored; for a fill, all of them
     std::vector<ChunkIndex> newly_whole;  // to be announced
-    std::uint64_t whole_bytes = 0;        // of a fill: bytes of `whole`
-    std::optional<Error> failed;          // the disk refused: nothing more is fetched
+    bool known_complete = false;    // by the peers: it was when it was opened, or they were told
+    std::uint64_t whole_bytes = 0;  // of a fill: bytes of `whole`
+    std::optional<Error> failed;    // the disk refused: nothing more is fetched
     // How often it was wanted anew after that. What was under way then fails late, each leaf by
     // itself, and says nothing about those who came since.
     std::uint32_t attempt = 0;

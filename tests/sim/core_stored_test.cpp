@@ -116,3 +116,57 @@ TEST_CASE("a leaf told of after its content was whole still counts for who sent 
     CHECK(sources[0].bytes_received == kLeafBytes);
     CHECK(sources[1].bytes_received == kLeafBytes);
 }
+
+TEST_CASE("what is complete on the disk is announced, though word of its last leaves comes later") {
+    Bench bench;
+    bench.join(1);
+    bench.join(2);
+    const ContentId film = named(1, 2 * kChunkBytes);
+    bench.core.fill(100, {film, FillOrder::sequential, std::nullopt}, bench.now);
+    bench.decide();
+    bench.holds_all(1, film);
+    // Leaves of two sources: those of the second are stored when the first is heard of.
+    bench.disks.disks.at(film)->put(ChunkIndex(1), kAllLeaves);
+    bench.deliver(1, film, 0, kAllLeaves);
+    CHECK(bench.all<FillMoved>().back().progress.complete);
+    CHECK(bench.core.contents() == 0);
+    REQUIRE(bench.all<ContentWhole>().size() == 1);
+    CHECK(bench.all<ContentWhole>()[0].id == film);
+    CHECK(bench.all<ChunksWhole>().empty());
+}
+
+TEST_CASE(
+    "what a fill, or that of a part, finds stored is announced if its leaves are still owed") {
+    for (const bool part : {false, true}) {
+        CAPTURE(part);
+        Bench bench;
+        bench.join(1);
+        const ContentId film = named(1, 10 * kMiB);
+        bench.read(film, 0, kChunkBytes);
+        bench.holds_all(1, film);
+        bench.disks.disks.at(film)->put(ChunkIndex(0), kAllLeaves);
+        bench.disks.disks.at(film)->put(ChunkIndex(1), kAllLeaves);
+        std::optional<ChunkRange> range;
+        if (part) {
+            range = ChunkRange{ChunkIndex(0), 5};
+        }
+        bench.core.fill(100, {film, FillOrder::sequential, std::nullopt, range}, bench.now);
+        bench.decide();
+        REQUIRE(bench.all<ChunksWhole>().size() == 1);
+        CHECK(bench.all<ChunksWhole>()[0].chunks == std::vector{ChunkIndex(0)});
+        bench.deliver(1, film, 0, kAllLeaves);
+        CHECK(bench.all<ChunksWhole>().empty());
+    }
+}
+
+TEST_CASE("a read of what is complete already announces nothing as new") {
+    Bench bench;
+    bench.join(1);
+    const ContentId film = named(1, 10 * kMiB);
+    REQUIRE(bench.disks.open(film, Purpose::fetch).ok());
+    for (std::uint64_t chunk = 0; chunk < 40; ++chunk) {
+        bench.disks.disks.at(film)->put(ChunkIndex(chunk), kAllLeaves);
+    }
+    CHECK(bench.answered(bench.read(film, 0, 10)));
+    CHECK(bench.all<ContentWhole>().empty());
+}

@@ -214,6 +214,29 @@ void SimulatedSwarm::announce(Member& member, const swarm::ChunksWhole& whole) {
     chunks.insert(chunks.end(), whole.chunks.begin(), whole.chunks.end());
 }
 
+void SimulatedSwarm::announce_all(Member& member, const ContentId& id) {
+    if (member.mute) {
+        return;
+    }
+    for (auto& [number, half] : member.sessions) {
+        for (const auto& [handle, opened] : half.opened) {
+            if (opened != id) {
+                continue;
+            }
+            send(member, half, [this, handle = handle](Member& there, HalfSession& back) {
+                const auto content = back.contents.find(handle);
+                if (content == back.contents.end()) {
+                    return;
+                }
+                act(there, [&, of = content->second](swarm::SwarmCore& core) {
+                    core.holding(back.number, of, protocol::HoldingKind::all, ChunkIndex(0), {},
+                                 now_);
+                });
+            });
+        }
+    }
+}
+
 void SimulatedSwarm::announce_now(Member& member) {
     const auto all = std::exchange(member.newly_whole, {});
     if (member.mute) {

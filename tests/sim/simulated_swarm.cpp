@@ -263,6 +263,8 @@ void SimulatedSwarm::carry_out(Member& member, swarm::Action& action) {
         }
     } else if (auto* whole = std::get_if<swarm::ChunksWhole>(&action)) {
         announce(member, *whole);
+    } else if (auto* complete = std::get_if<swarm::ContentWhole>(&action)) {
+        announce_all(member, complete->id);
     } else {
         ++member.sources_wanted;
     }

@@ -156,6 +156,7 @@ private:
     void deliver(Member& there, HalfSession& back, const swarm::UploadQueue::Next& leaf, bool lie);
     void arrive(Member& there, std::uint64_t session, const swarm::UploadQueue::Next& leaf);
     void announce(Member& member, const swarm::ChunksWhole& whole);
+    void announce_all(Member& member, const ContentId& id);
     void announce_now(Member& member);
 
     std::priority_queue<Event> events_;
