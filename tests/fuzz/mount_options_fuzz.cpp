@@ -1,4 +1,4 @@
-// fuzz: uses fs
+// fuzz: uses core, compiles fs/mount_options.cpp
 //
 // Mount options come from whoever may mount, by way of fstab and the control socket. What is taken
 // lies within its bounds; what is refused is the caller's fault, in one line that a terminal can

@@ -1,4 +1,4 @@
-// fuzz: uses node
+// fuzz: uses catalog core, compiles engine/node/policy.cpp
 //
 // The policy comes from any member that may write. What is taken lies within its bounds; what is
 // refused is one line that a terminal can show.

@@ -297,7 +297,8 @@ TEST_CASE("what was acknowledged as safe survives power loss, and batches are ne
     CHECK(survival.torn == 0);
 }
 
-TEST_CASE("the power loss test bites: with syncs ignored, acknowledged batches are lost") {
+TEST_CASE("the power loss test bites: with syncs ignored, acknowledged batches are lost" *
+          doctest::test_suite("single-threaded")) {
     const Survival survival = survive_power_losses(Syncs::are_ignored);
     CHECK(survival.lost > 0);
     CHECK(survival.torn == 0);  // checksums, not syncs, keep batches whole

@@ -256,7 +256,8 @@ TEST_CASE("a full disk fails the commit, changes nothing, and later commits succ
     CHECK(get(database->reader(), "c") == "3");
 }
 
-TEST_CASE("one batch takes what the largest publication changes, and survives a kill whole") {
+TEST_CASE("one batch takes what the largest publication changes, and survives a kill whole" *
+          doctest::test_suite("single-threaded")) {
     constexpr std::uint64_t kEntries = std::uint64_t{1} << 18;  // catalog::kPublicationEntriesMax
     constexpr std::size_t kEntryBytes = 340;                    // an ordinary one, in one row here
     static_assert(kBatchBytesMax / kEntries >= 1190, "with names as long as can be");

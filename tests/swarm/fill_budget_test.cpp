@@ -9,6 +9,8 @@
 
 using namespace swarmfs;
 using namespace swarmfs::swarm;
+
+TEST_SUITE_BEGIN("single-threaded");
 using std::chrono::milliseconds;
 
 namespace {
@@ -81,3 +83,5 @@ TEST_CASE("what was measured is kept while nothing is owed") {
     CHECK(budget.most(now) == 25 * kMiB);
     CHECK(budget.most(now + std::chrono::seconds(1)) < 10 * kMiB);
 }
+
+TEST_SUITE_END();

@@ -12,6 +12,8 @@
 using namespace swarmfs;
 using namespace swarmfs::test;
 using namespace swarmfs::swarm;
+
+TEST_SUITE_BEGIN("single-threaded");
 using protocol::LeafRange;
 using protocol::Urgency;
 
@@ -192,3 +194,5 @@ TEST_CASE("honest sides understand each other, whatever is asked, cancelled and 
         CHECK(settled);
     }
 }
+
+TEST_SUITE_END();

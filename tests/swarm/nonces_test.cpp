@@ -14,6 +14,8 @@
 
 using namespace swarmfs;
 using namespace swarmfs::test;
+
+TEST_SUITE_BEGIN("single-threaded");
 using transport::SecureLink;
 
 namespace {
@@ -185,3 +187,5 @@ TEST_CASE("between two sessions no nonce is used twice under one key, in either 
     CHECK(from_initiator.closed());
     CHECK(added.size() > 2 * kRounds);
 }
+
+TEST_SUITE_END();

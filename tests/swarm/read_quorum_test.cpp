@@ -8,6 +8,8 @@
 using namespace swarmfs;
 using namespace swarmfs::swarm;
 
+TEST_SUITE_BEGIN("single-threaded");
+
 namespace {
 
 using std::chrono::milliseconds;
@@ -353,3 +355,5 @@ TEST_CASE("whatever happens, it ends each question as its rules, followed word b
         }
     }
 }
+
+TEST_SUITE_END();

@@ -7,6 +7,8 @@
 
 using namespace swarmfs;
 using namespace swarmfs::swarm;
+
+TEST_SUITE_BEGIN("single-threaded");
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -378,3 +380,5 @@ TEST_CASE("the ledger and a plain list agree on who owes what") {
         }
     }
 }
+
+TEST_SUITE_END();

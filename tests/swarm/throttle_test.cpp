@@ -16,6 +16,8 @@
 using namespace swarmfs;
 using namespace swarmfs::swarm;
 
+TEST_SUITE_BEGIN("single-threaded");
+
 namespace {
 
 using Class = Throttle::Class;
@@ -353,3 +355,5 @@ TEST_CASE("a gate knows swarms and peers by their names, whenever they come") {
     CHECK_FALSE(early.limited());
     CHECK(early.ask(1 << 30, Class::rest, clock.now()).allowed == 1 << 30);
 }
+
+TEST_SUITE_END();

@@ -170,11 +170,14 @@ def check_fuzz_targets(sources):
     """The first line of a fuzz target names the rooms it links; tests/fuzz/CMakeLists.txt reads it."""
     for source in sources:
         if re.fullmatch(r"tests/fuzz/\w+_fuzz\.cpp", source.path):
-            match = re.fullmatch(r"// fuzz: uses ([a-z]+(?: [a-z]+)*)", source.lines[0] if source.lines else "")
+            match = re.fullmatch(r"// fuzz: uses ([a-z]+(?: [a-z]+)*)(?:, compiles ([a-z_/]+\.cpp))?",
+                                 source.lines[0] if source.lines else "")
             if not match:
                 yield source.breach(1, "a fuzz target begins with `// fuzz: uses room room ...`")
             elif not set(match.group(1).split()) <= {*ENGINE, "fs"}:
                 yield source.breach(1, f"names a room that does not exist: {match.group(1)}")
+            elif match.group(2) and match.group(2) not in {other.path for other in sources}:
+                yield source.breach(1, f"compiles a file that does not exist: {match.group(2)}")
 
 
 RULES = [check_includes, check_known_rooms, check_cmake, check_includes_are_linked, check_fuzz_targets,

@@ -66,6 +66,7 @@ class Tidy(unittest.TestCase):
         self.expect("tests/fuzz/frame_fuzz.cpp", "// fuzz: uses fs\n")
         self.expect("tests/fuzz/frame_fuzz.cpp", "// Frames.\n", "begins with")
         self.expect("tests/fuzz/frame_fuzz.cpp", "// fuzz: uses cellar\n", "does not exist")
+        self.expect("tests/fuzz/frame_fuzz.cpp", "// fuzz: uses core, compiles fs/none.cpp\n", "does not exist")
 
     def test_the_documented_table_is_the_enforced_one(self):
         row = "| `engine/swarm` | core store | whom to ask |\n"

@@ -72,7 +72,7 @@ precompile(program ${SWARMFS_COMMON_HEADERS} <nlohmann/json.hpp> <CLI/CLI.hpp>)
 
 # Sources of one folder, five to a compilation: what they include is read once, which saves two fifths of the time. Names
 # of their own (in an unnamed namespace) must therefore differ within a folder, or a source is named in APART. That each
-# source includes what it uses is seen where they are compiled one by one: the preset `fuzz`, and -DSWARMFS_UNITY=OFF.
+# source includes what it uses is seen where they are compiled one by one: -DSWARMFS_UNITY=OFF, which edits are made with.
 function(compile_together TARGET)
   if(NOT SWARMFS_UNITY)
     return()
@@ -114,6 +114,11 @@ function(swarmfs_test NAME)
   # Tests are half of what sanitizers and coverage compile. Without the optimizer that half takes 40 % less time; what
   # they test keeps it.
   target_compile_options(test_${NAME} PRIVATE $<$<CONFIG:Debug>:-O0>)
-  add_test(NAME ${NAME} COMMAND test_${NAME} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  # Where races are looked for, cases of the suite "single-threaded" would only take minutes: there are none in them.
+  set(options "")
+  if(CMAKE_CXX_FLAGS MATCHES "-fsanitize=thread")
+    set(options --test-suite-exclude=single-threaded)
+  endif()
+  add_test(NAME ${NAME} COMMAND test_${NAME} ${options} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
   set_tests_properties(${NAME} PROPERTIES LABELS "${TEST_LABELS}" TIMEOUT ${TEST_TIMEOUT})
 endfunction()
