@@ -22,7 +22,7 @@ void count(ContentStatistics& totals, ByteSpan key, const std::optional<ContentR
     totals.complete += record->complete ? one : 0;
     totals.small += is_in(key, KeySpace::small_contents) ? one : 0;
     totals.in_place += record->places.empty() ? 0 : one;
-    totals.stored_bytes += record->places.empty() ? one * record->stored_bytes : 0;
+    totals.stored_bytes += record->places.empty() ? one * record->bytes_on_disk() : 0;
 }
 
 }  // namespace
@@ -78,6 +78,12 @@ void ContentLedger::replace(const ContentId& id, const std::optional<Bytes>& val
         batch_.put(key, *value);
     } else {
         batch_.erase(key);
+    }
+    if (before && before->base && (!after || after->base != before->base)) {
+        batch_.erase(over_key(*before->base, id));
+    }
+    if (after && after->base && (!before || after->base != before->base)) {
+        batch_.put(over_key(*after->base, id), {});
     }
     const ContentStatistics counted = read_totals(batch_);
     ContentStatistics totals = counted;

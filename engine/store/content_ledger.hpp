@@ -10,6 +10,7 @@
 //      everything is counted anew, in the batch that first needs it.   Cost: a look at every row.
 //   3. One ledger serves a batch: which swarms there are is looked up once in it. So a swarm's sums
 //      are there before; they are from its first batch on, which its Tree begins by counting.
+//   4. So are the rows that say which contents lie over which.
 // Thread: as the map's.
 
 #include <optional>

@@ -1,6 +1,7 @@
 #include "engine/store/content_needs.hpp"
 
 #include "engine/catalog/replica_reader.hpp"
+#include "engine/store/content_rows.hpp"
 #include "engine/store/key_spaces.hpp"
 #include "engine/store/namespace_rows.hpp"
 #include "engine/store/staged_file.hpp"
@@ -28,6 +29,12 @@ bool visit_needed_by_row(ByteSpan key, ByteSpan value, const VisitContent& visit
             need(row->opened.content);
         }
         return row.has_value();
+    }
+    if (is_in(key, KeySpace::contents)) {
+        if (const auto layers = layers_of_key(key)) {
+            need(layers->base);
+        }
+        return true;
     }
     static const Bytes table = inode_key(0);
     const bool of_inode = is_in(key, KeySpace::namespace_) &&
@@ -68,6 +75,13 @@ Result<> visit_needed_by_staging(const KeyValueReader& rows, const VisitContent&
         return disk_error(Code::io, "the files being written could not be read");
     }
     return readable ? done() : Result<>(unreadable("a file being written"));
+}
+
+Result<> visit_needed_by_layers(const KeyValueReader& rows, const VisitContent& visit) {
+    rows.scan(overs_prefix(), {},
+              [&](ByteSpan key, ByteSpan value) { return visit_needed_by_row(key, value, visit); });
+    return rows.failed() ? Result<>(disk_error(Code::io, "the list of contents could not be read"))
+                         : done();
 }
 
 Result<> visit_needed_by_history(const KeyValueReader& rows, const VisitContent& visit) {

@@ -4,6 +4,7 @@
 //   names     rows of inodes (namespace_rows.hpp): what a tree shows, conflict copies and files that
 //             are not published yet included
 //   staging   rows of files being written (staged_file.hpp): the version below what was written
+//   layers    contents that lie over another one (layered_file.hpp), as long as they are stored
 //   history   entries of catalogs whose bytes are still here: what was replaced or deleted less than
 //             seven days ago
 // A row that cannot be read may need anything: whoever asks is told, and removes nothing.
@@ -19,13 +20,14 @@ namespace swarmfs::store {
 
 using VisitContent = std::function<void(const ContentId& id)>;
 
-// What a row of names or staging needs; nothing, when it is another row.
+// What a row of names, staging or layers needs; nothing, when it is another row.
 // Returns: false for one that cannot be read.
 bool visit_needed_by_row(ByteSpan key, ByteSpan value, const VisitContent& visit);
 
 // Errors: corrupt (a row cannot be read), io.
 Result<> visit_needed_by_names(const KeyValueReader& rows, const VisitContent& visit);
 Result<> visit_needed_by_staging(const KeyValueReader& rows, const VisitContent& visit);
+Result<> visit_needed_by_layers(const KeyValueReader& rows, const VisitContent& visit);
 Result<> visit_needed_by_history(const KeyValueReader& rows, const VisitContent& visit);
 
 }  // namespace swarmfs::store

@@ -1,6 +1,7 @@
 #include "engine/store/content_repair.hpp"
 
 #include "engine/store/hashing.hpp"
+#include "engine/store/layered_file.hpp"
 #include "engine/store/store_shared.hpp"
 
 namespace swarmfs::store {
@@ -97,6 +98,9 @@ Result<bool> ContentRepair::build_tree(const File& bytes) {
     SWARM_TRY(const auto tree, shared.disk().open(path, Open::create_new));
     TreeFileSink sink(*tree, id.size);
     const auto found = hash_file(bytes, id.size, sink);
+    if (const auto below = content_.base()) {
+        SWARM_CHECK(write_base_note(*tree, id, below->id()));
+    }
     if (found && *found == id) {
         SWARM_CHECK(shared.disk().rename(path, shared.tree_path(id)));
         content_.tree_.forget();

@@ -11,6 +11,9 @@ namespace {
 constexpr std::uint8_t kVersion = 1;
 constexpr std::uint8_t kComplete = 1;
 constexpr std::uint8_t kOwned = 2;
+constexpr std::uint8_t kOverAnother = 4;
+// Pages of a content of 1 PiB: 2^22.
+constexpr std::uint32_t kOwnPages = std::uint32_t{1} << 31;
 constexpr std::size_t kIdBytes = Hash256::kSize + 8;
 
 Bytes followed_by(Bytes prefix, const ContentId& id) {
@@ -63,6 +66,18 @@ Bytes mask_key(const ContentId& id, std::uint64_t page) {
     WireWriter(key).u32(static_cast<std::uint32_t>(page));
     return key;
 }
+Bytes own_mask_key(const ContentId& id, std::uint64_t page) {
+    return mask_key(id, page | kOwnPages);
+}
+Bytes overs_prefix() {
+    return key_of(KeySpace::contents, 'b');
+}
+Bytes overs_prefix(const ContentId& base) {
+    return followed_by(overs_prefix(), base);
+}
+Bytes over_key(const ContentId& base, const ContentId& over) {
+    return followed_by(overs_prefix(base), over);
+}
 Bytes small_prefix() {
     return key_of(KeySpace::small_contents);
 }
@@ -82,11 +97,21 @@ std::optional<ContentId> id_of_pending_key(ByteSpan key) {
 std::optional<ContentId> id_of_small_key(ByteSpan key) {
     return id_after(key, small_prefix());
 }
-std::optional<std::uint64_t> page_of_mask_key(ByteSpan key) {
+std::optional<MaskPage> page_of_mask_key(ByteSpan key) {
     if (key.size() != 1 + kIdBytes + 4) {
         return std::nullopt;
     }
-    return WireReader(key.subspan(1 + kIdBytes)).u32();
+    const std::uint32_t number = WireReader(key.subspan(1 + kIdBytes)).u32();
+    return MaskPage{number & ~kOwnPages, (number & kOwnPages) != 0};
+}
+std::optional<Layers> layers_of_key(ByteSpan key) {
+    const std::size_t first = overs_prefix().size() + kIdBytes;
+    if (key.size() != first + kIdBytes) {
+        return std::nullopt;
+    }
+    const auto base = id_after(key.first(first), overs_prefix());
+    const auto over = base ? id_after(key, overs_prefix(*base)) : std::nullopt;
+    return over ? std::optional(Layers{*base, *over}) : std::nullopt;
 }
 
 bool is_other_version(ByteSpan row) {
@@ -103,8 +128,9 @@ Bytes encode(const ContentRecord& record) {
     Bytes bytes;
     WireWriter out(bytes);
     out.u8(kVersion);
-    out.u8(
-        static_cast<std::uint8_t>((record.complete ? kComplete : 0) | (record.owned ? kOwned : 0)));
+    out.u8(static_cast<std::uint8_t>((record.complete ? kComplete : 0) |
+                                     (record.owned ? kOwned : 0) |
+                                     (record.base ? kOverAnother : 0)));
     out.u64(record.epoch);
     out.u64(record.stored_bytes);
     out.u8(static_cast<std::uint8_t>(record.places.size()));
@@ -113,6 +139,11 @@ Bytes encode(const ContentRecord& record) {
         out.u64(place.device);
         out.u64(place.inode);
         out.u64(static_cast<std::uint64_t>(place.mtime_ns));
+    }
+    if (record.base) {
+        out.fixed(record.base->root);
+        out.u64(record.base->size);
+        out.u64(record.own_bytes);
     }
     return bytes;
 }
@@ -137,6 +168,12 @@ std::optional<ContentRecord> decode_content_record(ByteSpan bytes) {
         place.inode = in.u64();
         place.mtime_ns = static_cast<std::int64_t>(in.u64());
         record.places.push_back(std::move(place));
+    }
+    if ((flags & kOverAnother) != 0) {
+        record.base.emplace();
+        record.base->root = in.fixed<Hash256>();
+        record.base->size = in.u64();
+        record.own_bytes = in.u64();
     }
     return in.finished() ? std::optional(std::move(record)) : std::nullopt;
 }

@@ -6,15 +6,18 @@
 //   10 't'                          ->  totals        of all that is stored: content_ledger.hpp
 //   10 root:32 size:u64             ->  record        what is known of a content
 //   10 'p' root:32 size:u64         ->  pending       files to be moved to their place
+//   10 'b' base root:32 size:u64    ->  (empty)       the second content lies over the first
 //   11 root:32 size:u64 page:u32    ->  mask:u16[1024]   which leaves are stored; none when complete
+//                                                        above 2^31: which lie in its own file
 //   01 root:32 size:u64             ->  flags:u8 bytes   a content of at most 4 KiB, whole
 //
 //   state   = version:u8(1) clean:u8 boot:text16 synced_epoch:u64 next_number:u64
-//   record  = version:u8(1) flags:u8 epoch:u64 stored_bytes:u64 count:u8 place*
+//   record  = version:u8(1) flags:u8 epoch:u64 stored_bytes:u64 count:u8 place* below?
+//   below   = root:32 size:u64 own_bytes:u64   where flag 4 is set
 //   place   = path:bytes16 device:u64 inode:u64 mtime:i64   the file as it was when it was hashed
 //   pending = version:u8(1) data:bytes16 inode:u64 tree:bytes16
 //             paths under the home, empty where there is no such file; the inode is the data file's
-//   flags   = 1 complete, 2 owned
+//   flags   = 1 complete, 2 owned, 4 over another content
 //
 // Pure; any thread.
 
@@ -52,7 +55,12 @@ struct ContentRecord {
     std::uint64_t epoch = 0;
     std::uint64_t stored_bytes = 0;
     std::vector<Place> places;
+    // The content it lies over (layered_file.hpp), and how much of it lies in its own file.
+    std::optional<ContentId> base{};
+    std::uint64_t own_bytes = 0;
 
+    // In the store's files, that are its own. Requires: it is not shared in place.
+    std::uint64_t bytes_on_disk() const { return base ? own_bytes : stored_bytes; }
     bool operator==(const ContentRecord&) const = default;
 };
 
@@ -81,6 +89,10 @@ Bytes records_prefix();
 Bytes pending_key(const ContentId& id);
 Bytes pending_prefix();
 Bytes mask_key(const ContentId& id, std::uint64_t page);
+Bytes own_mask_key(const ContentId& id, std::uint64_t page);
+Bytes over_key(const ContentId& base, const ContentId& over);
+Bytes overs_prefix();
+Bytes overs_prefix(const ContentId& base);
 Bytes masks_prefix(const ContentId& id);
 Bytes small_key(const ContentId& id);
 Bytes small_prefix();
@@ -90,7 +102,16 @@ Bytes stored_key(const ContentId& id);
 std::optional<ContentId> id_of_record_key(ByteSpan key);
 std::optional<ContentId> id_of_pending_key(ByteSpan key);
 std::optional<ContentId> id_of_small_key(ByteSpan key);
-std::optional<std::uint64_t> page_of_mask_key(ByteSpan key);
+struct MaskPage {
+    std::uint64_t page = 0;
+    bool own = false;
+};
+std::optional<MaskPage> page_of_mask_key(ByteSpan key);
+struct Layers {
+    ContentId base;
+    ContentId over;
+};
+std::optional<Layers> layers_of_key(ByteSpan key);
 
 Bytes encode(const ContentRecord& record);
 Bytes encode(const PendingFiles& pending);

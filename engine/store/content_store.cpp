@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/store/content_store_core.hpp"
+#include "engine/store/layered_file.hpp"
 #include "engine/store/publication.hpp"
 
 namespace swarmfs::store {
@@ -184,9 +185,21 @@ Result<> ContentStore::record(ContentLedger& ledger, NewContent& fresh) {
             content.add_place(*fresh.place_);
         }
         row.places = content.places_;
+        if (content.base_) {
+            row.base = content.base_->id();
+            row.own_bytes = content.own_.stored_bytes();
+        }
     }
     if (!fresh.known_) {
         row.places.clear();
+        row.base.reset();
+        if (fresh.base_) {
+            if (lies_over(fresh.base_, fresh.id_)) {
+                return disk_error(Code::try_again, "the version below became one above meanwhile");
+            }
+            row.base = fresh.base_->id();
+            row.own_bytes = fresh.own_.stored_bytes();
+        }
         if (fresh.place_) {
             row.places.push_back(*fresh.place_);
         }
@@ -210,6 +223,9 @@ Result<> ContentStore::record(ContentLedger& ledger, NewContent& fresh) {
         for (const std::uint64_t page : fresh.masks_.pages()) {
             batch.put(mask_key(fresh.id_, page), fresh.masks_.encode_page(page));
         }
+        for (const std::uint64_t page : fresh.own_.pages()) {
+            batch.put(own_mask_key(fresh.id_, page), fresh.own_.encode_page(page));
+        }
     }
     row.complete = fresh.known_ || fresh.masks_.complete();
     row.stored_bytes = fresh.known_ ? fresh.id_.size : fresh.masks_.stored_bytes();
@@ -232,7 +248,7 @@ Result<std::shared_ptr<StoredContent>> ContentStore::place(NewContent fresh) {
         fresh.known_ = fresh.known_ || (content.masks_.complete() && content.places_.empty());
         // A copy of what was merely fetched is of this node's own making, too.
         content.owned_ = content.owned_ || (fresh.known_ && content.masks_.stored_bytes() > 0);
-        if (!fresh.known_ && !fresh.masks_.complete()) {
+        if (!fresh.known_ && (!fresh.masks_.complete() || fresh.base_)) {
             // What was here and is not in the file that comes must not be read from that.
             ++content.generation_;
             content.masks_.clear();
@@ -246,6 +262,11 @@ Result<std::shared_ptr<StoredContent>> ContentStore::place(NewContent fresh) {
         const std::lock_guard lock(content.mutex_);
         ++content.generation_;
         content.replaced_ = false;
+        std::swap(content.base_, fresh.base_);  // what it was dies with `fresh`, outside the lock
+        const auto own_pages = fresh.own_.pages();
+        content.saved_own_pages_ = {own_pages.begin(), own_pages.end()};
+        content.own_ = std::move(fresh.own_);
+        content.own_.take_changed();
         content.owned_ = true;
         content.small_ = std::move(fresh.small_);
         if (!fresh.place_) {

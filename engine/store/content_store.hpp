@@ -38,6 +38,9 @@ struct ContentStoreOptions {
     // Ages at which masks are written to the Database and files are synced. Zero: only when told.
     std::chrono::milliseconds save_after{500};
     std::chrono::seconds sync_after{30};
+    // A new version of a file this large lies over the one before, if little changed. Below that,
+    // copying costs less than keeping account of two files.
+    std::uint64_t layered_bytes_min = 4 << 20;
 };
 
 class ContentStore {

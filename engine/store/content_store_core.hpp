@@ -16,9 +16,12 @@ namespace swarmfs::store {
 class ContentStore::Core {
 public:
     Core(Disk& disk, Database& database, const Path& home, const ContentStoreOptions& options)
-        : owned_shared_(std::make_shared<StoreShared>(disk, database, home, options.files_max)),
+        : owned_shared_(std::make_shared<StoreShared>(disk, database, home, options.files_max,
+                                                      options.layered_bytes_min)),
           shared_(*owned_shared_),
-          options_(options) {}
+          options_(options) {
+        shared_.open_with([this](const ContentId& id) { return open(id); });
+    }
     ~Core();
 
     Result<> start();
@@ -39,6 +42,8 @@ private:
     Result<> finish_all_pending();
     Result<> settle_doubtful(const StoreState& before);
     Result<> settle_unknown();
+    Result<> settle_found(const ContentId& id, std::size_t layers);
+    Result<> lay_over_noted(StoredContent& content, std::size_t layers);
     Result<std::uint64_t> set_staging_aside();
     Result<> sweep_staging();
     Result<> settle_orphans();

@@ -1,12 +1,14 @@
 // What opening and closing a ContentStore put right.
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "engine/core/clock.hpp"
 #include "engine/core/wire.hpp"
 #include "engine/store/content_repair.hpp"
 #include "engine/store/content_store_core.hpp"
+#include "engine/store/layered_file.hpp"
 
 namespace swarmfs::store {
 namespace {
@@ -185,13 +187,8 @@ Result<> ContentStore::Core::settle_unknown() {
             !content::check_content_id(id)) {
             return done();
         }
-        SWARM_TRY(const auto content, open(id));
-        {
-            const std::lock_guard lock(content->mutex_);
-            content->masks_.add_all();
-        }
         ++found;
-        return ContentRepair(*content).settle(ContentRepair::Claim::guessed);
+        return settle_found(id, 0);
     }));
     if (found > 0) {
         shared_.note_repair("the tables knew of no contents: " + std::to_string(found) +
@@ -202,6 +199,50 @@ Result<> ContentStore::Core::settle_unknown() {
         SWARM_CHECK(
             shared_.database().commit(Changes{{found_key(), since}}, Durability::process_crash));
         return remove_orphans();
+    }
+    return done();
+}
+
+Result<> ContentStore::Core::settle_found(const ContentId& id, std::size_t layers) {
+    SWARM_TRY(const auto content, open(id));
+    if (content->stored_bytes() > 0 || !shared_.disk().status(shared_.data_path(id))) {
+        return done();  // settled before, for one that lies over it; or there is nothing
+    }
+    SWARM_CHECK(lay_over_noted(*content, layers));
+    {
+        const std::lock_guard lock(content->mutex_);
+        content->masks_.add_all();
+    }
+    return ContentRepair(*content).settle(ContentRepair::Claim::guessed);
+}
+
+// Where its tree says so. What its own file has is what its own tree has leaves of.
+Result<> ContentStore::Core::lay_over_noted(StoredContent& content, std::size_t layers) {
+    constexpr std::size_t kLayersMax = 1024;  // a ring of notes ends, too
+    const auto tree = content.tree_file(Open::read);
+    const auto noted = tree ? read_base_note(**tree, content.id()) : std::nullopt;
+    if (!noted || layers == kLayersMax) {
+        return done();
+    }
+    SWARM_CHECK(settle_found(*noted, layers + 1));
+    SWARM_TRY(auto below, open(*noted));
+    LeafMasks own(content.id().size);
+    std::array<Hash256, kLeavesPerChunk> leaves;
+    for (ChunkIndex chunk; chunk.value < chunk_count(content.id().size); ++chunk) {
+        leaves.fill({});
+        const MutableByteSpan bytes(reinterpret_cast<std::uint8_t*>(leaves.data()), sizeof leaves);
+        SWARM_CHECK(
+            (*tree)->read_at(content.shape_.node_offset(0, first_leaf(chunk).value), bytes));
+        for (unsigned i = 0; i < leaves_in_chunk(content.id().size, chunk); ++i) {
+            own.add(chunk, static_cast<std::uint16_t>((leaves[i] != Hash256{} ? 1U : 0U) << i));
+        }
+    }
+    const std::lock_guard lock(content.mutex_);
+    if (!own.complete() && !lies_over(below, content.id())) {
+        ++content.generation_;
+        content.base_ = std::move(below);
+        content.own_ = std::move(own);
+        content.own_.change_all();
     }
     return done();
 }

@@ -59,6 +59,14 @@ bool ContentStore::Core::is_unshared(const std::shared_ptr<StoredContent>& conte
 
 Result<> ContentStore::Core::remove(StoredContent& content, Batch batch) {
     const ContentId& id = content.id();
+    bool has_layers = false;
+    batch.scan(overs_prefix(id), {}, [&](ByteSpan, ByteSpan) {
+        has_layers = true;
+        return false;
+    });
+    if (has_layers) {
+        return caller_error(Code::busy, "a newer version lies over " + file_stem(id));
+    }
     const std::unique_lock files(content.files_mutex_);
     content.forget_everything();
     ContentLedger(batch).erase(id);

@@ -81,6 +81,7 @@ Result<> ContentSweep::strike_needed() {
     const auto strike_off = [this](const ContentId& id) { strike(id, false); };
     SWARM_CHECK(visit_needed_by_names(database_.reader(), strike_off));
     SWARM_CHECK(visit_needed_by_staging(database_.reader(), strike_off));
+    SWARM_CHECK(visit_needed_by_layers(database_.reader(), strike_off));
     {
         const std::lock_guard lock(mutex_);
         if (std::none_of(candidates_.begin(), candidates_.end(),

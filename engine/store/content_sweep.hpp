@@ -2,8 +2,8 @@
 // Removes contents that nothing needs any more.
 //
 //   contents in the order of their keys, so many at once (candidates)
-//     ── those a name or a file being written needs are struck off: a walk over the tables, and every
-//        batch committed since the walk began
+//     ── those a name, a file being written or a content that lies over them needs are struck off: a
+//        walk over the tables, and every batch committed since the walk began
 //     ── those published here that a catalog can still give back are struck off
 //     ── the rest are removed one by one, unless somebody holds one
 //

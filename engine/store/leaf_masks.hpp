@@ -36,6 +36,16 @@ public:
     // The first chunk from `from` on of which anything may be there; nothing when there is none.
     std::optional<ChunkIndex> next_stored(ChunkIndex from) const;
 
+    // Chunks of which any leaf is there, in order.
+    template <class Visit>  // void(ChunkIndex, std::uint16_t mask)
+    void for_each(const Visit& visit) const {
+        for (auto at = next_stored(ChunkIndex(0)); at; at = next_stored(*at + 1)) {
+            if (const std::uint16_t bits = mask(*at); bits != 0) {
+                visit(*at, bits);
+            }
+        }
+    }
+
     // Bits beyond the end are ignored.
     void add(ChunkIndex chunk, std::uint16_t bits);
     void remove(ChunkIndex chunk, std::uint16_t bits);

@@ -41,7 +41,8 @@ private:
     friend Result<NewContent> hash_into_new(StoreShared&, std::uint64_t, const ReadBytes&,
                                             const GiveUp&);
 
-    explicit NewContent(const ContentId& id) : id_(id), masks_(id.size), checked_(id.size) {}
+    explicit NewContent(const ContentId& id)
+        : id_(id), masks_(id.size), checked_(id.size), own_(id.size) {}
 
     ContentId id_;
     LeafMasks masks_;
@@ -49,6 +50,8 @@ private:
     Path data_;                   // to become the content's file; empty: there is none to move
     Path tree_;                   // likewise
     std::optional<Place> place_;  // shared in place instead
+    std::shared_ptr<StoredContent> base_;  // what it lies over, if anything (layered_file.hpp)
+    LeafMasks own_;                        // leaves in its own file then
     Bytes small_;
     std::shared_ptr<StoredContent> content_;  // since record()
     bool sync_promised_ = false;              // the bytes were said to survive power loss

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/content/changed_tree.hpp"
+#include "engine/store/layered_file.hpp"
 
 namespace swarmfs::store {
 namespace {
@@ -11,6 +12,12 @@ constexpr std::uint64_t kHashBytesAtOnce = 1 << 20;
 // Of one call that copies inside the kernel, which does not come back before it has: a fraction of
 // a second where it moves bytes, and few calls where it shares them.
 constexpr std::uint64_t kCopyBytesAtOnce = 256 << 20;
+// One part in so many may differ from what lies below: as much is kept twice while versions before it
+// are kept for nobody but this one.
+constexpr std::uint64_t kLayeredShare = 8;
+constexpr std::size_t kLayersMax = 16;
+// A base with no more of its own than this, or than twice what changed, is taken in.
+constexpr std::uint64_t kTakenInMin = 256 << 10;
 
 }  // namespace
 
@@ -21,6 +28,11 @@ Publication::Publication(StoreShared& shared, StagedFile& staged,
       base_(std::move(base)),
       give_up_(std::move(give_up)),
       size_(staged.size()) {
+    find_changed();
+}
+
+void Publication::find_changed() {
+    changed_ = {};
     for (const Segment& segment : staged_.segments(0, size_)) {
         if (segment.from != SegmentFrom::base) {
             const std::uint64_t first = leaf_at(segment.range.offset).value;
@@ -119,7 +131,10 @@ Result<NewContent> Publication::prepare() {
     // the other. A tree that leads beyond what is here cannot be made again from the bytes.
     if (!fresh->known_ && size_ > kSmallBytesMax) {
         Result<> synced = staged_.sync();
-        if (synced && !fresh->tree_.empty() && !fresh->masks_.complete()) {
+        if (synced && fresh->base_) {
+            synced = fresh->base_->sync();
+        }
+        if (synced && !fresh->tree_.empty() && (fresh->base_ || !fresh->masks_.complete())) {
             synced = sync_tree(fresh->tree_);
         }
         if (!synced) {
@@ -196,40 +211,104 @@ Result<NewContent> Publication::prepare_whole() {
         return read(offset, out);
     };
     SWARM_TRY(auto fresh, hash_into_new(shared_, size_, read_bytes, give_up_));
-    return take_over(std::move(fresh));
+    return take_over(std::move(fresh), Kept::copied);
 }
 
 Result<NewContent> Publication::prepare_over_base() {
     if (!missing().empty()) {
         return disk_error(Code::unavailable, "a part of the version before must be fetched first");
     }
-    const Path path = shared_.incoming_path(".tree");
-    SWARM_TRY(const auto tree, shared_.disk().open(path, Open::create_new));
-    auto id = write_tree(*tree);
-    if (!id) {
-        [[maybe_unused]] const auto removed = shared_.disk().remove(path);
-        return std::move(id).error();
-    }
-    NewContent fresh(*id);
-    fresh.tree_ = path;
-    return take_over(std::move(fresh));
-}
-
-Result<NewContent> Publication::take_over(NewContent fresh) {
-    if (auto copied = copy_unchanged(fresh); !copied) {
-        forget_tree(fresh);
-        return std::move(copied).error();
+    SWARM_CHECK(flatten());
+    const Kept kept = best_way();
+    auto fresh = make_over_base(kept);
+    if (fresh && fresh->base_ && lies_over(base_, fresh->id())) {
+        forget_tree(*fresh);  // it is what it was before: no content lies over itself
+        return make_over_base(Kept::copied);
     }
     return fresh;
 }
 
-// The base's nodes at their new places, then those that differ over them. Nodes the base does not
-// know are copied as the nothing they are; nobody reads them before they are known.
-Result<ContentId> Publication::write_tree(File& tree) {
+Publication::Kept Publication::best_way() const {
+    const bool little = changed_.bytes() * kLeafBytes <= size_ / kLayeredShare;
+    return size_ >= shared_.layered_bytes_min() && little && !base_->in_place() &&
+                   base_->id().size > kSmallBytesMax && layers_below(base_) < kLayersMax
+               ? Kept::below
+               : Kept::copied;
+}
+
+// Takes in bases with little of their own: what they have is as if it were written here, over what
+// lies below them.
+Result<> Publication::flatten() {
+    for (auto below = base_->base(); below && base_->complete() && below->complete();
+         below = base_->base()) {
+        LeafMasks own(base_->id().size);
+        {
+            const std::lock_guard lock(base_->mutex_);
+            own = base_->own_;
+        }
+        const std::uint64_t bound = std::max(2 * changed_.bytes() * kLeafBytes, kTakenInMin);
+        if (own.complete() || own.stored_bytes() > bound) {
+            return done();
+        }
+        Result<> taken = done();
+        Bytes leaf;
+        own.for_each([&](ChunkIndex chunk, std::uint16_t bits) {
+            for (unsigned i = 0; i < kLeavesPerChunk && taken; ++i) {
+                const std::uint64_t at = (first_leaf(chunk) + i).value * kLeafBytes;
+                if ((bits >> i & 1) == 0 || at >= size_) {
+                    continue;
+                }
+                for (const Segment& part : staged_.segments(at, kLeafBytes)) {
+                    if (part.from != SegmentFrom::base || !taken) {
+                        continue;
+                    }
+                    leaf.resize(static_cast<std::size_t>(part.range.length));
+                    taken = read(part.range.offset, leaf);
+                    taken = taken ? staged_.fill(part.range.offset, leaf) : std::move(taken);
+                }
+            }
+        });
+        SWARM_CHECK(std::move(taken));
+        base_ = std::move(below);
+        find_changed();
+    }
+    return done();
+}
+
+Result<NewContent> Publication::make_over_base(Kept kept) {
+    const Path path = shared_.incoming_path(".tree");
+    SWARM_TRY(const auto tree, shared_.disk().open(path, Open::create_new));
+    auto id = write_tree(*tree, kept);
+    Result<> noted = id && kept == Kept::below ? write_base_note(*tree, *id, base_->id()) : done();
+    if (!id || !noted) {
+        [[maybe_unused]] const auto removed = shared_.disk().remove(path);
+        return id ? std::move(noted).error() : std::move(id).error();
+    }
+    NewContent fresh(*id);
+    fresh.tree_ = path;
+    return take_over(std::move(fresh), kept);
+}
+
+Result<NewContent> Publication::take_over(NewContent fresh, Kept kept) {
+    if (auto copied = copy_unchanged(kept == Kept::copied); !copied) {
+        forget_tree(fresh);
+        return std::move(copied).error();
+    }
+    note_stored(fresh, kept);
+    return fresh;
+}
+
+// The base's nodes at their new places, unless they stay below, then those that differ over them. Nodes
+// the base does not know are copied as the nothing they are; nobody reads them before they are known.
+Result<ContentId> Publication::write_tree(File& tree, Kept kept) {
     const content::TreeShape before(base_->id().size);
     const content::TreeShape after(size_);
     TreeFileSink sink(tree, size_);
-    SWARM_CHECK(copy_tree(tree));
+    if (kept == Kept::below) {
+        SWARM_CHECK(tree.truncate(after.node_offset(after.depth(), 0)));
+    } else {
+        SWARM_CHECK(base_->base() ? read_tree_over(tree) : copy_tree(tree));
+    }
     if (before.depth() < after.depth()) {  // the old root is an inner node now
         SWARM_CHECK(sink.write_nodes(before.depth(), 0, {&base_->id().root, 1}));
     }
@@ -273,12 +352,30 @@ Result<> Publication::copy_tree(File& tree) {
     return done();
 }
 
-// The staged file becomes the content's: the base's parts of changed leaves are filled in, and its
-// stored unchanged leaves copied (shared, where the file system can).
-Result<> Publication::copy_unchanged(NewContent& fresh) {
+// The same through memory, for a base that lies over another one: its nodes are in several files.
+Result<> Publication::read_tree_over(File& tree) {
+    constexpr std::uint64_t kNodesAtOnce = 1 << 15;  // 1 MiB
+    const content::TreeShape before(base_->id().size);
+    const content::TreeShape after(size_);
+    std::vector<Hash256> nodes;
+    for (unsigned level = 0; level < std::min(before.depth(), after.depth() + 1); ++level) {
+        const std::uint64_t end = std::min(before.nodes(level), after.nodes(level));
+        for (std::uint64_t at = 0; at < end; at += nodes.size()) {
+            SWARM_CHECK(go_on());
+            nodes.resize(static_cast<std::size_t>(std::min(kNodesAtOnce, end - at)));
+            SWARM_CHECK(base_->read_tree(level, at, nodes));
+            SWARM_CHECK(tree.write_at(after.node_offset(level, at), content::bytes_of(nodes)));
+        }
+    }
+    return done();
+}
+
+// The staged file becomes the content's: the base's parts of changed leaves are filled in, and, where
+// all is to be in it, its stored unchanged leaves copied (shared, where the file system can).
+Result<> Publication::copy_unchanged(bool all) {
     SWARM_TRY(const auto target, shared_.disk().open(staged_.path(), Open::write));
     std::shared_ptr<File> source;  // absent: copied through memory, and hashed on the way
-    if (!base_->in_place() && base_->id().size > kSmallBytesMax) {
+    if (!base_->in_place() && !base_->base() && base_->id().size > kSmallBytesMax) {
         if (auto file = base_->data_file(Open::read)) {
             source = *file;
         }
@@ -294,36 +391,47 @@ Result<> Publication::copy_unchanged(NewContent& fresh) {
         }
         for (std::uint64_t at = segment.range.offset; at < segment.range.end();) {
             const LeafIndex leaf = leaf_at(at);
-            const std::uint64_t next = std::min((leaf.value + 1) * kLeafBytes, segment.range.end());
-            if (base_->has(at, next - at)) {
+            std::uint64_t next = std::min((leaf.value + 1) * kLeafBytes, segment.range.end());
+            const bool wanted = all || changed(leaf.value, leaf.value + 1);
+            if (wanted && base_->has(at, next - at)) {
                 if (end != at) {
                     SWARM_CHECK(copy());
                     begin = at;
                 }
                 end = next;
+            } else if (!wanted) {  // on to the segment's last leaf: none before it changed
+                next = std::max(next, leaf_at(segment.range.end() - 1).value * kLeafBytes);
             }
             at = next;
         }
     }
     SWARM_CHECK(copy());
-    SWARM_CHECK(staged_.make_whole());
-    for (std::uint64_t chunk = 0; chunk < chunk_count(size_); ++chunk) {
-        const std::uint64_t first = first_leaf(ChunkIndex(chunk)).value;
-        std::uint16_t mask = 0;
+    return staged_.make_whole();
+}
+
+void Publication::note_stored(NewContent& fresh, Kept kept) const {
+    for (ChunkIndex chunk; chunk.value < chunk_count(size_); ++chunk) {
+        const std::uint64_t first = first_leaf(chunk).value;
+        const std::uint64_t leaves = leaves_in_chunk(size_, chunk);
         std::uint16_t hashed = 0;
-        for (unsigned leaf = 0; leaf < leaves_in_chunk(size_, ChunkIndex(chunk)); ++leaf) {
-            const auto bit = static_cast<std::uint16_t>(1U << leaf);
-            if (changed(first + leaf, first + leaf + 1)) {
-                hashed = static_cast<std::uint16_t>(hashed | bit);
-            } else if (base_->has((first + leaf) * kLeafBytes, 1)) {
-                mask = static_cast<std::uint16_t>(mask | bit);
+        if (!unchanged(first, first + leaves)) {
+            for (unsigned leaf = 0; leaf < leaves; ++leaf) {
+                const bool is = changed(first + leaf, first + leaf + 1);
+                hashed = static_cast<std::uint16_t>(hashed | (is ? 1U << leaf : 0U));
             }
         }
-        fresh.masks_.add(ChunkIndex(chunk), static_cast<std::uint16_t>(mask | hashed));
-        fresh.checked_.add(ChunkIndex(chunk), hashed);
+        const bool has_base = chunk.value < chunk_count(base_->id().size);
+        const std::uint16_t stored = has_base ? base_->leaf_mask(chunk) : std::uint16_t{0};
+        fresh.masks_.add(chunk, static_cast<std::uint16_t>(stored | hashed));
+        fresh.checked_.add(chunk, hashed);
+        if (kept == Kept::below) {
+            fresh.own_.add(chunk, hashed);
+        }
+    }
+    if (kept == Kept::below) {
+        fresh.base_ = base_;
     }
     fresh.data_ = staged_.path();
-    return done();
 }
 
 Result<> Publication::copy_range(File& target, const File* source, std::uint64_t offset,

@@ -6,6 +6,11 @@
 //   staged          xxxxxxxxxx                            what was written
 //   changed   [==========][=========]                     leaves to be hashed; their base parts are
 //                                                         needed, the others' hashes are the base's
+//
+// Of a large file that changed little, the unchanged leaves stay where they are: the new content lies
+// over the base (layered_file.hpp), and costs its change. A base that lies over another one itself and
+// has little of its own is taken in, so that few lie one over the other, and what is copied for that
+// stays in proportion. Otherwise the unchanged leaves are copied.
 
 #include <memory>
 #include <set>
@@ -29,6 +34,7 @@ public:
 private:
     bool changed(std::uint64_t first_leaf, std::uint64_t end_leaf) const;    // all of them
     bool unchanged(std::uint64_t first_leaf, std::uint64_t end_leaf) const;  // all of them
+    void find_changed();
     void find_missing_bytes(std::vector<Range>& missing);
     void find_missing_nodes(unsigned level, std::uint64_t index, std::vector<Range>& missing);
     void need_leaf(std::uint64_t leaf, std::vector<Range>& missing);
@@ -37,13 +43,19 @@ private:
     Result<NewContent> prepare_content();
     Result<NewContent> prepare_small();
     Result<NewContent> prepare_whole();
+    enum class Kept : std::uint8_t { copied, below };  // what of the base did not change
+    Kept best_way() const;
+    Result<> flatten();
     Result<NewContent> prepare_over_base();
-    Result<NewContent> take_over(NewContent fresh);
+    Result<NewContent> make_over_base(Kept kept);
+    Result<NewContent> take_over(NewContent fresh, Kept kept);
     Result<> sync_tree(const Path& path);
     void forget_tree(const NewContent& fresh);
-    Result<ContentId> write_tree(File& tree);
+    Result<ContentId> write_tree(File& tree, Kept kept);
     Result<> copy_tree(File& tree);
-    Result<> copy_unchanged(NewContent& fresh);
+    Result<> read_tree_over(File& tree);
+    Result<> copy_unchanged(bool all);
+    void note_stored(NewContent& fresh, Kept kept) const;
     Result<> copy_range(File& target, const File* source, std::uint64_t offset,
                         std::uint64_t length);
     Result<> go_on() const { return give_up_ && give_up_() ? Result<>(given_up()) : done(); }

@@ -24,13 +24,19 @@ inline constexpr std::uint64_t kUnsavedBytesMax = std::uint64_t{8} << 20;
 
 class StoreShared {
 public:
-    StoreShared(Disk& disk, Database& database, Path home, std::size_t files_max)
-        : disk_(disk), database_(database), home_(std::move(home)), files_(files_max) {}
+    StoreShared(Disk& disk, Database& database, Path home, std::size_t files_max,
+                std::uint64_t layered_bytes_min)
+        : disk_(disk),
+          database_(database),
+          home_(std::move(home)),
+          layered_bytes_min_(layered_bytes_min),
+          files_(files_max) {}
 
     Disk& disk() { return disk_; }
     Database& database() { return database_; }
     FileCache& files() { return files_; }
     const Path& home() const { return home_; }
+    std::uint64_t layered_bytes_min() const { return layered_bytes_min_; }
 
     Path content_folder() const { return home_ / "content"; }
     Path incoming_folder() const { return home_ / "content" / "incoming"; }
@@ -40,6 +46,11 @@ public:
     Path tree_path(const ContentId& id) const;
     // A new name for a file that is being made.   Thread: any.
     Path incoming_path(const char* suffix);
+
+    // The content, for one that lies over it. Set before the first is loaded.
+    using Opener = std::function<Result<std::shared_ptr<StoredContent>>(const ContentId&)>;
+    void open_with(Opener opener) { opener_ = std::move(opener); }
+    Result<std::shared_ptr<StoredContent>> open(const ContentId& id) { return opener_(id); }
 
     // Moves the files of a pending content to their place, if it has any left to move. Writes
     // nothing to the Database, so a batch may be open. Its row goes after the next sync, because a
@@ -75,7 +86,9 @@ private:
     Disk& disk_;
     Database& database_;
     const Path home_;
+    const std::uint64_t layered_bytes_min_;
     FileCache files_;
+    Opener opener_;
     std::atomic<std::uint64_t> epoch_ = 1;
     std::atomic<std::uint64_t> next_number_ = 0;
 

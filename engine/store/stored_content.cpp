@@ -25,7 +25,8 @@ StoredContent::StoredContent(std::shared_ptr<StoreShared> shared, const ContentI
       tree_(shared_.files()),
       place_(shared_.files()),
       masks_(id.size),
-      checked_(id.size) {}
+      checked_(id.size),
+      own_(id.size) {}
 
 std::uint16_t StoredContent::leaf_mask(ChunkIndex chunk) const {
     const std::lock_guard lock(mutex_);
@@ -72,81 +73,6 @@ Error StoredContent::not_here() const {
     return disk_error(Code::not_found, "not stored here");
 }
 
-// ---- files ----
-
-Result<std::shared_ptr<File>> StoredContent::data_file(Open how) {
-    return data_.use([&]() -> Result<std::unique_ptr<File>> {
-        if (how == Open::create) {
-            SWARM_CHECK(shared_.disk().make_folder(shared_.folder_of(id_)));
-        }
-        // Opened for writing even by readers, because the slot is shared with writers.
-        auto file = shared_.disk().open(shared_.data_path(id_),
-                                        how == Open::create ? Open::create : Open::write);
-        if (!file && how == Open::read && file.error().code != Code::not_found) {
-            return shared_.disk().open(shared_.data_path(id_), Open::read);
-        }
-        return file;
-    });
-}
-
-Result<std::shared_ptr<File>> StoredContent::tree_file(Open how) {
-    return tree_.use([&]() -> Result<std::unique_ptr<File>> {
-        if (how == Open::create) {
-            SWARM_CHECK(shared_.disk().make_folder(shared_.folder_of(id_)));
-        }
-        return shared_.disk().open(shared_.tree_path(id_),
-                                   how == Open::create ? Open::create : Open::write);
-    });
-}
-
-// Of what was there in `generation`.
-Result<std::shared_ptr<File>> StoredContent::file_to_read(std::uint64_t generation) {
-    const bool elsewhere = in_place();
-    auto file = elsewhere ? place_file() : data_file(Open::read);
-    if (!file && !elsewhere && file.error().code == Code::not_found) {
-        return drop_all(generation, "its file is missing");
-    }
-    return file;
-}
-
-// The first place that still looks as it did when it was hashed; others are forgotten.
-Result<std::shared_ptr<File>> StoredContent::place_file() {
-    for (;;) {
-        Place place;
-        std::uint64_t generation = 0;
-        {
-            const std::lock_guard lock(mutex_);
-            if (places_.empty()) {
-                return not_here();
-            }
-            place = places_.front();
-            generation = generation_;
-        }
-        auto file = place_.use([&] { return shared_.disk().open(place.path, Open::read); });
-        if (file) {
-            const auto status = (*file)->status();
-            if (status && status->regular && status->device == place.device &&
-                status->inode == place.inode && status->size == id_.size &&
-                status->mtime_ns == place.mtime_ns) {
-                return file;
-            }
-        } else if (file.error().code != Code::not_found) {
-            return file;  // out of descriptors, say: the place may be as good as ever
-        }
-        place_.forget();
-        bool last = false;
-        {
-            const std::lock_guard lock(mutex_);
-            std::erase(places_, place);
-            last = places_.empty();
-        }
-        note_change();
-        if (last) {
-            return drop_all(generation, "the shared file was changed or removed");
-        }
-    }
-}
-
 // ---- writing ----
 
 Result<> StoredContent::write_verified(ChunkIndex chunk, unsigned first,
@@ -184,6 +110,9 @@ Result<> StoredContent::write_verified(ChunkIndex chunk, unsigned first,
         stored = masks_.stored_bytes();
         masks_.add(chunk, bits);
         checked_.add(chunk, bits);
+        if (base_) {
+            own_.add(chunk, bits);
+        }
         stored = masks_.stored_bytes() - stored;
     }
     note_change();
@@ -224,8 +153,11 @@ Result<std::size_t> StoredContent::read_file(std::uint64_t offset, MutableByteSp
         const Run run = next_run(at, offset + out.size(), elsewhere);
         const MutableByteSpan part = out.subspan(filled, run.length);
         if (run.checked) {
-            SWARM_TRY(const std::size_t got, file->read_at(at, part));
-            if (got < part.size()) {
+            const auto got = file->read_at(at, part);
+            if (!got) {
+                return lost_below(got.error(), at, part.size(), generation);
+            }
+            if (*got < part.size()) {
                 return drop_all(generation, "its file is too short");
             }
         } else {
@@ -263,7 +195,11 @@ Result<> StoredContent::read_checked(File& file, std::uint64_t at, MutableByteSp
     const bool whole = out.size() == bytes;
     Bytes buffer(whole ? 0 : bytes);
     const MutableByteSpan target = whole ? out : MutableByteSpan(buffer);
-    SWARM_TRY(const std::size_t got, file.read_at(begin, target));
+    const auto read = file.read_at(begin, target);
+    if (!read) {
+        return lost_below(read.error(), begin, bytes, generation);
+    }
+    const std::size_t got = *read;
     std::array<ByteSpan, kLeavesPerChunk> leaves;
     ByteSpan rest = target.first(got);
     for (unsigned i = 0; i < count; ++i) {
@@ -327,7 +263,11 @@ Result<> StoredContent::read_leaves(ChunkIndex chunk, unsigned first,
         checked = places_.empty() && checked_.has(begin, bytes);
     }
     SWARM_TRY(const auto file, file_to_read(generation));
-    SWARM_TRY(std::size_t got, file->read_at(begin, leaves));
+    const auto scattered = file->read_at(begin, leaves);
+    if (!scattered) {
+        return lost_below(scattered.error(), begin, bytes, generation);
+    }
+    std::size_t got = *scattered;
     if (checked) {
         return got == bytes ? done() : Result<>(drop_all(generation, "its file is too short"));
     }
@@ -342,7 +282,7 @@ Result<> StoredContent::read_leaves(ChunkIndex chunk, unsigned first,
 Result<std::shared_ptr<File>> StoredContent::whole_file() {
     {
         const std::lock_guard lock(mutex_);
-        if (!masks_.complete() || !places_.empty() || id_.size <= kSmallBytesMax) {
+        if (!masks_.complete() || !places_.empty() || base_ || id_.size <= kSmallBytesMax) {
             return not_here();
         }
     }
@@ -359,6 +299,9 @@ Result<> StoredContent::sync() {
     }
     SWARM_TRY(const auto file, data_file(Open::read));
     SWARM_CHECK(file->sync());
+    if (const auto below = base()) {
+        SWARM_CHECK(below->sync());
+    }
     return shared_.disk().sync_folder(shared_.folder_of(id_));
 }
 
@@ -390,6 +333,27 @@ Error StoredContent::drop(ChunkIndex chunk, std::uint16_t bits, std::uint64_t ge
     return disk_error(Code::corrupt, file_stem(id_) + ": " + why + "; it will be fetched again");
 }
 
+Error StoredContent::lost_below(Error why, std::uint64_t offset, std::uint64_t length,
+                                std::uint64_t generation) {
+    const auto below = base();
+    if (!below || (why.code != Code::not_found && why.code != Code::corrupt)) {
+        return why;
+    }
+    const auto is_lost = [&](LeafIndex leaf) {
+        const std::uint64_t at = leaf.value * kLeafBytes;
+        const auto run = own_run(at, at + 1, generation);
+        return run && !run->covered && !(at < below->id().size && below->has(at, 1));
+    };
+    const LeafIndex last = leaf_at(offset + length - 1);
+    for (LeafIndex leaf = leaf_at(offset); leaf <= last; ++leaf) {
+        if (is_lost(leaf)) {
+            const auto bit = static_cast<std::uint16_t>(1U << (leaf.value % kLeavesPerChunk));
+            why = drop(chunk_of(leaf), bit, generation, "the version below lost a leaf");
+        }
+    }
+    return why;
+}
+
 Error StoredContent::drop_all(std::uint64_t generation, const char* why) {
     {
         const std::lock_guard lock(mutex_);
@@ -407,10 +371,13 @@ void StoredContent::forget_everything() {
     data_.forget();
     tree_.forget();
     place_.forget();
+    std::shared_ptr<StoredContent> below;  // may die, outside the lock
     const std::lock_guard lock(mutex_);
     ++generation_;
     masks_.clear();
     checked_.clear();
+    below.swap(base_);
+    own_.clear();
     places_.clear();
     small_.clear();
     recent_.reset();

@@ -21,11 +21,11 @@
 #include <shared_mutex>
 #include <span>
 
-#include "engine/content/proof.hpp"
 #include "engine/content/tree_nodes.hpp"
 #include "engine/content/tree_shape.hpp"
 #include "engine/core/key_value.hpp"
 #include "engine/store/content_rows.hpp"
+#include "engine/store/extents.hpp"
 #include "engine/store/file_cache.hpp"
 #include "engine/store/leaf_masks.hpp"
 #include "engine/store/trusted_nodes.hpp"
@@ -34,12 +34,6 @@ namespace swarmfs::store {
 
 class ContentLedger;
 class StoreShared;
-
-// What is known of the tree above one chunk, and leads to its root: what a proof need not repeat.
-struct KnownTree {
-    content::KnownNode ancestor;                 // the lowest known one; the root at worst
-    std::optional<content::ChunkHashes> proven;  // the leaves' own hashes, when they are known
-};
 
 class StoredContent final : public std::enable_shared_from_this<StoredContent> {
 public:
@@ -92,8 +86,15 @@ public:
     // Errors: io: what was not synced is lost to a power loss.
     Result<> sync();
     // The file that holds exactly this content, for splice and passthrough.
-    // Errors: not_found when it is not whole, is small, or is shared in place.
+    // Errors: not_found when it is not whole, is small, is shared in place, or lies over another.
     Result<std::shared_ptr<File>> whole_file();
+
+    // The content that this one lies over (layered_file.hpp); null: it stands by itself.
+    std::shared_ptr<StoredContent> base() const;
+    // From `at` on, as far as `end`, what lies all in its own file (covered), or all below.
+    // Requires: at < end <= size. Errors: not_found when it is not what it was in `generation`.
+    Result<Extents::Piece> own_run(std::uint64_t at, std::uint64_t end,
+                                   std::uint64_t generation) const;
 
 private:
     friend class ContentStore;
@@ -107,7 +108,7 @@ private:
         bool checked = false;
     };
 
-    // stored_content_state.cpp: what the Database says, and back to it
+    // stored_content_state.cpp
     Result<> load();
     Result<> load_once();
     bool files_fit() const;
@@ -115,14 +116,12 @@ private:
     void collect_again();
     void forget_everything();
     void note_change();
-
+    // stored_content_files.cpp
     Result<std::shared_ptr<File>> data_file(Open how);
     Result<std::shared_ptr<File>> tree_file(Open how);
     Result<std::shared_ptr<File>> place_file();
     Result<std::shared_ptr<File>> file_to_read(std::uint64_t generation);
-    Result<std::shared_ptr<File>> bytes_file() {
-        return in_place() ? place_file() : data_file(Open::read);
-    }
+    Result<std::shared_ptr<File>> bytes_file();
 
     // stored_content_holes.cpp
     Result<> write_leaves(File& data, unsigned first, std::span<const ByteSpan> leaves,
@@ -133,6 +132,7 @@ private:
     Result<> read_known_nodes(unsigned level, std::uint64_t first, std::span<Hash256> out);
     Result<> read_proven_nodes(unsigned level, std::uint64_t first, std::span<Hash256> out);
     Result<> read_tree(unsigned level, std::uint64_t first, std::span<Hash256> out);
+    void read_tree_under(unsigned level, std::uint64_t first, std::span<Hash256> out);
     enum class Anew : std::uint8_t { what_is_new, all };
     Result<> write_tree(const content::ChunkHashes& proven, Anew anew);
     Result<Hash256> trusted_node(unsigned level, std::uint64_t index);
@@ -152,10 +152,12 @@ private:
     // Of what was there in `generation`; what took its place since is left alone.
     Error drop(ChunkIndex chunk, std::uint16_t bits, std::uint64_t generation, const char* why);
     Error drop_all(std::uint64_t generation, const char* why);
+    // Reading the range failed. What the base lost of it is lost here, too. Returns: `why`.
+    Error lost_below(Error why, std::uint64_t offset, std::uint64_t length,
+                     std::uint64_t generation);
     Error not_here() const;
     void add_place(const Place& place);  // requires: mutex_ is held
 
-    // Fixed at construction.
     const std::shared_ptr<StoreShared> owner_;  // so that a handle may be dropped after the store
     StoreShared& shared_;
     const ContentId id_;
@@ -186,6 +188,9 @@ private:
     bool replaced_ = false;         // a NewContent is about to take its place: rows are its own
     bool changed_ = false;          // queued to be saved
     std::set<std::uint64_t> saved_pages_;
+    std::shared_ptr<StoredContent> base_;
+    LeafMasks own_;  // leaves in its own file, where there is a base
+    std::set<std::uint64_t> saved_own_pages_;
     TrustedNodes trusted_;
     TrustedNodes standing_;                       // those of them that the tree file has
     std::set<std::uint64_t> doubtful_;            // chunks whose nodes are to be written again

@@ -56,12 +56,14 @@ Result<> StoredContent::load_once() {
         return ContentRepair(*this).settle(ContentRepair::Claim::guessed);
     }
     LeafMasks masks(id_.size);
+    LeafMasks own(id_.size);
     std::set<std::uint64_t> pages;
+    std::set<std::uint64_t> own_pages;
     rows.scan(masks_prefix(id_), {}, [&](ByteSpan key, ByteSpan value) {
         const auto page = page_of_mask_key(key);
         if (page && value.size() == LeafMasks::kPageChunks * 2) {
-            pages.insert(*page);
-            masks.load_page(*page, value);
+            (page->own ? own_pages : pages).insert(page->page);
+            (page->own ? own : masks).load_page(page->page, value);
         }
         return true;
     });
@@ -71,12 +73,19 @@ Result<> StoredContent::load_once() {
     if (rows.failed()) {
         return disk_error(Code::io, "the record of " + file_stem(id_) + " could not be read");
     }
+    std::shared_ptr<StoredContent> below;
+    if (record->base) {
+        SWARM_TRY(below, shared_.open(*record->base));
+    }
     {
         const std::lock_guard lock(mutex_);
         owned_ = record->owned;
         places_ = record->places;
         masks_ = std::move(masks);
         saved_pages_ = std::move(pages);
+        base_ = std::move(below);
+        own_ = std::move(own);
+        saved_own_pages_ = std::move(own_pages);
     }
     if (!files_fit()) {
         shared_.note_repair(file_stem(id_) + ": its files are shorter than what is stored in them");
@@ -96,7 +105,7 @@ bool StoredContent::files_fit() const {
             return true;
         }
         elsewhere = !places_.empty();
-        data_needed = masks_.stored_end();
+        data_needed = base_ ? own_.stored_end() : masks_.stored_end();
     }
     const auto long_enough = [&](const Path& path, std::uint64_t needed) {
         const auto status = shared_.disk().status(path);
@@ -154,7 +163,27 @@ void StoredContent::collect(ContentLedger& ledger, std::uint64_t epoch) {
             saved_pages_.insert(page);
         }
     }
+    std::shared_ptr<StoredContent> no_longer_below;  // may die, outside the lock
+    if (own_.complete() || !any) {
+        no_longer_below.swap(base_);  // whoever reads over it still finds which leaves are its own
+    }
+    pages = own_.take_changed();
+    if (!base_) {
+        for (const std::uint64_t page : saved_own_pages_) {
+            rows.erase(own_mask_key(id_, page));
+        }
+        saved_own_pages_.clear();
+        pages.clear();
+    }
+    for (const std::uint64_t page : pages) {
+        rows.put(own_mask_key(id_, page), own_.encode_page(page));
+        saved_own_pages_.insert(page);
+    }
     ContentRecord record;
+    if (base_) {
+        record.base = base_->id();
+        record.own_bytes = own_.stored_bytes();
+    }
     record.complete = masks_.complete();
     record.owned = owned_;
     record.epoch = epoch;
@@ -169,6 +198,7 @@ void StoredContent::collect_again() {
     {
         const std::lock_guard lock(mutex_);
         masks_.change_all();
+        own_.change_all();
         if (changed_) {
             return;
         }

@@ -55,7 +55,27 @@ Result<> StoredContent::read_tree(unsigned level, std::uint64_t first, std::span
     if (got < bytes.size()) {
         return disk_error(Code::corrupt, shared_.tree_path(id_).string() + " is too short");
     }
+    if (const auto below = base()) {
+        below->read_tree_under(level, first, out);
+    }
     return done();
+}
+
+// For a content that lies over this one: nodes it has not written are this one's, where it has them.
+// Nothing is believed because it stands here: see trusted_node().
+void StoredContent::read_tree_under(unsigned level, std::uint64_t first, std::span<Hash256> out) {
+    constexpr Hash256 kUnwritten{};
+    for (std::size_t i = 0; i < out.size();) {
+        std::size_t end = i;
+        while (end < out.size() && out[end] == kUnwritten && shape_.is_real(level, first + end)) {
+            ++end;
+        }
+        if (end > i && !read_tree(level, first + i, out.subspan(i, end - i))) {
+            std::fill(out.begin() + static_cast<std::ptrdiff_t>(i),
+                      out.begin() + static_cast<std::ptrdiff_t>(end), kUnwritten);
+        }
+        i = std::max(end, i + 1);
+    }
 }
 
 // The chunk's leaves, the nodes between them and the chunk's own, and what its proof showed above.

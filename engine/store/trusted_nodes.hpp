@@ -6,9 +6,16 @@
 #include <optional>
 #include <utility>
 
+#include "engine/content/proof.hpp"
 #include "engine/content/tree_nodes.hpp"
 
 namespace swarmfs::store {
+
+// What is known of the tree above one chunk, and leads to its root: what a proof need not repeat.
+struct KnownTree {
+    content::KnownNode ancestor;                 // the lowest known one; the root at worst
+    std::optional<content::ChunkHashes> proven;  // the leaves' own hashes, when they are known
+};
 
 class TrustedNodes {
 public:

@@ -30,7 +30,16 @@ TEST_CASE("keys of one kind are told from keys of another, and lead back to the 
     CHECK_FALSE(id_of_record_key(pending_key(id)));
     CHECK_FALSE(id_of_record_key(state_key()));
     CHECK_FALSE(id_of_record_key(mask_key(id, 3)));
-    CHECK(page_of_mask_key(mask_key(id, 70'000)) == 70'000);
+    CHECK(page_of_mask_key(mask_key(id, 70'000))->page == 70'000);
+    CHECK_FALSE(page_of_mask_key(mask_key(id, 70'000))->own);
+    CHECK(page_of_mask_key(own_mask_key(id, 70'000))->page == 70'000);
+    CHECK(page_of_mask_key(own_mask_key(id, 70'000))->own);
+    ContentId over = id;
+    over.size = 5'000'000;
+    CHECK(layers_of_key(over_key(id, over))->base == id);
+    CHECK(layers_of_key(over_key(id, over))->over == over);
+    CHECK_FALSE(layers_of_key(record_key(id)));
+    CHECK_FALSE(layers_of_key(pending_key(id)));
     CHECK(id_of_stem(file_stem(id)) == id);
     for (const char* stem : {"", "00", "x-1", "zz", "incoming"}) {
         CHECK_FALSE(id_of_stem(stem));
@@ -63,6 +72,12 @@ TEST_CASE("rows come back as they were written, and nothing else is taken for on
         newer[0] = 2;
         CHECK_FALSE(decode(newer));
     };
+    refused_when_changed(encode(record), decode_content_record);
+    record.places.clear();
+    record.base = example();
+    record.own_bytes = kLeafBytes;
+    CHECK(decode_content_record(encode(record)) == record);
+    CHECK(record.bytes_on_disk() == kLeafBytes);
     refused_when_changed(encode(record), decode_content_record);
     refused_when_changed(encode(pending), decode_pending);
     refused_when_changed(encode(state), decode_state);
