@@ -73,6 +73,8 @@ Member::Member(const Common& common, Membership membership)
         Replicator::Parts{common_.engine.context(0), common_.clock, common_.settings, tree_,
                           common_.contents, *swarm_, *policy_, identity_.self(),
                           [home = common_.home.path()] { return room_at(home); }});
+    follower_ = std::make_shared<VersionFollower>(
+        VersionFollower::Parts{tree_, common_.contents, *swarm_, common_.clock, jobs_});
     policy_->on_changed([this] { replicator_->on_policy_changed(); });
     tree_.on_unsealed([this] { on_unsealed(); });
 }
@@ -98,6 +100,7 @@ void Member::start() {
         sync_.start();
         on_unsealed();  // what an earlier run left unsigned
         replicator_->start();
+        follower_->start();
         policy_->look();
         consider_dialling();
         publish_again_later();
@@ -121,6 +124,7 @@ void Member::stop() {
         publish_timer_.cancel();
         seal();
         replicator_->stop();
+        follower_->stop();
         policy_->stop();
         sync_.stop();
         swarm_->close([&closed] { closed.set_value(); });

@@ -39,6 +39,7 @@
 #include "engine/node/transfers.hpp"
 #include "engine/node/tree.hpp"
 #include "engine/node/tree_volume.hpp"
+#include "engine/node/version_follower.hpp"
 #include "engine/node/workers.hpp"
 #include "engine/swarm/swarm.hpp"
 #include "engine/transport/secure_link.hpp"
@@ -167,6 +168,7 @@ private:
     std::shared_ptr<TreeVolume> volume_;
     std::shared_ptr<PolicyWatch> policy_;
     std::shared_ptr<Replicator> replicator_;
+    std::shared_ptr<VersionFollower> follower_;
     std::unique_ptr<TrackerLine> tracker_line_;
     StopSignal stop_signal_;
     std::atomic<bool> seal_scheduled_ = false;

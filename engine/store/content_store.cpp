@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/store/content_store_core.hpp"
+#include "engine/store/inheritance.hpp"
 #include "engine/store/layered_file.hpp"
 #include "engine/store/publication.hpp"
 
@@ -158,6 +159,21 @@ Result<std::vector<Range>> ContentStore::missing_for(StagedFile& staged) {
 Result<NewContent> ContentStore::prepare_staged(StagedFile& staged, const GiveUp& give_up) {
     SWARM_TRY(auto base, core_->open(staged.row().base));
     return Publication(core_->shared(), staged, std::move(base), give_up).prepare();
+}
+
+Result<ContentStore::Inherited> ContentStore::inherit(const ContentId& fresh,
+                                                      const ContentId& older,
+                                                      std::size_t leaves_max) {
+    Inherited inherited;
+    if (fresh == older) {
+        return inherited;
+    }
+    SWARM_TRY(auto to, core_->open(fresh));
+    SWARM_TRY(auto from, core_->open(older));
+    Inheritance inheritance(std::move(to), std::move(from));
+    inherited.ask_for = inheritance.find(leaves_max);
+    SWARM_TRY(inherited.bytes, inheritance.take());
+    return inherited;
 }
 
 Result<> ContentStore::record(ContentLedger& ledger, NewContent& fresh) {

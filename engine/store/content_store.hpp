@@ -87,6 +87,16 @@ public:
     // record, commit and place, for callers without a batch of their own.
     Result<ContentId> keep(NewContent fresh);
 
+    // What `fresh`, of which not all is here, shares with an older version is taken over
+    // (inheritance.hpp). Returns: how much that was; and leaves of `fresh` that would tell more, once
+    // they are fetched: `leaves_max` at most.   Errors: those of open; no_space.
+    struct Inherited {
+        std::uint64_t bytes = 0;
+        std::vector<LeafIndex> ask_for;
+    };
+    Result<Inherited> inherit(const ContentId& fresh, const ContentId& older,
+                              std::size_t leaves_max);
+
     // ---- upkeep ----
     // Changes whether it is owned: published here, not merely a copy. No effect when nothing of it
     // is stored.

@@ -66,7 +66,8 @@ private:
 struct NameChange {
     Inode parent = 0;
     std::string name;
-    Inode inode = 0;  // before, or now where there was nothing
+    Inode inode = 0;      // before, or now where there was nothing
+    ContentId content{};  // that inode's
 };
 
 enum class Renaming : std::uint8_t { replace, keep_existing, exchange };

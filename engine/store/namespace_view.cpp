@@ -205,11 +205,11 @@ void Namespace::drop(const InodeRecord& record) {
 }
 
 void Namespace::note(const InodeRecord& record) {
-    changes_.push_back({record.parent, record.name, record.inode});
+    changes_.push_back({record.parent, record.name, record.inode, record.content});
 }
 
 void Namespace::note_attributes(Inode inode) {
-    changes_.push_back({0, "", inode});
+    changes_.push_back({0, "", inode, {}});
 }
 
 // Something came or went in it by this node's doing.

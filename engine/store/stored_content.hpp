@@ -98,8 +98,8 @@ public:
 
 private:
     friend class ContentStore;
-    friend class StoreShared;
     friend class ContentRepair;
+    friend class Inheritance;
     friend class Publication;
 
     // Bytes that are alike: seen to match before, or else to be hashed, and of one chunk.

@@ -17,7 +17,7 @@ import limits
 import targets
 from figures import Figures
 from programs import MIB, clean
-from workloads import cold, distance, distribute, find, long_path, members, memory, publish, small_files, video
+from workloads import cold, distance, distribute, edit, find, long_path, members, memory, publish, small_files, video
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -33,6 +33,7 @@ WORKLOADS = {
     "long-path": long_path.run,
     "distribute": distribute.run,
     "publish": publish.run,
+    "edit": edit.run,
     "small-files": small_files.run,
     "find": find.run,
     "memory": memory.run,

@@ -18,6 +18,8 @@ DISTRIBUTE = "one publisher, eight members: the last / the bound"
 DISTRIBUTE_TORRENT = "the same with libtorrent v2"
 PUBLISH, STREAMS = "publish in place", "OpenSSL SHA-256, one stream a core"
 SMALL_PUBLISH, SMALL_TAR = "publish small files", "cold tar of small files"
+EDIT_CLOSE, EDIT_SEEN = "4 KiB into a published file: written and closed", "the same: shown by another member"
+EDIT_DISK, EDIT_WIRE = "the same: written to the disk", "the same: on the wire to a member that has the file"
 BIG_PEAK = "peak RssAnon + RssShmem while fetching a big file"
 PEAK = "peak RssAnon + RssShmem, "
 
@@ -66,4 +68,7 @@ TARGETS = [
     Target(SMALL_PUBLISH, SMALL_PUBLISH, None, AT_LEAST, 5_000, "files/s"),
     Target(SMALL_TAR, SMALL_TAR, None, AT_LEAST, 15_000, "files/s"),
     Target(BIG_PEAK, BIG_PEAK, None, AT_MOST, 128, "MiB"),
+    Target(EDIT_CLOSE, EDIT_CLOSE, None, AT_MOST, 50, "ms"),
+    Target(EDIT_DISK, EDIT_DISK, None, AT_MOST, 2048, "KiB"),
+    Target(EDIT_WIRE, EDIT_WIRE, None, AT_MOST, 1024, "KiB"),
 ]

@@ -1,5 +1,7 @@
 #include "tests/node/members.hpp"
 
+#include "engine/core/dice.hpp"
+
 #include <doctest/doctest.h>
 
 #include <fstream>
@@ -122,6 +124,13 @@ bool TestNode::eventually(const std::function<bool()>& condition) {
     }
     tree->remove_change_listener(listener);
     return holds;
+}
+
+std::string random_text(std::size_t size, std::uint64_t seed) {
+    std::string text(size, '\0');
+    SeededDice(seed).fill(
+        MutableByteSpan(reinterpret_cast<std::uint8_t*>(text.data()), text.size()));
+    return text;
 }
 
 void put(const std::filesystem::path& path, const std::string& text) {

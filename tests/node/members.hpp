@@ -46,6 +46,8 @@ private:
     node::ControlMethods methods_;
 };
 
+std::string random_text(std::size_t size, std::uint64_t seed);
+
 // A file of this machine, with the folders it is in.
 void put(const std::filesystem::path& path, const std::string& text);
 

@@ -3,7 +3,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "engine/core/dice.hpp"
 #include "tests/node/members.hpp"
 
 namespace swarmfs::node {
@@ -11,14 +10,8 @@ namespace {
 
 using nlohmann::json;
 using test::join_all;
+using test::random_text;
 using test::TestNode;
-
-std::string random_text(std::size_t size, std::uint64_t seed) {
-    std::string text(size, '\0');
-    SeededDice dice(seed);
-    dice.fill({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
-    return text;
-}
 
 bool shows(TestNode& node, const std::string& name) {
     return node.volume()->lookup(kRootInode, name).ok();
