@@ -92,6 +92,14 @@ Bytes unpublished_key(Inode inode) {
     return key;
 }
 
+Bytes annotations_key(Inode inode) {
+    Bytes key;
+    WireWriter out(key);
+    out.u8('a');
+    out.u64(inode);
+    return key;
+}
+
 Bytes next_inode_key() {
     return {'n'};
 }

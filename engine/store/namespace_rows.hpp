@@ -4,6 +4,8 @@
 //   'd' parent:u64 name   ->  inode:u64                       a name in a directory
 //   'i' inode:u64         ->  record                          what the inode is
 //   'u' inode:u64         ->  nothing                         a file that is not published yet
+//   'a' inode:u64         ->  annotations                     what no entry holds (annotations.hpp):
+//                                                             of such a file, and of the root
 //   'n'                   ->  u64                             the next inode number
 //   'c' root:32 size:u64  ->  files:u64                       how many files show a content
 //   's'                   ->  sums                            for status: namespace_sums.hpp
@@ -54,6 +56,7 @@ Bytes inodes_prefix();
 // Returns: nothing when the key is of another kind.
 std::optional<Inode> inode_of_key(ByteSpan key);
 Bytes unpublished_key(Inode inode);
+Bytes annotations_key(Inode inode);
 Bytes next_inode_key();
 Bytes shown_key(const ContentId& content);
 Bytes shown_prefix();
