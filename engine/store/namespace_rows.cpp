@@ -113,6 +113,13 @@ Bytes shown_key(const ContentId& content) {
 Bytes shown_prefix() {
     return {'c'};
 }
+Bytes file_hash_key(const ContentId& content) {
+    Bytes key = {'h'};
+    WireWriter out(key);
+    out.fixed(content.root);
+    out.u64(content.size);
+    return key;
+}
 Bytes sums_key() {
     return {'s'};
 }

@@ -8,6 +8,8 @@
 //                                                             of such a file, and of the root
 //   'n'                   ->  u64                             the next inode number
 //   'c' root:32 size:u64  ->  files:u64                       how many files show a content
+//   'h' root:32 size:u64  ->  hash:32                         SHA-256 over all of a content that
+//                                                             'c' says is shown
 //   's'                   ->  sums                            for status: namespace_sums.hpp
 //
 //   record = version:u8(1) kind:u8 flags:u8 parent:u64 name:text16 mode:u16 mtime:i64 ctime:i64
@@ -60,6 +62,7 @@ Bytes annotations_key(Inode inode);
 Bytes next_inode_key();
 Bytes shown_key(const ContentId& content);
 Bytes shown_prefix();
+Bytes file_hash_key(const ContentId& content);
 Bytes sums_key();
 
 }  // namespace swarmfs::store
