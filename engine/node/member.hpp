@@ -79,6 +79,7 @@ public:
     // What takes long is given up, so that nobody waits for it any more. Thread: any.
     void begin_stop() {
         publisher_->stop();
+        volume_->extended_attributes().stop();
         stop_signal_.stop();
     }
     StopSignal& stop_signal() { return stop_signal_; }

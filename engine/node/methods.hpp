@@ -28,6 +28,9 @@ nlohmann::json paused_json(Member& member);
 nlohmann::json transfers_json(Member& member);
 nlohmann::json replication_json(Member& member);
 
+// What `status` says of one swarm.
+nlohmann::json swarm_status(RunningNode& node, Member& member);
+
 // "/a//b/" and "a/b" mean the same to people.
 std::string plain_path(const std::string& given);
 Error nothing_at(const std::string& path, const std::string& swarm);

@@ -24,6 +24,7 @@
 #include "engine/core/clock.hpp"
 #include "engine/core/ids.hpp"
 #include "engine/core/result.hpp"
+#include "engine/node/extended_attributes.hpp"
 
 namespace swarmfs::node {
 
@@ -122,6 +123,8 @@ public:
     virtual Result<> rename(Inode parent, std::string_view name, Inode new_parent,
                             std::string_view new_name, RenameRule rule) = 0;
     virtual Result<Attributes> set_attributes(Inode inode, const AttributeChanges& changes) = 0;
+    // Valid until: the volume dies.
+    virtual ExtendedAttributes& extended_attributes() = 0;
 
     // ---- files ----
     // Creates an empty file and opens it for reading and writing.
@@ -147,7 +150,8 @@ public:
     // handle).
     virtual ReadTicket read(FileHandle handle, std::uint64_t offset, std::size_t length,
                             Duration deadline, ReadDone done) = 0;
-    // Ends a read, or an opening, early with Code::cancelled. No effect when it has been answered.
+    // Ends a read, an opening, or asking for an extended attribute early with Code::cancelled. No
+    // effect when it has been answered.
     virtual void cancel_read(ReadTicket ticket) = 0;
     // Writes into this node's staging; appears on other members after close_write.
     virtual Result<std::size_t> write(FileHandle handle, std::uint64_t offset, ByteSpan bytes) = 0;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/node/volume.hpp"
+#include "tests/support/fake_attributes.hpp"
 
 namespace swarmfs::test {
 
@@ -86,6 +87,7 @@ public:
                     std::string_view new_name, node::RenameRule rule) override;
     Result<node::Attributes> set_attributes(Inode inode,
                                             const node::AttributeChanges& changes) override;
+    FakeAttributes& extended_attributes() override { return extended_attributes_; }
     Result<node::Created> create(Inode parent, std::string_view name, std::uint32_t mode) override;
     Result<node::FileHandle> open(Inode inode, node::Access access) override;
     bool needs_confirming(Inode inode) const override;
@@ -141,6 +143,7 @@ private:
     void tell(const std::vector<node::Change>& changes);
 
     const std::string name_;
+    FakeAttributes extended_attributes_;
     std::atomic<bool> read_only_ = false;
 
     mutable std::mutex mutex_;  // guards all below
