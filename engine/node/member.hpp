@@ -80,6 +80,7 @@ public:
     void begin_stop() {
         publisher_->stop();
         volume_->extended_attributes().stop();
+        volume_->reports()->stop();
         stop_signal_.stop();
     }
     StopSignal& stop_signal() { return stop_signal_; }

@@ -57,7 +57,8 @@ public:
           quorum_({parts_.tree, parts_.jobs, parts_.swarm, parts_.clock, parts_.problems,
                    parts_.policy}),
           failures_(parts_.clock),
-          attributes_(attribute_parts()) {}
+          attributes_(attribute_parts()),
+          reports_(parts_.jobs) {}
 
     std::string name() const override { return parts_.name; }
     bool read_only() const override;
@@ -78,6 +79,7 @@ public:
                     std::string_view new_name, RenameRule rule) override;
     Result<Attributes> set_attributes(Inode inode, const AttributeChanges& changes) override;
     FileAttributes& extended_attributes() override { return attributes_; }
+    MemberReports* reports() override { return &reports_; }
 
     Result<Created> create(Inode parent, std::string_view name, std::uint32_t mode) override;
     Result<FileHandle> open(Inode inode, Access access) override;
@@ -183,6 +185,7 @@ private:
     OpenQuorum quorum_;
     ReadFailures failures_;
     FileAttributes attributes_;
+    MemberReports reports_;
     mutable std::mutex files_mutex_;
     std::unordered_map<store::Inode, std::shared_ptr<OpenFile>> files_;  // guarded by files_mutex_
     std::unordered_map<FileHandle, Handle> handles_;                     // guarded by files_mutex_

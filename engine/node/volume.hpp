@@ -25,6 +25,7 @@
 #include "engine/core/ids.hpp"
 #include "engine/core/result.hpp"
 #include "engine/node/extended_attributes.hpp"
+#include "engine/node/reports.hpp"
 
 namespace swarmfs::node {
 
@@ -42,6 +43,7 @@ struct Attributes {
     std::int64_t mtime_ns = 0;       // since 1970 UTC
     std::int64_t ctime_ns = 0;
     std::uint32_t links = 1;
+    bool live = false;  // its bytes are made anew at each opening
 };
 
 struct DirectoryEntry {
@@ -125,6 +127,8 @@ public:
     virtual Result<Attributes> set_attributes(Inode inode, const AttributeChanges& changes) = 0;
     // Valid until: the volume dies.
     virtual ExtendedAttributes& extended_attributes() = 0;
+    // Null: it says nothing of itself.
+    virtual Reports* reports() { return nullptr; }
 
     // ---- files ----
     // Creates an empty file and opens it for reading and writing.

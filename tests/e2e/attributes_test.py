@@ -1,9 +1,13 @@
 """Extended attributes on a mount: what programs set travels, and the file system answers with some of its own.
+
+Reports of the node in /.swarmfs, too.
 """
 
 import errno
 import hashlib
+import json
 import os
+import subprocess
 
 import content
 from harness import SceneTest, needs, wait_until
@@ -180,3 +184,43 @@ class OwnAttributes(SceneTest):
         with self.assertRaises(OSError) as caught:
             own(path, "last_error")
         self.assertEqual(caught.exception.errno, errno.ENODATA)
+
+
+class Reports(SceneTest):
+    def test_the_node_reports_on_its_mount_as_the_command_line_does(self):
+        alice, bob = self.swarm("alice", "bob")
+        self.connected(alice)
+        (alice.mounted / "file").write_bytes(b"x")
+        folder = alice.mounted / ".swarmfs"
+        self.assertNotIn(".swarmfs", os.listdir(alice.mounted))
+        self.assertEqual(sorted(os.listdir(folder)), ["peers.json", "status.json", "version"])
+        version = (folder / "version").read_text()
+        status = json.loads((folder / "status.json").read_text())
+        self.assertEqual(status["version"], version.strip())
+        self.assertEqual([swarm["name"] for swarm in status["swarms"]], ["team"])
+        self.assertEqual(status["swarms"][0].keys(), alice.status().keys())
+        peers = json.loads((folder / "peers.json").read_text())["peers"]
+        self.assertEqual([peer["node"] for peer in peers], [bob.json("status")["node"]])
+        shown = subprocess.run(["cat", folder / "status.json"], capture_output=True, text=True, check=True).stdout
+        self.assertEqual(json.loads(shown)["node"], status["node"])
+
+    def test_reports_answer_while_nobody_can_be_reached(self):
+        alice, bob = self.swarm("alice", "bob")
+        self.connected(alice)
+        self.assertEqual(bob.stop(), 0)
+        self.tracker.stop()
+        wait_until(lambda: not json.loads((alice.mounted / ".swarmfs/peers.json").read_text())["peers"], 60,
+                   "alice has noticed")
+        self.assertEqual(json.loads((alice.mounted / ".swarmfs/status.json").read_text())["swarms"][0]["peers"], 0)
+
+    def test_the_name_of_the_reports_is_taken(self):
+        alice, = self.swarm("alice", tracker=False)
+        folder = alice.mounted / ".swarmfs"
+        for number, act in ((errno.EEXIST, lambda: folder.mkdir()),
+                            (errno.EISDIR, lambda: folder.write_bytes(b"")),
+                            (errno.EACCES, lambda: (folder / "mine").write_bytes(b"")),
+                            (errno.EACCES, lambda: (folder / "version").unlink()),
+                            (errno.EACCES, lambda: folder.rename(alice.mounted / "other"))):
+            with self.assertRaises(OSError) as caught:
+                act()
+            self.assertEqual(caught.exception.errno, number)

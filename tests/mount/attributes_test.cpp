@@ -110,3 +110,39 @@ TEST_CASE("writing asks for no attributes but once a file that was just looked a
     ::close(out);
     CHECK(at.questions() - before <= 1);
 }
+
+TEST_CASE("the reports of /.swarmfs are read, and found only by who names them") {
+    class Version final : public node::Reports {
+    public:
+        std::vector<std::string> names() const override { return {"version"}; }
+        void report(std::string_view, Done done) override {
+            done(std::string(asked++ == 0 ? "first\n" : "another one\n"));
+        }
+        std::atomic<int> asked = 0;
+    };
+    Version version;
+    Counted at;
+    at.mount.reset();
+    at.volume->report_with(&version);
+    fs::Mount::Plan plan;
+    plan.directory = at.directory;
+    plan.volume = at.volume;
+    at.mount = std::move(*fs::Mount::start(std::move(plan), at.clock));
+    REQUIRE(write_file(at.path("file"), "text"));
+    CHECK(shell("cat " + quoted(at.path(".swarmfs/version"))).output == "first\n");
+    CHECK(read_file(at.path(".swarmfs/version")) == "another one\n");
+    CHECK(shell("ls -A " + quoted(at.directory)).output == "file\n");
+    CHECK(shell("ls -A " + quoted(at.path(".swarmfs"))).output == "version\n");
+    CHECK(failure(::mkdir(at.path(".swarmfs").c_str(), 0755)) == EEXIST);
+    CHECK(failure(::mkdir(at.path(".swarmfs/x").c_str(), 0755)) == EACCES);
+    CHECK(failure(::open(at.path(".swarmfs").c_str(), O_WRONLY | O_CREAT, 0644)) == EISDIR);
+    CHECK(failure(::open(at.path(".swarmfs/x").c_str(), O_WRONLY | O_CREAT, 0644)) == EACCES);
+    CHECK(failure(::open(at.path(".swarmfs/version").c_str(), O_WRONLY)) == EACCES);
+    CHECK(failure(::open(at.path(".swarmfs/version").c_str(), O_RDONLY | O_TRUNC)) == EACCES);
+    CHECK(failure(::unlink(at.path(".swarmfs/version").c_str())) == EACCES);
+    CHECK(failure(::rmdir(at.path(".swarmfs").c_str())) == EACCES);
+    CHECK(failure(::rename(at.path(".swarmfs").c_str(), at.path("x").c_str())) == EACCES);
+    CHECK(failure(::chmod(at.path(".swarmfs/version").c_str(), 0777)) == EPERM);
+    CHECK(set(at.path(".swarmfs/version"), "user.a", "1") == EPERM);
+    at.mount.reset();  // before what it reports
+}
