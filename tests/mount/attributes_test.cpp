@@ -24,7 +24,7 @@ struct Counted {
         plan.directory = directory;
         plan.volume = volume;
         auto started = fs::Mount::start(std::move(plan), clock);
-        REQUIRE_MESSAGE(started.ok(), started.error().message);
+        REQUIRE(started.ok());
         mount = std::move(*started);
     }
     std::string path(const std::string& name) const { return directory + "/" + name; }
