@@ -41,13 +41,24 @@ int errno_of(Refusal refusal) {
         case Refusal::name_taken: return ESTALE;
         case Refusal::failed: return EIO;
         case Refusal::no_such_byte: return ENXIO;
-        case Refusal::unknown_allocation: return EOPNOTSUPP;
+        case Refusal::unknown_allocation:
+        case Refusal::foreign_attribute: return EOPNOTSUPP;
+        case Refusal::no_such_attribute: return ENODATA;
+        case Refusal::no_room_for_attribute: return ERANGE;
     }
     return EIO;
 }
 
 int errno_of_inode_call(const Error& error) {
     return error.code == Code::not_found ? ESTALE : errno_of(error);
+}
+
+int errno_of_attribute_call(const Error& error) {
+    switch (error.code) {
+        case Code::too_large: return E2BIG;
+        case Code::permission: return EPERM;
+        default: return errno_of_inode_call(error);
+    }
 }
 
 }  // namespace swarmfs::fs

@@ -16,6 +16,9 @@ enum class Refusal {
     failed,              // a foreign library threw, or memory is short
     no_such_byte,        // no data, or no hole, up to the end of the file
     unknown_allocation,  // a way of fallocate that is not there
+    foreign_attribute,   // of another namespace than user.*
+    no_such_attribute,
+    no_room_for_attribute,  // in the caller's buffer
 };
 
 // Returns: a positive errno.
@@ -25,5 +28,8 @@ int errno_of(Refusal refusal);
 // For calls that name an inode and no name. An inode that is gone is ESTALE, which makes the kernel
 // walk the path once more with fresh lookups instead of failing the program.
 int errno_of_inode_call(const Error& error);
+
+// The same for extended attributes, whose errnos are those of xattr(7).
+int errno_of_attribute_call(const Error& error);
 
 }  // namespace swarmfs::fs

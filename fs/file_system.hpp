@@ -86,6 +86,18 @@ public:
     Result<std::string> read_link(node::Inode inode) { return volume_->read_link(inode); }
     node::Space space() const { return volume_->space(); }
 
+    // ---- extended attributes, by their whole names ----
+    // Whether it is one of those that may be asked for below: user.*, and nothing else.
+    bool keeps_attribute(std::string_view name);
+    // As node::ExtendedAttributes; cancel_read() ends it early.
+    node::ReadTicket attribute(node::Inode inode, std::string_view name, node::AttributeDone done);
+    Result<std::vector<std::string>> attribute_names(node::Inode inode);
+    Result<bool> set_attribute(node::Inode inode, std::string_view name, ByteSpan value,
+                               node::AttributeRule rule);
+    Result<bool> remove_attribute(node::Inode inode, std::string_view name);
+    // How often it was asked for any, or for their names.
+    std::uint64_t attribute_questions() const { return attribute_questions_; }
+
     // ---- files ----
     Result<CreatedFile> create(node::Inode parent, std::string_view name, std::uint32_t mode,
                                OpenRequest request);
@@ -145,6 +157,7 @@ private:
     bool tell_what_came(const OpenFile& file);
     void content_changed(OpenHandle handle);
     void tell_own(std::vector<node::Change> changes);
+    void attributes_changed(node::Inode inode, const Result<bool>& changed);
 
     const std::shared_ptr<node::Volume> volume_;
     const FileSystemOptions options_;
@@ -156,6 +169,7 @@ private:
 
     std::atomic<std::uint64_t> changes_ = 0;
     std::atomic<bool> written_elsewhere_ = false;
+    std::atomic<std::uint64_t> attribute_questions_ = 0;
     KnownInodes known_;
     OpenFiles files_;
     NamePositions positions_;

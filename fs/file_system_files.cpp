@@ -63,7 +63,7 @@ Result<Opened> FileSystem::opened(node::FileHandle volume_handle, const Attribut
                                   OpenRequest request) {
     const Inode inode = attributes.inode;
     const OpenHandle handle(volume_handle, request.access != node::Access::read);
-    const Opening opening = files_.begin(inode, written_elsewhere_);
+    const Opening opening = files_.begin(inode, written_elsewhere_ || attributes.live);
     if (request.truncate) {
         node::AttributeChanges empty;
         empty.size = 0;

@@ -16,6 +16,7 @@ fuse_lowlevel_ops make_operations() {
     add_name_operations(ops);
     add_file_operations(ops);
     add_directory_operations(ops);
+    add_attribute_operations(ops);
     return ops;
 }
 

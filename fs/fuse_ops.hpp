@@ -2,8 +2,8 @@
 // What the kernel asks, unpacked, put to the FileSystem, and its answer packed. No decision is made
 // here.
 //
-// Absent on purpose (the kernel remembers that and asks no more): xattrs (ENOTSUP), locks (the
-// kernel keeps them, per mount), access (the kernel checks modes itself).
+// Absent on purpose (the kernel remembers that and asks no more): locks (the kernel keeps them, per
+// mount), access (the kernel checks modes itself).
 
 struct fuse_lowlevel_ops;
 
@@ -16,5 +16,6 @@ const fuse_lowlevel_ops& fuse_operations();
 void add_name_operations(fuse_lowlevel_ops& ops);
 void add_file_operations(fuse_lowlevel_ops& ops);
 void add_directory_operations(fuse_lowlevel_ops& ops);
+void add_attribute_operations(fuse_lowlevel_ops& ops);
 
 }  // namespace swarmfs::fs

@@ -62,28 +62,6 @@ void reply_opened(fuse_req_t request, FileSystem& files, fuse_file_info info,
     }
 }
 
-// `data` is the number of a pending read or opening.
-void on_interrupt(fuse_req_t request, void* data) {
-    FuseSession& session = session_of(request);
-    const auto number = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(data));
-    if (const auto ticket = session.pending_reads().interrupt(number)) {
-        session.file_system().cancel_read(*ticket);
-    }
-}
-
-// Runs `begin(number)`, which has the volume answer the request later and gives its ticket.
-template <class Begin>
-void answer_later(fuse_req_t request, const std::shared_ptr<FuseSession>& session,
-                  const Begin& begin) {
-    const std::uint64_t number = session->pending_reads().begin();
-    fuse_req_interrupt_func(request, on_interrupt, reinterpret_cast<void*>(number));
-    // From here on the request may be answered, and gone, at any moment.
-    const node::ReadTicket ticket = begin(number);
-    if (ticket != 0 && session->pending_reads().started(number, ticket)) {
-        session->file_system().cancel_read(ticket);
-    }
-}
-
 // The answer may come when the mount has gone: then the handle is given back, and nobody listens.
 void open_later(fuse_req_t request, Inode inode, const OpenRequest& wanted,
                 const fuse_file_info& info) {

@@ -3,6 +3,18 @@
 #include "fs/fuse_packing.hpp"
 
 namespace swarmfs::fs {
+namespace {
+
+// `data` is the number of a pending read.
+void on_interrupt(fuse_req_t request, void* data) {
+    FuseSession& session = session_of(request);
+    const auto number = static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(data));
+    if (const auto ticket = session.pending_reads().interrupt(number)) {
+        session.file_system().cancel_read(*ticket);
+    }
+}
+
+}  // namespace
 
 FuseSession& session_of(fuse_req_t request) {
     return *static_cast<FuseSession*>(fuse_req_userdata(request));
@@ -10,6 +22,10 @@ FuseSession& session_of(fuse_req_t request) {
 
 FileSystem& files_of(fuse_req_t request) {
     return session_of(request).file_system();
+}
+
+void end_when_interrupted(fuse_req_t request, std::uint64_t number) {
+    fuse_req_interrupt_func(request, on_interrupt, reinterpret_cast<void*>(number));
 }
 
 void reply_done(fuse_req_t request, const Result<>& result) {

@@ -16,6 +16,7 @@
 #include "engine/core/mount_list.hpp"
 #include "fs/fuse_api.hpp"
 #include "fs/fuse_ops.hpp"
+#include "fs/init_answer.hpp"
 #include "fs/mount_point.hpp"
 
 namespace swarmfs::fs {
@@ -66,7 +67,8 @@ struct Capability {
 //   AUTO_INVAL_DATA   beats EXPLICIT_INVAL_DATA and drops pages of files that did not change;
 //   WRITEBACK_CACHE, SPLICE_*   measured elsewhere as a loss for sequential work;
 //   READDIRPLUS_AUTO  `ls -l` and `find` of a large directory would ask for each name alone;
-//   POSIX_ACL         there are no xattrs to hold them;
+//   POSIX_ACL         there are none here, and with it the kernel asks for those of every directory
+//                     it walks through;
 //   locks             the kernel keeps them, per mount.
 constexpr Capability kWanted[] = {
     {FUSE_CAP_ASYNC_READ, "async_read"},
@@ -76,6 +78,9 @@ constexpr Capability kWanted[] = {
     {FUSE_CAP_CACHE_SYMLINKS, "cache_symlinks"},
     {FUSE_CAP_EXPLICIT_INVAL_DATA, "explicit_inval_data"},
     {FUSE_CAP_HANDLE_KILLPRIV, "handle_killpriv"},
+#ifdef FUSE_CAP_HANDLE_KILLPRIV_V2
+    {FUSE_CAP_HANDLE_KILLPRIV_V2, "handle_killpriv_v2"},
+#endif
     {FUSE_CAP_EXPIRE_ONLY, "expire_only"},
 };
 
@@ -118,6 +123,7 @@ Result<> FuseSession::start(const std::string& directory) {
         return disk_error(::access("/dev/fuse", F_OK) == 0 ? Code::permission : Code::unavailable,
                           "mounting on " + directory + " failed: " + why);
     }
+    passes_answers_ = pass_answers_through(session_);
     workers_ = std::make_unique<FuseWorkers>(session_);
     thread_ = std::thread(&FuseSession::serve, this);
     std::unique_lock lock(mutex_);
@@ -141,6 +147,10 @@ void FuseSession::negotiate(fuse_conn_info& connection) {
             agreed += std::string(" ") + capability.name;
         }
     }
+    if (passes_answers_ && promise_is_to_be_added(connection)) {
+        answers_init_next_ = true;
+        agreed += " handle_killpriv_v2";
+    }
     connection.want = want;
     connection.max_write = kMaxWrite;
     connection.max_readahead = std::max(connection.max_readahead, kMaxReadahead);
@@ -153,6 +163,15 @@ void FuseSession::negotiate(fuse_conn_info& connection) {
     const std::scoped_lock lock(mutex_);
     live_ = true;
     changed_.notify_all();
+}
+
+// While INIT is answered nothing else is: the kernel waits for it.
+ssize_t FuseSession::send(int descriptor, const iovec* parts, int count) {
+    if (answers_init_next_.load(std::memory_order_relaxed)) {
+        answers_init_next_ = false;
+        add_promise(parts, count);
+    }
+    return ::writev(descriptor, parts, count);
 }
 
 void FuseSession::serve() {

@@ -27,6 +27,7 @@
 
 struct fuse_session;
 struct fuse_conn_info;
+struct iovec;
 
 namespace swarmfs::fs {
 
@@ -54,6 +55,8 @@ public:
     FileSystem& file_system() { return *file_system_; }
     PendingReads& pending_reads() { return pending_reads_; }
     void negotiate(fuse_conn_info& connection);
+    // Passes an answer of libfuse's on to the kernel (init_answer.hpp). Returns: as writev(2).
+    ssize_t send(int descriptor, const iovec* parts, int count);
     // Says in the log why `what` failed, at most once a second.
     void explain(const std::string& what, const Error& error);
     // Runs `act` on the file system, which is there until it returns; not any more after stop().
@@ -81,6 +84,8 @@ private:
     std::unique_ptr<FuseWorkers> workers_;  // fixed by start
     PendingReads pending_reads_;
     std::atomic<std::uint64_t> unexplained_ = 0;
+    bool passes_answers_ = false;                  // fixed by start
+    std::atomic<bool> answers_init_next_ = false;  // and adds the promise
     std::shared_mutex serving_mutex_;
     bool stopped_ = false;  // guarded by serving_mutex_
     std::thread thread_;

@@ -1,6 +1,7 @@
 #include "fs/mount.hpp"
 
 #include "engine/core/log.hpp"
+#include "fs/report_volume.hpp"
 
 namespace swarmfs::fs {
 namespace {
@@ -8,6 +9,10 @@ namespace {
 // What the kernel asks for in one request when a file is read from front to back, at most (its own
 // limit is 1 MiB a request); twice that keeps two of them on their way.
 constexpr unsigned kReadAheadKibibytes = 2048;
+
+std::int64_t time_of(const Clock& clock) {
+    return static_cast<std::int64_t>(clock.wall_ms()) * 1'000'000;
+}
 
 std::vector<std::string> words_for_libfuse(const MountOptions& options) {
     // Modes are always checked, by the kernel: with allow_other nothing else would.
@@ -30,7 +35,8 @@ Mount::Mount(Plan plan, const Clock& clock)
       session_(std::make_shared<FuseSession>(
           FuseSession::Options{swarm_, words_for_libfuse(plan.options), std::move(plan.on_end)})),
       notifier_(*session_),
-      files_(std::make_unique<FileSystem>(volume_, plan.options.files, clock, notifier_, *session_,
+      files_(std::make_unique<FileSystem>(with_reports(volume_, time_of(clock)), plan.options.files,
+                                          clock, notifier_, *session_,
                                           std::move(plan.own_changes))) {
     files_->set_written_elsewhere(plan.written_elsewhere);
     session_->attach(*files_);

@@ -41,7 +41,7 @@ namespace swarmfs::catalog {
 inline constexpr std::uint8_t kEntryVersion = 1;
 
 // Chosen by us.
-// Room for a longest path, a longest target, all tags and 4 KiB of extended attributes.
+// Room for a longest path, all tags, a longest base and 6 KiB of attributes (annotations.hpp).
 inline constexpr std::size_t kEntryBytesMax = 16 * 1024;
 inline constexpr std::size_t kTargetBytesMax = 4095;  // PATH_MAX less its NUL
 inline constexpr std::size_t kTagsMax = 32;

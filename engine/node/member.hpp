@@ -80,6 +80,8 @@ public:
     // What takes long is given up, so that nobody waits for it any more. Thread: any.
     void begin_stop() {
         publisher_->stop();
+        volume_->extended_attributes().stop();
+        volume_->reports()->stop();
         stop_signal_.stop();
     }
     StopSignal& stop_signal() { return stop_signal_; }

@@ -28,6 +28,12 @@ nlohmann::json paused_json(Member& member);
 nlohmann::json transfers_json(Member& member);
 nlohmann::json replication_json(Member& member);
 
+// What `status` says of one swarm, and `peers` of some.
+nlohmann::json swarm_status(RunningNode& node, Member& member);
+nlohmann::json peers_json(RunningNode& node, const std::vector<Member*>& members);
+// Of the swarm, a file of /.swarmfs (reports.hpp). Errors: not_found.
+Result<std::string> report_of(RunningNode& node, Member& member, std::string_view name);
+
 // "/a//b/" and "a/b" mean the same to people.
 std::string plain_path(const std::string& given);
 Error nothing_at(const std::string& path, const std::string& swarm);

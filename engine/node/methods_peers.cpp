@@ -62,18 +62,11 @@ Result<json> peers(RunningNode& node, const json& params) {
         SWARM_TRY(auto member, node.member(name));
         members = {std::move(member)};
     }
-    json all = json::array();
-    json banned = json::array();
+    std::vector<Member*> asked;
     for (const auto& member : members) {
-        const std::string swarm = member->membership().name;
-        for (const swarm::PeerStatistics& peer : member->swarm().peers()) {
-            all.push_back(peer_json(swarm, peer));
-        }
-        for (const auto& [one, until_ms] : member->standings().banned()) {
-            banned.push_back({{"node", one.hex()}, {"swarm", swarm}, {"until_ms", until_ms}});
-        }
+        asked.push_back(member.get());
     }
-    return json{{"peers", all}, {"banned", banned}, {"blocked", blocked_json(node)}};
+    return peers_json(node, asked);
 }
 
 Result<json> set_blocked(RunningNode& node, const json& params, bool blocked) {
@@ -108,6 +101,21 @@ Result<NodeId> node_named(RunningNode& node, const std::string& text, const Memb
                                 "`swarmfs peers` shows");
     }
     return *known.begin();
+}
+
+json peers_json(RunningNode& node, const std::vector<Member*>& members) {
+    json all = json::array();
+    json banned = json::array();
+    for (Member* const member : members) {
+        const std::string swarm = member->membership().name;
+        for (const swarm::PeerStatistics& peer : member->swarm().peers()) {
+            all.push_back(peer_json(swarm, peer));
+        }
+        for (const auto& [one, until_ms] : member->standings().banned()) {
+            banned.push_back({{"node", one.hex()}, {"swarm", swarm}, {"until_ms", until_ms}});
+        }
+    }
+    return {{"peers", all}, {"banned", banned}, {"blocked", blocked_json(node)}};
 }
 
 json blocked_json(RunningNode& node) {

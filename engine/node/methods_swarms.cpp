@@ -165,6 +165,54 @@ std::string problem_of(RunningNode& node, Member& member) {
     return member.problems().newest();
 }
 
+// At most ReadFailures::kFailuresMax, the newest first.
+json failed_reads_json(Member& member) {
+    json all = json::array();
+    const TreeView view = member.tree().view();
+    for (const ReadFailures::Failure& failure : member.volume()->failures().all()) {
+        const auto record = view.names.find(failure.inode);
+        const auto path =
+            record.ok() ? view.names.path_of(*record) : Result<std::string>(record.error());
+        if (path.ok()) {  // else it was removed, or replaced, since
+            all.push_back(
+                {{"path", *path}, {"reason", failure.reason}, {"when_ms", failure.when_ms}});
+        }
+    }
+    return all;
+}
+
+Result<json> status(RunningNode& node) {
+    // Counted is what is on record, half a second behind what was read. Where that fails, status
+    // says so otherwise, and shows what it can.
+    (void)node.contents().save();
+    const store::ContentStatistics contents = node.contents().statistics();
+    json swarms = json::array();
+    for (const auto& member : node.members()) {
+        swarms.push_back(swarm_status(node, *member));
+    }
+    const auto uptime = node.clock().now() - node.started_at();
+    return json{
+        {"node", node.home().key().public_key().hex()},
+        {"version", SWARMFS_VERSION},
+        {"home", node.home().path()},
+        {"listen", node.listen_address()},
+        {"uptime_ms", std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count()},
+        {"store",
+         {{"contents", contents.contents},
+          {"bytes", contents.stored_bytes},
+          {"free_bytes", room_at(node.home().path()).free_bytes}}},
+        {"limits", limits_json(node)},
+        {"blocked", blocked_json(node)},
+        {"swarms", swarms}};
+}
+
+Result<json> stop(RunningNode& node) {
+    node.request_stop();
+    return json{{"pid", ::getpid()}};
+}
+
+}  // namespace
+
 json swarm_status(RunningNode& node, Member& member) {
     const Membership membership = member.membership();
     const store::NamespaceSums sums = member.tree().view().names.sums();
@@ -201,40 +249,9 @@ json swarm_status(RunningNode& node, Member& member) {
             {"paused", paused_json(member)},
             {"transfers", transfers_json(member)},
             {"replication", replication_json(member)},
+            {"failed_reads", failed_reads_json(member)},
             {"last_error", problem_of(node, member)}};
 }
-
-Result<json> status(RunningNode& node) {
-    // Counted is what is on record, half a second behind what was read. Where that fails, status
-    // says so otherwise, and shows what it can.
-    (void)node.contents().save();
-    const store::ContentStatistics contents = node.contents().statistics();
-    json swarms = json::array();
-    for (const auto& member : node.members()) {
-        swarms.push_back(swarm_status(node, *member));
-    }
-    const auto uptime = node.clock().now() - node.started_at();
-    return json{
-        {"node", node.home().key().public_key().hex()},
-        {"version", SWARMFS_VERSION},
-        {"home", node.home().path()},
-        {"listen", node.listen_address()},
-        {"uptime_ms", std::chrono::duration_cast<std::chrono::milliseconds>(uptime).count()},
-        {"store",
-         {{"contents", contents.contents},
-          {"bytes", contents.stored_bytes},
-          {"free_bytes", room_at(node.home().path()).free_bytes}}},
-        {"limits", limits_json(node)},
-        {"blocked", blocked_json(node)},
-        {"swarms", swarms}};
-}
-
-Result<json> stop(RunningNode& node) {
-    node.request_stop();
-    return json{{"pid", ::getpid()}};
-}
-
-}  // namespace
 
 void add_swarm_methods(RunningNode& node, ControlMethods& methods) {
     methods["create"] = [&node](const json& params, ControlCall&) { return create(node, params); };

@@ -9,17 +9,11 @@
 namespace swarmfs::node {
 namespace {
 
-// From here on a file is hashed for more than a tenth of a second,
-constexpr std::uint64_t kLargeFrom = 64 << 20;
-// and from here on for longer than somebody waits for another one: seconds from memory, a minute
-// from a disk.
-constexpr std::uint64_t kHugeFrom = std::uint64_t{8} << 30;
-
 // By what the whole file has, since a change to a large one may copy all of it.
 Lane lane_of(const OpenFile& file) {
     const auto written = file.written();
     const std::uint64_t size = written ? written->size : 0;
-    return size < kLargeFrom ? Lane::small : size < kHugeFrom ? Lane::large : Lane::huge;
+    return node::lane_of(size);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "engine/catalog/grant.hpp"
 #include "engine/core/log.hpp"
 #include "engine/node/leaving.hpp"
+#include "engine/node/methods.hpp"
 #include "engine/protocol/control.hpp"
 
 namespace swarmfs::node {
@@ -101,6 +102,10 @@ Result<std::shared_ptr<Member>> RunningNode::add(Membership membership) {
     auto member = std::make_shared<Member>(common(), std::move(membership));
     auto shares = std::make_shared<ShareFolders>(member, settings_.home,
                                                  [this, name] { return mounts_of(name); });
+    // They are made by jobs of the member's, which do not outlive it.
+    member->volume()->reports()->write_with([this, one = member.get()](std::string_view report) {
+        return report_of(*this, *one, report);
+    });
     const std::lock_guard lock(members_mutex_);
     members_[name] = Joined{member, std::move(shares)};
     return member;

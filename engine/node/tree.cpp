@@ -259,6 +259,24 @@ Result<bool> Tree::advance() {
     }
 }
 
+std::optional<Hash256> Tree::file_hash(const ContentId& content) const {
+    const auto row =
+        PrefixedReader(database_.reader(), names_prefix_).get(store::file_hash_key(content));
+    WireReader in(row ? ByteSpan(*row) : ByteSpan());
+    const Hash256 hash = in.fixed<Hash256>();
+    return in.finished() ? std::optional(hash) : std::nullopt;
+}
+
+Result<> Tree::keep_file_hash(const ContentId& content, const Hash256& hash) {
+    store::Batch batch = database_.begin();
+    PrefixedWriter rows(batch, names_prefix_);
+    if (!store::NamespaceReader(rows).shows(content)) {
+        return done();
+    }
+    rows.put(store::file_hash_key(content), to_bytes(hash.span()));
+    return database_.commit(std::move(batch), store::Durability::process_crash);
+}
+
 std::uint64_t Tree::add_listener(Listener listener) {
     const std::lock_guard lock(listeners_mutex_);
     listeners_.emplace(next_listener_, std::move(listener));

@@ -96,6 +96,11 @@ public:
     // Shrinks up to `count_max` versions that were replaced long ago. Returns: how many.
     Result<std::size_t> compact(std::size_t count_max);
 
+    // SHA-256 over the whole of a content, kept as long as a file here shows it. Of a content that
+    // no file shows, keeping does nothing.   Errors: those of the Database.
+    std::optional<Hash256> file_hash(const ContentId& content) const;
+    Result<> keep_file_hash(const ContentId& content, const Hash256& hash);
+
     std::uint64_t add_listener(Listener listener);
     void remove_listener(std::uint64_t number);
     // For an act that took its changes (Namespace::take_changes) in order to tell of them later,

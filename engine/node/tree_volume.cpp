@@ -374,6 +374,21 @@ void TreeVolume::take_record(OpenFile& file) {
     }
 }
 
+FileAttributes::Parts TreeVolume::attribute_parts() {
+    return {parts_.tree,
+            parts_.contents,
+            parts_.swarm,
+            parts_.jobs,
+            failures_,
+            [this](Inode inode) { return attributes(inode); },
+            [this](Inode inode) { return opened(inode); },
+            [this](Inode inode) {
+                if (const auto file = opened(inode)) {
+                    take_record(*file);
+                }
+            }};
+}
+
 std::uint64_t TreeVolume::add_change_listener(ChangeListener listener) {
     return parts_.tree.add_listener(
         [listener = std::move(listener)](const std::vector<store::NameChange>& changes) {

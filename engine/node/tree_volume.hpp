@@ -20,6 +20,7 @@
 #include <set>
 #include <unordered_map>
 
+#include "engine/node/file_attributes.hpp"
 #include "engine/node/open_file.hpp"
 #include "engine/node/open_quorum.hpp"
 #include "engine/node/publisher.hpp"
@@ -54,7 +55,10 @@ public:
         : parts_(std::move(parts)),
           siblings_({parts_.tree, parts_.contents, parts_.swarm, parts_.clock}),
           quorum_({parts_.tree, parts_.jobs, parts_.swarm, parts_.clock, parts_.problems,
-                   parts_.policy}) {}
+                   parts_.policy}),
+          failures_(parts_.clock),
+          attributes_(attribute_parts()),
+          reports_(parts_.jobs) {}
 
     std::string name() const override { return parts_.name; }
     bool read_only() const override;
@@ -74,6 +78,8 @@ public:
     Result<> rename(Inode parent, std::string_view name, Inode new_parent,
                     std::string_view new_name, RenameRule rule) override;
     Result<Attributes> set_attributes(Inode inode, const AttributeChanges& changes) override;
+    FileAttributes& extended_attributes() override { return attributes_; }
+    MemberReports* reports() override { return &reports_; }
 
     Result<Created> create(Inode parent, std::string_view name, std::uint32_t mode) override;
     Result<FileHandle> open(Inode inode, Access access) override;
@@ -97,6 +103,7 @@ public:
     void remove_change_listener(std::uint64_t number) override;
 
     OpenQuorum& quorum() { return quorum_; }
+    const ReadFailures& failures() const { return failures_; }
     // Publishes what a crash left unpublished. Thread: before anyone else uses the volume.
     void recover();
     // The publisher has finished with a file.
@@ -164,6 +171,7 @@ private:
     }
     Result<> resize(const std::shared_ptr<OpenFile>& file, std::uint64_t size);
     void take_record(OpenFile& file);
+    FileAttributes::Parts attribute_parts();
     void close_if_idle(const std::shared_ptr<OpenFile>& file);
 
     void note_read(OpenFile& file, std::uint64_t offset, std::size_t length);
@@ -175,6 +183,9 @@ private:
     const Parts parts_;
     SiblingReader siblings_;
     OpenQuorum quorum_;
+    ReadFailures failures_;
+    FileAttributes attributes_;
+    MemberReports reports_;
     mutable std::mutex files_mutex_;
     std::unordered_map<store::Inode, std::shared_ptr<OpenFile>> files_;  // guarded by files_mutex_
     std::unordered_map<FileHandle, Handle> handles_;                     // guarded by files_mutex_

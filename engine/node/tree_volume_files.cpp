@@ -200,7 +200,7 @@ void TreeVolume::note_read(OpenFile& file, std::uint64_t offset, std::size_t len
 // A program that reads gets an errno; why it failed is seen in `swarmfs status`.
 void TreeVolume::note_outcome(OpenFile& file, const Result<ByteSpan>& outcome) {
     const bool failed = !outcome.ok() && outcome.error().code != Code::cancelled;
-    if (!failed && !parts_.problems.any()) {
+    if (!failed && !parts_.problems.any() && !failures_.any()) {
         return;
     }
     std::string name;
@@ -209,9 +209,11 @@ void TreeVolume::note_outcome(OpenFile& file, const Result<ByteSpan>& outcome) {
         name = file.record.name;
     }
     if (failed) {
+        failures_.failed(file.inode(), outcome.error().message);
         parts_.problems.failed(Doing::reading, name,
                                "a read of \"" + name + "\" failed: " + outcome.error().message);
     } else if (outcome.ok()) {
+        failures_.worked(file.inode());
         parts_.problems.worked(Doing::reading, name);
     }
 }
@@ -291,6 +293,10 @@ void TreeVolume::answer(ReadTicket ticket, Result<ByteSpan> result) {
 void TreeVolume::cancel_read(ReadTicket ticket) {
     if ((ticket & OpenQuorum::kTicketBit) != 0) {
         quorum_.cancel(ticket);
+        return;
+    }
+    if ((ticket & FileHashes::kTicketBit) != 0) {
+        attributes_.hashes().cancel(ticket);
         return;
     }
     const std::lock_guard lock(reads_mutex_);

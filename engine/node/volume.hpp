@@ -24,6 +24,8 @@
 #include "engine/core/clock.hpp"
 #include "engine/core/ids.hpp"
 #include "engine/core/result.hpp"
+#include "engine/node/extended_attributes.hpp"
+#include "engine/node/reports.hpp"
 
 namespace swarmfs::node {
 
@@ -41,6 +43,7 @@ struct Attributes {
     std::int64_t mtime_ns = 0;       // since 1970 UTC
     std::int64_t ctime_ns = 0;
     std::uint32_t links = 1;
+    bool live = false;  // its bytes are made anew at each opening
 };
 
 struct DirectoryEntry {
@@ -122,6 +125,10 @@ public:
     virtual Result<> rename(Inode parent, std::string_view name, Inode new_parent,
                             std::string_view new_name, RenameRule rule) = 0;
     virtual Result<Attributes> set_attributes(Inode inode, const AttributeChanges& changes) = 0;
+    // Valid until: the volume dies.
+    virtual ExtendedAttributes& extended_attributes() = 0;
+    // Null: it says nothing of itself.
+    virtual Reports* reports() { return nullptr; }
 
     // ---- files ----
     // Creates an empty file and opens it for reading and writing.
@@ -147,7 +154,8 @@ public:
     // handle).
     virtual ReadTicket read(FileHandle handle, std::uint64_t offset, std::size_t length,
                             Duration deadline, ReadDone done) = 0;
-    // Ends a read, or an opening, early with Code::cancelled. No effect when it has been answered.
+    // Ends a read, an opening, or asking for an extended attribute early with Code::cancelled. No
+    // effect when it has been answered.
     virtual void cancel_read(ReadTicket ticket) = 0;
     // Writes into this node's staging; appears on other members after close_write.
     virtual Result<std::size_t> write(FileHandle handle, std::uint64_t offset, ByteSpan bytes) = 0;

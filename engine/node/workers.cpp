@@ -7,7 +7,17 @@ namespace {
 // nothing and let both come later.
 constexpr std::array<std::size_t, 4> kThreads = {2, 2, 1, 1};
 
+// From here on a file is hashed for more than a tenth of a second,
+constexpr std::uint64_t kLargeFrom = 64 << 20;
+// and from here on for longer than somebody waits for another one: seconds from memory, a minute
+// from a disk.
+constexpr std::uint64_t kHugeFrom = std::uint64_t{8} << 30;
+
 }  // namespace
+
+Lane lane_of(std::uint64_t bytes) {
+    return bytes < kLargeFrom ? Lane::small : bytes < kHugeFrom ? Lane::large : Lane::huge;
+}
 
 Workers::Workers() {
     for (std::size_t lane = 0; lane < queues_.size(); ++lane) {

@@ -27,6 +27,9 @@ enum class Lane : std::uint8_t {
     huge,   // publishing what takes minutes
 };
 
+// For hashing so many bytes.
+Lane lane_of(std::uint64_t bytes);
+
 class Workers {
 public:
     Workers();

@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/catalog/annotations.hpp"
 #include "engine/catalog/replica.hpp"
 #include "engine/core/dice.hpp"
 #include "engine/core/key_value.hpp"
@@ -53,6 +54,10 @@ public:
     NamespaceSums sums() const { return read_sums(rows_); }
     // Files that were created here and have never been published.
     std::vector<Inode> unpublished() const;
+    // Those of its version, which `catalog` has; of what has none, its row's.
+    // Errors: those of catalog::decode_attributes.
+    Result<catalog::Annotations> annotations(const InodeRecord& record,
+                                             const catalog::ReplicaReader& catalog) const;
 
 protected:
     std::optional<Inode> child(Inode parent, std::string_view name) const;
@@ -116,6 +121,11 @@ public:
                     std::string_view new_name, Renaming rule);
     Result<InodeRecord> set_attributes(Inode inode, std::optional<std::uint16_t> mode,
                                        std::optional<std::int64_t> mtime_ns);
+    // Lets `alter` change what is annotated: one entry, like a new mode. The root's stay on this
+    // node, and a file's that is not published yet go out with it.
+    // Errors: not_found, those of `alter`, of annotations() and of catalog::annotate.
+    using Alter = std::function<Result<>(catalog::Annotations&)>;
+    Result<InodeRecord> annotate(Inode inode, const Alter& alter);
 
     // What changed by all of the above since the last call.
     std::vector<NameChange> take_changes();
@@ -136,6 +146,8 @@ private:
     // namespace_local.cpp
     Result<InodeRecord> vacant(Inode parent, std::string_view name) const;
     Result<catalog::Entry> entry_of(const InodeRecord& record, const std::string& path) const;
+    Result<catalog::Dot> append_over(const InodeRecord& before, const std::string& path,
+                                     catalog::Entry entry);
     Result<InodeRecord> append_and_show(const catalog::Entry& entry);
     using Dots = std::vector<catalog::Dot>;
     using DotSet = std::set<catalog::Dot>;
@@ -143,6 +155,7 @@ private:
     Result<> append_removal(const InodeRecord& record, const std::string& path,
                             const DotSet& moving);
     DotSet replaced_by(const catalog::Entry& entry, const MayReplace& may_replace) const;
+    void keep_annotations(const InodeRecord& existing, catalog::Entry& fresh) const;
     Result<> settle_conflict(const InodeRecord& record, const std::string& path);
     Result<std::string> path_to_publish(const InodeRecord& record) const;
     Result<> append(const catalog::Entry& entry);

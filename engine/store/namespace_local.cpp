@@ -110,6 +110,9 @@ Result<Entry> Namespace::entry_of(const InodeRecord& record, const std::string& 
         if (auto version = replica_.version(*record.dot)) {
             entry = std::move(version->entry);
         }
+    } else {
+        SWARM_TRY(const catalog::Annotations noted, annotations(record, replica_));
+        SWARM_CHECK(catalog::annotate(entry, noted));
     }
     entry.kind = entry_kind_of(record.kind);
     entry.base.reset();
@@ -184,6 +187,7 @@ Result<InodeRecord> Namespace::publish_file(const InodeRecord& opened, const Con
     SWARM_CHECK(settle_conflict(before, path));
     record.dot = dot;
     rows_.erase(unpublished_key(record.inode));
+    rows_.erase(annotations_key(record.inode));  // they are in the entry
     SWARM_TRY(const InodeRecord parent, ensure_parents(path));
     place(record, parent.inode, catalog::name_of_path(path));
     record.parent = parent.inode;
@@ -264,6 +268,7 @@ Result<InodeRecord> Namespace::put_path(const Entry& entry, const MayReplace& ma
     }
     if (existing.ok() && existing->dot) {
         fresh.base = base_over(entry.path, replaced_by(entry, may_replace));
+        keep_annotations(*existing, fresh);
     }
     return append_and_show(fresh);
 }
@@ -316,18 +321,25 @@ Result<InodeRecord> Namespace::set_attributes(Inode inode, std::optional<std::ui
     const bool unpublished = record.kind == InodeKind::file && !record.dot;
     if (inode != kRootInode && !unpublished) {
         SWARM_TRY(const std::string path, path_of(record));
-        SWARM_TRY(Entry entry, entry_of(record, path));
-        if (entry.file.is_zero()) {
-            entry.file = new_file_id();
-        }
-        entry.base = base_over(path, before.dot ? DotSet{*before.dot} : DotSet{});
-        SWARM_TRY(record.dot, replica_.append_local(entry, now_.wall_ms));
-        SWARM_CHECK(settle_conflict(before, path));
+        SWARM_TRY(const Entry entry, entry_of(record, path));
+        SWARM_TRY(record.dot, append_over(before, path, entry));
     }
     inodes_.put(record);
     note_attributes(record.inode);
     update(replica_.take_touched());
     return record;
+}
+
+// An entry that says something else of what `before` shows, and keeps its contents.
+Result<catalog::Dot> Namespace::append_over(const InodeRecord& before, const std::string& path,
+                                            Entry entry) {
+    if (entry.file.is_zero()) {
+        entry.file = new_file_id();
+    }
+    entry.base = base_over(path, before.dot ? DotSet{*before.dot} : DotSet{});
+    SWARM_TRY(const catalog::Dot dot, replica_.append_local(entry, now_.wall_ms));
+    SWARM_CHECK(settle_conflict(before, path));
+    return dot;
 }
 
 }  // namespace swarmfs::store

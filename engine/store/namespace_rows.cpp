@@ -92,6 +92,14 @@ Bytes unpublished_key(Inode inode) {
     return key;
 }
 
+Bytes annotations_key(Inode inode) {
+    Bytes key;
+    WireWriter out(key);
+    out.u8('a');
+    out.u64(inode);
+    return key;
+}
+
 Bytes next_inode_key() {
     return {'n'};
 }
@@ -104,6 +112,13 @@ Bytes shown_key(const ContentId& content) {
 }
 Bytes shown_prefix() {
     return {'c'};
+}
+Bytes file_hash_key(const ContentId& content) {
+    Bytes key = {'h'};
+    WireWriter out(key);
+    out.fixed(content.root);
+    out.u64(content.size);
+    return key;
 }
 Bytes sums_key() {
     return {'s'};

@@ -4,8 +4,12 @@
 //   'd' parent:u64 name   ->  inode:u64                       a name in a directory
 //   'i' inode:u64         ->  record                          what the inode is
 //   'u' inode:u64         ->  nothing                         a file that is not published yet
+//   'a' inode:u64         ->  annotations                     what no entry holds (annotations.hpp):
+//                                                             of such a file, and of the root
 //   'n'                   ->  u64                             the next inode number
 //   'c' root:32 size:u64  ->  files:u64                       how many files show a content
+//   'h' root:32 size:u64  ->  hash:32                         SHA-256 over all of a content that
+//                                                             'c' says is shown
 //   's'                   ->  sums                            for status: namespace_sums.hpp
 //
 //   record = version:u8(1) kind:u8 flags:u8 parent:u64 name:text16 mode:u16 mtime:i64 ctime:i64
@@ -54,9 +58,11 @@ Bytes inodes_prefix();
 // Returns: nothing when the key is of another kind.
 std::optional<Inode> inode_of_key(ByteSpan key);
 Bytes unpublished_key(Inode inode);
+Bytes annotations_key(Inode inode);
 Bytes next_inode_key();
 Bytes shown_key(const ContentId& content);
 Bytes shown_prefix();
+Bytes file_hash_key(const ContentId& content);
 Bytes sums_key();
 
 }  // namespace swarmfs::store

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/node/volume.hpp"
+#include "tests/support/fake_attributes.hpp"
 
 namespace swarmfs::test {
 
@@ -56,6 +57,8 @@ public:
     void after_next_lookup(std::function<void()> act);
     void after_next_read(std::function<void()> act);
     void set_read_only(bool read_only) { read_only_ = read_only; }
+    // What it says of itself from now on. Outlives it.
+    void report_with(node::Reports* reports) { reports_ = reports; }
     // What stored_bytes says of this file from now on.
     void set_stored(const std::string& path, std::uint64_t bytes);
 
@@ -86,6 +89,8 @@ public:
                     std::string_view new_name, node::RenameRule rule) override;
     Result<node::Attributes> set_attributes(Inode inode,
                                             const node::AttributeChanges& changes) override;
+    FakeAttributes& extended_attributes() override { return extended_attributes_; }
+    node::Reports* reports() override { return reports_; }
     Result<node::Created> create(Inode parent, std::string_view name, std::uint32_t mode) override;
     Result<node::FileHandle> open(Inode inode, node::Access access) override;
     bool needs_confirming(Inode inode) const override;
@@ -141,6 +146,8 @@ private:
     void tell(const std::vector<node::Change>& changes);
 
     const std::string name_;
+    FakeAttributes extended_attributes_;
+    node::Reports* reports_ = nullptr;
     std::atomic<bool> read_only_ = false;
 
     mutable std::mutex mutex_;  // guards all below
