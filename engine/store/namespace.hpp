@@ -155,6 +155,7 @@ private:
     Result<> append_removal(const InodeRecord& record, const std::string& path,
                             const DotSet& moving);
     DotSet replaced_by(const catalog::Entry& entry, const MayReplace& may_replace) const;
+    void forget_annotations(Inode inode);
     void keep_annotations(const InodeRecord& existing, catalog::Entry& fresh) const;
     Result<> settle_conflict(const InodeRecord& record, const std::string& path);
     Result<std::string> path_to_publish(const InodeRecord& record) const;

@@ -28,7 +28,7 @@ Result<InodeRecord> Namespace::annotate(Inode inode, const Alter& alter) {
         SWARM_CHECK(catalog::annotate(entry, noted));
         SWARM_TRY(record.dot, append_over(before, path, entry));
     } else if (noted.empty()) {
-        rows_.erase(annotations_key(inode));
+        forget_annotations(inode);
     } else {
         rows_.put(annotations_key(inode), catalog::encode_annotations(noted));
     }
@@ -36,6 +36,14 @@ Result<InodeRecord> Namespace::annotate(Inode inode, const Alter& alter) {
     note_attributes(inode);
     update(replica_.take_touched());
     return record;
+}
+
+// Nearly no file has such a row, and looking for one is cheaper than a change in the journal.
+void Namespace::forget_annotations(Inode inode) {
+    const Bytes key = annotations_key(inode);
+    if (rows_.get(key)) {
+        rows_.erase(key);
+    }
 }
 
 // What a shared folder says anew of a file takes nothing away that was annotated on the mount: the

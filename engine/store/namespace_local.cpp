@@ -187,7 +187,7 @@ Result<InodeRecord> Namespace::publish_file(const InodeRecord& opened, const Con
     SWARM_CHECK(settle_conflict(before, path));
     record.dot = dot;
     rows_.erase(unpublished_key(record.inode));
-    rows_.erase(annotations_key(record.inode));  // they are in the entry
+    forget_annotations(record.inode);  // they are in the entry
     SWARM_TRY(const InodeRecord parent, ensure_parents(path));
     place(record, parent.inode, catalog::name_of_path(path));
     record.parent = parent.inode;

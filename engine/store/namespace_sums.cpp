@@ -19,7 +19,9 @@ std::uint64_t decode_count(const std::optional<Bytes>& row) {
 void put_count(KeyValueWriter& rows, const ContentId& content, std::uint64_t count) {
     if (count == 0) {
         rows.erase(shown_key(content));
-        rows.erase(file_hash_key(content));
+        if (const Bytes hash = file_hash_key(content); rows.get(hash)) {
+            rows.erase(hash);
+        }
         return;
     }
     Bytes row;

@@ -201,7 +201,7 @@ void Namespace::drop(const InodeRecord& record) {
     }
     inodes_.erase(record.inode);
     rows_.erase(unpublished_key(record.inode));
-    rows_.erase(annotations_key(record.inode));
+    forget_annotations(record.inode);
     note(record);
 }
 
