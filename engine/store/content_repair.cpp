@@ -53,6 +53,36 @@ bool ContentRepair::mend_tree() {
     return built && *built;
 }
 
+Result<ContentRepair::Verified> ContentRepair::verify(ChunkIndex chunk) {
+    const std::uint64_t size = content_.id_.size;
+    const auto leaves = static_cast<unsigned>(leaves_in_chunk(size, chunk));
+    std::uint16_t claimed = 0;
+    {
+        const std::lock_guard lock(content_.mutex_);
+        claimed = content_.masks_.mask(chunk);
+        content_.checked_.remove(chunk, 0xFFFF);
+    }
+    Verified verified;
+    Bytes buffer;
+    for (unsigned leaf = 0; leaf < leaves; ++leaf) {
+        if ((claimed >> leaf & 1) == 0) {
+            continue;
+        }
+        // One by one: a wrong leaf says nothing of its neighbours.
+        buffer.resize(leaf_bytes(size, first_leaf(chunk) + leaf));
+        const MutableByteSpan out(buffer);
+        const auto read = content_.read_leaves(chunk, leaf, {&out, 1});
+        if (read) {
+            verified.right += buffer.size();
+        } else if (read.error().code == Code::corrupt) {
+            verified.wrong += buffer.size();
+        } else if (read.error().code != Code::not_found) {  // not stored any more: evicted
+            return read.error();
+        }
+    }
+    return verified;
+}
+
 bool ContentRepair::check_chunk(const File& bytes, ChunkIndex chunk, std::uint16_t claimed,
                                 LeafMasks& proven) {
     const std::uint64_t size = content_.id_.size;

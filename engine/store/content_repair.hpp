@@ -24,6 +24,14 @@ public:
         guessed,   // from what the files look like
     };
     Result<> settle(Claim claim = Claim::recorded);
+    // Hashes what is stored of a chunk, whatever was seen of it before; what is wrong is dropped and
+    // reported, as when it is read. For contents that are in use.
+    // Returns: bytes that were right, and that were wrong.   Errors: what keeps it from being read.
+    struct Verified {
+        std::uint64_t right = 0;
+        std::uint64_t wrong = 0;
+    };
+    Result<Verified> verify(ChunkIndex chunk);
     // Rule 3 alone. Returns: whether the tree file is right now.
     bool mend_tree();
 

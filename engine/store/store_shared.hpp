@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/store/cache_books.hpp"
 #include "engine/store/content_rows.hpp"
 #include "engine/store/database.hpp"
 #include "engine/store/disk.hpp"
@@ -30,6 +31,7 @@ public:
     Disk& disk() { return disk_; }
     Database& database() { return database_; }
     FileCache& files() { return files_; }
+    CacheBooks& cache() { return *cache_; }
     const Path& home() const { return home_; }
 
     Path content_folder() const { return home_ / "content"; }
@@ -76,6 +78,7 @@ private:
     Database& database_;
     const Path home_;
     FileCache files_;
+    const std::shared_ptr<CacheBooks> cache_ = std::make_shared<CacheBooks>();
     std::atomic<std::uint64_t> epoch_ = 1;
     std::atomic<std::uint64_t> next_number_ = 0;
 

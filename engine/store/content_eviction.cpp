@@ -1,0 +1,172 @@
+#include "engine/store/content_eviction.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "engine/store/content_store_core.hpp"
+
+namespace swarmfs::store {
+
+// ---- of one content ----
+
+std::optional<ChunkIndex> ContentEviction::stored_near(ChunkIndex from) const {
+    const std::lock_guard lock(content_.mutex_);
+    const LeafMasks& masks = content_.masks_;
+    for (const ChunkIndex begin : {from, ChunkIndex()}) {
+        for (auto at = masks.next_stored(begin); at; at = masks.next_stored(*at + 1)) {
+            if (masks.mask(*at) != 0) {
+                return at;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+std::uint64_t ContentEviction::last_use(ChunkIndex chunk) const {
+    const std::lock_guard lock(content_.mutex_);
+    return content_.cache_.uses.of(chunk);
+}
+
+std::uint64_t ContentEviction::give_up(std::span<const ChunkIndex> chunks) {
+    std::uint64_t bytes = 0;
+    {
+        const std::lock_guard lock(content_.mutex_);
+        if (content_.owned_ || content_.replaced_ || !content_.places_.empty() ||
+            content_.id_.size <= kSmallBytesMax || content_.shared_.cache().held(content_.id_)) {
+            return 0;
+        }
+        bytes = content_.masks_.stored_bytes();
+        for (const ChunkIndex chunk : chunks) {
+            if (content_.masks_.mask(chunk) == 0) {
+                continue;
+            }
+            content_.masks_.remove(chunk, 0xFFFF);
+            content_.checked_.remove(chunk, 0xFFFF);
+            content_.cache_.given_up.insert(chunk.value);
+        }
+        bytes -= content_.masks_.stored_bytes();
+        if (bytes > 0) {
+            ++content_.cache_.evictions;
+        }
+    }
+    if (bytes > 0) {
+        content_.note_change();
+    }
+    return bytes;
+}
+
+Result<> ContentEviction::punch() {
+    for (;;) {
+        const std::unique_lock files(content_.files_mutex_);
+        std::vector<Range> holes;
+        {
+            const std::lock_guard lock(content_.mutex_);
+            auto& given_up = content_.cache_.given_up;
+            if (!content_.places_.empty()) {  // it was shared in place meanwhile, and has no file
+                given_up.clear();
+            }
+            if (given_up.empty()) {
+                return done();
+            }
+            holes = next_holes(ChunkIndex(*given_up.begin()));
+        }
+        const auto file = content_.data_file(Open::read);
+        if (!file && file.error().code != Code::not_found) {
+            return file.error();
+        }
+        for (const Range& hole : file ? holes : std::vector<Range>()) {
+            SWARM_CHECK((*file)->punch(hole.offset, hole.length));
+        }
+        const std::lock_guard lock(content_.mutex_);
+        content_.cache_.given_up.erase(content_.cache_.given_up.begin());
+    }
+}
+
+// Of the chunk's leaves, those that are not stored. Requires: files_mutex_, alone, and mutex_ are held.
+std::vector<Range> ContentEviction::next_holes(ChunkIndex chunk) const {
+    std::vector<Range> holes;
+    const std::uint16_t mask = content_.masks_.mask(chunk);
+    const std::uint64_t size = content_.id_.size;
+    for (unsigned leaf = 0; leaf < leaves_in_chunk(size, chunk); ++leaf) {
+        if ((mask >> leaf & 1) != 0) {
+            continue;
+        }
+        const LeafIndex index = first_leaf(chunk) + leaf;
+        const Range range{index.value * kLeafBytes, leaf_bytes(size, index)};
+        if (!holes.empty() && holes.back().end() == range.offset) {
+            holes.back().length += range.length;
+        } else {
+            holes.push_back(range);
+        }
+    }
+    return holes;
+}
+
+// ---- of the store ----
+
+Hold ContentStore::hold(const ContentId& id) {
+    return core_->shared().cache().hold(id);
+}
+
+bool ContentStore::held(const ContentId& id) const {
+    return core_->shared().cache().held(id);
+}
+
+std::uint64_t ContentStore::taken_in() const {
+    return core_->shared().cache().taken_in();
+}
+
+Result<Evicted> ContentStore::evict(std::span<const StoredChunk> chunks) {
+    std::map<ContentId, std::vector<ChunkIndex>> by_content;
+    for (const StoredChunk& one : chunks) {
+        by_content[one.content].push_back(one.chunk);
+    }
+    Evicted evicted;
+    std::vector<std::shared_ptr<StoredContent>> given_up;
+    for (const auto& [id, of_it] : by_content) {
+        if (id.size <= kSmallBytesMax) {
+            SWARM_TRY(const std::uint64_t bytes, evict_small(id));
+            evicted.bytes += bytes;
+            continue;
+        }
+        SWARM_TRY(auto content, core_->open(id));
+        if (const std::uint64_t bytes = ContentEviction(*content).give_up(of_it); bytes > 0) {
+            evicted.bytes += bytes;
+            given_up.push_back(std::move(content));
+        }
+    }
+    if (given_up.empty()) {
+        return evicted;
+    }
+    SWARM_CHECK(core_->save());
+    SWARM_CHECK(core_->shared().database().sync());
+    for (const auto& content : given_up) {
+        SWARM_CHECK(ContentEviction(*content).punch());
+        if (content->stored_bytes() == 0) {
+            evicted.emptied.push_back(content->id());
+        }
+    }
+    return evicted;
+}
+
+Result<std::uint64_t> ContentStore::evict_small(const ContentId& id) {
+    std::uint64_t bytes = 0;
+    SWARM_TRY(const bool removed, remove_unused(id, [&] {
+                  const auto content = core_->open(id);
+                  bytes = content.ok() ? (*content)->stored_bytes() : 0;
+                  return bytes > 0 && !(*content)->owned() && !held(id);
+              }));
+    return removed ? bytes : 0;
+}
+
+Result<bool> ContentStore::remove_emptied(const ContentId& id) {
+    bool filled = false;
+    SWARM_TRY(const bool removed, remove_unused(id, [&] {
+                  const auto content = core_->open(id);
+                  filled = content.ok() && (*content)->stored_bytes() > 0;
+                  return content.ok() && !filled;
+              }));
+    return removed || filled;
+}
+
+}  // namespace swarmfs::store
