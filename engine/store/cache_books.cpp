@@ -35,6 +35,7 @@ void CacheBooks::release(const ContentId& content) {
     const auto found = holds_.find(content);
     if (--found->second == 0) {
         holds_.erase(found);
+        ended_.fetch_add(1, std::memory_order_relaxed);
     }
 }
 

@@ -48,6 +48,8 @@ public:
 
     Hold hold(const ContentId& content);
     bool held(const ContentId& content) const;
+    // How many contents have been let go of by their last holder since the start.
+    std::uint64_t holds_ended() const { return ended_.load(std::memory_order_relaxed); }
 
     // Bytes of leaves were stored of a content that is not owned.
     void took_in(const ContentId& content, std::uint64_t bytes);
@@ -60,6 +62,7 @@ private:
 
     std::atomic<std::uint64_t> uses_ = 0;
     std::atomic<std::uint64_t> taken_in_ = 0;
+    std::atomic<std::uint64_t> ended_ = 0;
     mutable std::mutex mutex_;
     std::map<ContentId, std::size_t> holds_;  // guarded by mutex_
 };

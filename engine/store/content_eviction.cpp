@@ -102,7 +102,49 @@ std::vector<Range> ContentEviction::next_holes(ChunkIndex chunk) const {
     return holes;
 }
 
+Result<> ContentEviction::punch_unclaimed() {
+    SWARM_TRY(const auto file, content_.data_file(Open::read));
+    SWARM_TRY(const FileStatus status, file->status());
+    const std::uint64_t end = std::min(status.size, content_.id_.size);
+    SWARM_TRY(std::uint64_t at, file->next_data(0));
+    while (at < end) {
+        const ChunkIndex chunk = chunk_at(at);
+        {
+            const std::lock_guard lock(content_.mutex_);
+            if (content_.masks_.mask(chunk) != content_.masks_.full(chunk)) {
+                content_.cache_.given_up.insert(chunk.value);
+            }
+        }
+        SWARM_TRY(at, file->next_data((chunk.value + 1) * kChunkBytes));
+    }
+    return punch();
+}
+
 // ---- of the store ----
+
+// Files that take clearly more room than is stored in them. What cannot be punched stays as it is.
+Result<> ContentStore::Core::punch_unclaimed() {
+    std::vector<ContentId> larger;
+    shared_.database().reader().scan(records_prefix(), {}, [&](ByteSpan key, ByteSpan value) {
+        const auto id = id_of_record_key(key);
+        const auto record = id ? decode_content_record(value) : std::nullopt;
+        if (record && !record->complete && record->places.empty()) {
+            const auto status = shared_.disk().status(shared_.data_path(*id));
+            if (status && status->allocated_bytes > record->stored_bytes + kLeafBytes) {
+                larger.push_back(*id);
+            }
+        }
+        return true;
+    });
+    for (const ContentId& id : larger) {
+        SWARM_TRY(const auto content, open(id));
+        if (const auto punched = ContentEviction(*content).punch_unclaimed(); !punched) {
+            shared_.note_repair(file_stem(id) + ": what is not stored of it takes room: " +
+                                punched.error().message);
+        }
+    }
+    return done();
+}
 
 Hold ContentStore::hold(const ContentId& id) {
     return core_->shared().cache().hold(id);
@@ -110,6 +152,10 @@ Hold ContentStore::hold(const ContentId& id) {
 
 bool ContentStore::held(const ContentId& id) const {
     return core_->shared().cache().held(id);
+}
+
+std::uint64_t ContentStore::holds_ended() const {
+    return core_->shared().cache().holds_ended();
 }
 
 std::uint64_t ContentStore::taken_in() const {

@@ -13,7 +13,8 @@
 //      Writers wait for one punch at most, as they would for the kernel, which lets no one write to a
 //      file while it is punched.
 //   4. Nothing goes of a content that is owned, shared in place, held, or about to be replaced.
-//   5. The tree file stays, while anything of the content does: a 256th of what was read.
+//   5. What a kill leaves between the record and the punch is punched at the next start.
+//   6. The tree file stays, while anything of the content does: a 256th of what was read.
 // Thread: any.
 
 #include <span>
@@ -36,6 +37,9 @@ public:
     // Of what was given up. Requires: the Database was saved and synced since.
     // Errors: unsupported (the file system has no holes), io; what is left can be punched later.
     Result<> punch();
+    // Gives up what the file has beside what is stored: left by a kill before the punch.
+    // Errors: as punch().
+    Result<> punch_unclaimed();
 
 private:
     std::vector<Range> next_holes(ChunkIndex chunk) const;

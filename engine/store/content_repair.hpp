@@ -38,6 +38,7 @@ public:
 private:
     // Adds to `proven` what holds of the chunk's claimed leaves. Returns: whether its hashes hold.
     bool check_chunk(const File& bytes, ChunkIndex chunk, std::uint16_t claimed, LeafMasks& proven);
+    Result<Verified> verify_small();
     // Returns: whether the bytes are the content.
     Result<bool> build_tree(const File& bytes);
     void keep(LeafMasks proven, Claim claim);

@@ -111,6 +111,8 @@ public:
     // Nothing of the content is evicted while the hold lives.
     Hold hold(const ContentId& id);
     bool held(const ContentId& id) const;
+    // How often one has ended; what it kept counts as cache from then on.
+    std::uint64_t holds_ended() const;
     // Bytes stored since the start that could be evicted again; never less than before.
     std::uint64_t taken_in() const;
     // Gives the chunks back, but for those of contents that are owned, held or shared in place. It is

@@ -174,6 +174,25 @@ TEST_CASE("verifying finds what rotted behind its check, and drops that alone") 
     CHECK(home.contents->repairs().size() == 1);
 }
 
+TEST_CASE("verifying a small content looks at its row, and writes it anew where it rotted") {
+    SystemDisk disk;
+    Home home(disk);
+    home.open();
+    const Bytes bytes = random_bytes(700, 7);
+    const ContentId id = home.write(bytes);
+    const auto content = home.get(id);
+    CHECK(ContentRepair(*content).verify(ChunkIndex()).value().right == 700);
+    REQUIRE(
+        home.database
+            ->commit({{small_key(id), encode_small(true, Bytes(700))}}, Durability::process_crash)
+            .ok());
+    CHECK(ContentRepair(*content).verify(ChunkIndex()).value().wrong == 700);
+    REQUIRE(home.contents->save().ok());
+    CHECK(ContentRepair(*content).verify(ChunkIndex()).value().right == 700);
+    home.open();
+    CHECK(holds(*home.get(id), bytes));
+}
+
 TEST_CASE("whatever call of the disk fails on the way, what is claimed afterwards is there") {
     for (const Fault fault : {Fault::io, Fault::no_space}) {
         for (std::uint64_t nth = 0;; ++nth) {
@@ -195,6 +214,7 @@ TEST_CASE("whatever call of the disk fails on the way, what is claimed afterward
             const auto content = home.get(source.id());
             CHECK(readable_bytes(*content, source.bytes()) == content->stored_bytes());
             CHECK(content->stored_bytes() >= 2 * kChunkBytes);
+            CHECK(room_of(home, source.id()) <= content->stored_bytes() + kLeafBytes);
             for (const std::string& line : home.contents->repairs()) {
                 CHECK_MESSAGE(line.find("no longer matches") == std::string::npos, line);
             }
