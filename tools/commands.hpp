@@ -24,6 +24,7 @@ void add_swarm_commands(CLI::App& app, Context& context);   // create invite joi
 void add_mount_commands(CLI::App& app, Context& context);   // mount unmount
 void add_file_commands(CLI::App& app, Context& context);    // share list download
 void add_state_commands(CLI::App& app, Context& context);   // status stop
+void add_cache_commands(CLI::App& app, Context& context);   // pin unpin evict verify
 void add_limit_commands(CLI::App& app, Context& context);   // limit pause resume
 void add_policy_commands(CLI::App& app, Context& context);  // policy
 void add_peer_commands(CLI::App& app, Context& context);    // peers block unblock

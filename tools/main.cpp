@@ -75,14 +75,15 @@ int main(int argc, char** argv) {
     app.add_option("--home", context.home_flag,
                    "The node's directory (default $SWARMFS_HOME, else the user's data directory)");
     app.add_flag("--json", context.json, "Print the answer as JSON");
-    app.add_option(
-           "--timeout", context.timeout_s,
-           "Seconds the node may take to answer (60); share, download and leave take theirs")
+    app.add_option("--timeout", context.timeout_s,
+                   "Seconds the node may take to answer (60); share, download, evict, verify and "
+                   "leave take theirs")
         ->check(CLI::Range(1U, 86'400U));
     add_swarm_commands(app, context);
     add_mount_commands(app, context);
     add_file_commands(app, context);
     add_state_commands(app, context);
+    add_cache_commands(app, context);
     add_limit_commands(app, context);
     add_peer_commands(app, context);
     add_policy_commands(app, context);

@@ -80,6 +80,32 @@ void print_paused(const json& swarm) {
     }
 }
 
+void print_pinned(const json& pinned) {
+    for (const json& path : pinned.at("paths")) {
+        std::printf("  pinned    /%s\n", printable(path.get<std::string>()).c_str());
+    }
+    if (!pinned.at("paths").empty()) {
+        const std::uint64_t missing = pinned.value("missing_bytes", 0ULL);
+        std::printf("            %s, %s; %s\n",
+                    human_count(pinned.value("files", 0ULL), "file").c_str(),
+                    human_bytes(pinned.value("bytes", 0ULL)).c_str(),
+                    missing == 0 ? "all here" : (human_bytes(missing) + " not here yet").c_str());
+    }
+}
+
+// "1.5 GiB of 20 GiB, 4 GiB to stay free"; what may not go is said where there is any.
+std::string cache_text(const json& cache) {
+    std::string text = human_bytes(cache.value("bytes", 0ULL));
+    if (!cache.at("max_bytes").is_null()) {
+        text += " of " + human_bytes(cache.value("max_bytes", 0ULL));
+    }
+    text += "; " + human_bytes(cache.value("min_free_bytes", 0ULL)) + " of the disk stay free";
+    if (const std::uint64_t kept = cache.value("kept_bytes", 0ULL); kept > 0) {
+        text += "; " + human_bytes(kept) + " may be last copies, and stay";
+    }
+    return text;
+}
+
 void print_replication(const json& replication) {
     const std::uint64_t contents = replication.value("short_contents", 0ULL);
     const std::uint64_t files = replication.value("files", 0ULL);
@@ -121,6 +147,7 @@ void print_swarm(const json& swarm) {
     std::printf("  mounts    %s\n", joined_texts(swarm.at("mounts")).c_str());
     std::printf("  shares    %s\n", joined_texts(swarm.at("shares")).c_str());
     print_paused(swarm);
+    print_pinned(swarm.at("pinned"));
     print_replication(swarm.at("replication"));
     if (const std::string error = swarm.value("last_error", std::string()); !error.empty()) {
         std::printf("  problem   %s\n", printable(error).c_str());
@@ -142,6 +169,7 @@ Result<> run_status(NodeClient& node, const Context& context) {
                 human_bytes(store.value("bytes", 0ULL)).c_str(),
                 human_count(store.value("contents", 0ULL), "content").c_str(),
                 human_bytes(store.value("free_bytes", 0ULL)).c_str());
+    std::printf("cache     %s\n", cache_text(status.at("cache")).c_str());
     std::printf("limits    %s\n", limits_text(status.at("limits")).c_str());
     std::printf("blocked   %s\n", blocked_text(status.at("blocked")).c_str());
     for (const json& swarm : status.at("swarms")) {

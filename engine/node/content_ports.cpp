@@ -7,9 +7,10 @@ namespace {
 
 class StorePort final : public swarm::ContentPort {
 public:
-    StorePort(std::shared_ptr<store::StoredContent> content, Problems& problems,
+    StorePort(std::shared_ptr<store::StoredContent> content, CacheKeeper& cache, Problems& problems,
               StorePorts::Completed completed, std::function<void()> disk_full)
         : content_(std::move(content)),
+          cache_(cache),
           problems_(problems),
           completed_(std::move(completed)),
           disk_full_(std::move(disk_full)) {}
@@ -35,6 +36,7 @@ public:
     }
     Result<> store(protocol::LeafRange range, std::span<const ByteSpan> leaves,
                    const content::ChunkHashes& proven) override {
+        cache_.wait_for_place(content_->id());
         auto written = content_->write_verified(range.chunk, range.first, leaves, proven);
         if (!written.ok()) {
             problems_.failed(Doing::storing, "",
@@ -53,6 +55,7 @@ public:
 
 private:
     const std::shared_ptr<store::StoredContent> content_;
+    CacheKeeper& cache_;
     Problems& problems_;
     const StorePorts::Completed completed_;
     const std::function<void()> disk_full_;
@@ -67,8 +70,11 @@ Result<std::shared_ptr<swarm::ContentPort>> StorePorts::open(const ContentId& co
     if (purpose == swarm::Purpose::serve && stored->stored_bytes() == 0) {
         return std::shared_ptr<swarm::ContentPort>();
     }
+    if (purpose == swarm::Purpose::fetch) {
+        cache_.fetching(content);
+    }
     return std::shared_ptr<swarm::ContentPort>(
-        std::make_shared<StorePort>(std::move(stored), problems_, completed_, disk_full_));
+        std::make_shared<StorePort>(std::move(stored), cache_, problems_, completed_, disk_full_));
 }
 
 }  // namespace swarmfs::node

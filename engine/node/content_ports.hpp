@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "engine/core/key_value.hpp"
+#include "engine/node/cache_keeper.hpp"
 #include "engine/node/problems.hpp"
 #include "engine/store/content_store.hpp"
 #include "engine/swarm/ports.hpp"
@@ -14,10 +15,12 @@ class StorePorts final : public swarm::ContentPorts {
 public:
     // `completed` is called when a content has become whole by what was fetched. Any thread.
     using Completed = std::function<void(const ContentId&)>;
-    // `disk_full` when there was no room for what was fetched. Any thread; it must be quick.
-    StorePorts(store::ContentStore& contents, Problems& problems, Completed completed,
-               std::function<void()> disk_full)
+    // `disk_full` when there was no room for what was fetched. Any thread; it must be quick. `cache`
+    // outlives it.
+    StorePorts(store::ContentStore& contents, CacheKeeper& cache, Problems& problems,
+               Completed completed, std::function<void()> disk_full)
         : contents_(contents),
+          cache_(cache),
           problems_(problems),
           completed_(std::move(completed)),
           disk_full_(std::move(disk_full)) {}
@@ -26,6 +29,7 @@ public:
 
 private:
     store::ContentStore& contents_;
+    CacheKeeper& cache_;
     Problems& problems_;
     const Completed completed_;
     const std::function<void()> disk_full_;

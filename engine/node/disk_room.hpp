@@ -29,6 +29,8 @@ struct MinFree {
     }
     bool operator==(const MinFree&) const = default;
 };
+// "10 GiB", "500 MiB", "4096".   Errors: configuration, saying what would be right.
+Result<std::uint64_t> parse_bytes(std::string_view text);
 // Errors: configuration, saying what would be right.
 Result<MinFree> parse_min_free(std::string_view text);
 

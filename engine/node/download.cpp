@@ -213,6 +213,7 @@ Result<> Download::begin(Wanted wanted, ExportTree& tree) {
     if (content.size == 0) {
         return deliver(tree, std::move(wanted));
     }
+    wanted.hold = std::make_shared<store::Hold>(member_.contents().hold(content));
     SWARM_TRY(const auto stored, member_.contents().open(content));
     if (stored->complete()) {
         report_.fetched_bytes += content.size - wanted.stored_before.value_or(content.size);

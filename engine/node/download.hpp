@@ -64,6 +64,7 @@ private:
         std::optional<std::uint64_t> stored_before{};  // when it was first fetched
         std::uint64_t stored = 0;                      // when it was paused
         bool confirmed = false;                        // rule 6
+        std::shared_ptr<store::Hold> hold{};           // until it is copied out
     };
     struct Running {
         Wanted wanted;

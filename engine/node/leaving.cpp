@@ -3,6 +3,7 @@
 #include "engine/node/limits.hpp"
 #include "engine/node/membership.hpp"
 #include "engine/node/pauses.hpp"
+#include "engine/node/pins.hpp"
 #include "engine/node/share_manifest.hpp"
 #include "engine/node/standings.hpp"
 #include "engine/node/tree.hpp"
@@ -54,6 +55,7 @@ Result<> erase_left(store::Disk& disk, store::Database& database, const std::str
     SWARM_CHECK(database.erase_below(manifest_prefix(swarm)));
     SWARM_CHECK(database.erase_below(Limits::rows_of(swarm)));
     SWARM_CHECK(database.erase_below(Pauses::rows_of(swarm)));
+    SWARM_CHECK(database.erase_below(Pins::rows_of(swarm)));
     SWARM_CHECK(database.erase_below(Standings::rows_of(swarm)));
     SWARM_CHECK(Tree::erase_all(database, swarm));
     return database.commit({{leaving_key(swarm), std::nullopt}}, store::Durability::process_crash);

@@ -5,7 +5,7 @@
 //
 // Rules:
 //   1. Its membership; its names and its catalog; files being written to it that were never
-//      published; notes on its shared folders; its limits and what is paused of it. The folders
+//      published; notes on its shared folders; its limits, and what is paused and pinned of it. The folders
 //      themselves stay.
 //   2. Contents go because nothing needs them any more (store/content_sweep.hpp), not because the
 //      swarm had them: what another swarm names, and what somebody has open, stays.

@@ -18,6 +18,8 @@ constexpr auto kSealDelay = std::chrono::milliseconds(4);
 constexpr Duration kDialLimit = std::chrono::seconds(5);
 // A full disk does not say when it has room again.
 constexpr auto kPublishAgainEvery = std::chrono::seconds(5);
+// Below that, every stream waits for each round trip.
+constexpr std::uint64_t kWindowsMin = std::uint64_t{1} << 20;
 
 }  // namespace
 
@@ -32,9 +34,9 @@ Member::Member(const Common& common, Membership membership)
             membership_.swarm),
       problems_(common.clock),
       ports_(
-          common.contents, problems_,
+          common.contents, common.cache, problems_,
           [this](const ContentId& content) { on_complete(content, ""); },
-          [this] { common_.sweeper.request(); }),
+          [this] { ask_for_room(); }),
       standings_(common.database, common.clock, membership_.swarm, [this] { save_standings(); }),
       sync_(common.engine.context(0), tree_, common.clock),
       seal_timer_(common.engine.context(0)),
@@ -46,6 +48,11 @@ Member::Member(const Common& common, Membership membership)
     options.peers_max = common_.settings.peers_max;
     options.rates = common_.limits.gates_of(membership_.swarm);
     options.uploads = common_.uploads;
+    if (const auto& cache = common_.settings.cache.max_bytes) {
+        // What is read ahead is not to push out what was read ahead before it.
+        options.window_budget_bytes =
+            std::min(options.window_budget_bytes, std::max(kWindowsMin, *cache / 4));
+    }
     swarm_ = swarm::Swarm::create({common_.engine.context(0), common_.clock, common_.dice, ports_,
                                    sync_, identity_, *this, &standings_},
                                   options);
@@ -61,12 +68,13 @@ Member::Member(const Common& common, Membership membership)
                          [this](const ContentId& content, const std::string& name) {
                              content_arrived(content, name);
                          },
-                         [this] { common_.sweeper.request(); }},
+                         [this] { ask_for_room(); }},
         [this](const std::shared_ptr<OpenFile>& file) { volume_->published(file); });
     volume_ = std::make_shared<TreeVolume>(TreeVolume::Parts{
         membership_.name, common_.home.path(), identity_, tree_, common_.database, common_.contents,
         *publisher_, jobs_, *swarm_, common_.clock, problems_,
-        [this] { return common_.sweeper.make_room(); }, [this] { return policy(); }});
+        [this] { return common_.sweeper.make_room() || common_.cache.make_room(); },
+        [this] { return policy(); }});
     policy_ = std::make_shared<PolicyWatch>(PolicyWatch::Parts{
         common_.engine.context(0), tree_, common_.contents, *swarm_, jobs_, problems_});
     replicator_ = std::make_shared<Replicator>(
@@ -75,7 +83,16 @@ Member::Member(const Common& common, Membership membership)
                           [home = common_.home.path()] { return room_at(home); }});
     follower_ = std::make_shared<VersionFollower>(
         VersionFollower::Parts{tree_, common_.contents, *swarm_, common_.clock, jobs_});
-    policy_->on_changed([this] { replicator_->on_policy_changed(); });
+    custody_ = std::make_shared<Custody>(
+        Custody::Parts{common_.clock, tree_, *swarm_, *policy_, common_.pins, membership_.swarm,
+                       identity_.self(), [this] { common_.cache.wake(); }});
+    pin_keeper_ = std::make_shared<PinKeeper>(
+        PinKeeper::Parts{common_.engine.context(0), common_.clock, tree_, common_.contents, *swarm_,
+                         common_.pins, membership_.swarm});
+    policy_->on_changed([this] {
+        replicator_->on_policy_changed();
+        custody_->changed();
+    });
     tree_.on_unsealed([this] { on_unsealed(); });
 }
 
@@ -87,6 +104,8 @@ void Member::start() {
     sync_.on_grown([this] { on_tree_changed(); });
     tree_.start();
     volume_->recover();
+    custody_->start();
+    common_.cache.add(custody_);
     boost::asio::post(common_.engine.context(0), [this] {
         std::vector<std::string> known = membership_.bootstrap;
         known.insert(known.end(), common_.settings.bootstrap.begin(),
@@ -101,6 +120,7 @@ void Member::start() {
         on_unsealed();  // what an earlier run left unsigned
         replicator_->start();
         follower_->start();
+        pin_keeper_->start();
         policy_->look();
         consider_dialling();
         publish_again_later();
@@ -114,6 +134,8 @@ void Member::stop() {
         accepting_ = false;
     }
     begin_stop();
+    common_.cache.remove(custody_);
+    custody_->stop();
     jobs_.drain();
     tracker_line_->stop();
     std::promise<void> closed;
@@ -125,6 +147,7 @@ void Member::stop() {
         seal();
         replicator_->stop();
         follower_->stop();
+        pin_keeper_->stop();
         policy_->stop();
         sync_.stop();
         swarm_->close([&closed] { closed.set_value(); });
@@ -137,6 +160,12 @@ void Member::stop() {
     std::promise<void> passed;
     boost::asio::post(common_.engine.context(0), [&passed] { passed.set_value(); });
     passed.get_future().wait();
+}
+
+// The disk is full: what nobody needs goes, and of the cache what may.
+void Member::ask_for_room() {
+    common_.sweeper.request();
+    common_.cache.request();
 }
 
 Membership Member::membership() const {
@@ -381,12 +410,16 @@ void Member::on_peer_joined(const NodeId& peer, const std::vector<std::string>& 
         learn(address, discovery::AddressSource::peer_exchange, teller, peer, peer);
     }
     replicator_->on_peer_joined();
+    custody_->peers_changed();
+    common_.cache.look_again();
     publish_waiting();
 }
 
 void Member::on_peer_left(const NodeId& peer, const Error&) {
     tellers_.erase(peer);
     replicator_->on_peer_left();
+    custody_->peers_changed();
+    common_.cache.look_again();
     candidates_.lost(peer, common_.clock.now());
     consider_dialling();
 }

@@ -28,6 +28,7 @@
 #include "engine/node/limits.hpp"
 #include "engine/node/membership.hpp"
 #include "engine/node/pauses.hpp"
+#include "engine/node/pin_keeper.hpp"
 #include "engine/node/policy_watch.hpp"
 #include "engine/node/problems.hpp"
 #include "engine/node/publisher.hpp"
@@ -68,6 +69,8 @@ public:
         Blocks& blocks;
         std::shared_ptr<swarm::UploadGate> uploads;
         Pauses& pauses;
+        const Pins& pins;
+        CacheKeeper& cache;
         Transfers& transfers;
         std::uint16_t listen_port = 0;
         std::string listen_address;
@@ -97,6 +100,9 @@ public:
     void unblock(const NodeId& node);
     Pauses& pauses() { return common_.pauses; }
     Standings& standings() { return standings_; }
+    const Pins& pins() { return common_.pins; }
+    Custody& custody() { return *custody_; }
+    PinKeeper& pin_keeper() { return *pin_keeper_; }
     Transfers& transfers() { return common_.transfers; }
     Identity& identity() { return identity_; }
     Tree& tree() { return tree_; }
@@ -148,6 +154,7 @@ private:
     void publish_again_later();
     void publish_waiting();
     void save_standings();
+    void ask_for_room();
     void consider_dialling();
     async::Task<> dial(discovery::Address address);
     void learn(const std::string& address, discovery::AddressSource source,
@@ -171,12 +178,13 @@ private:
     std::shared_ptr<PolicyWatch> policy_;
     std::shared_ptr<Replicator> replicator_;
     std::shared_ptr<VersionFollower> follower_;
+    std::shared_ptr<Custody> custody_;
+    std::shared_ptr<PinKeeper> pin_keeper_;
     std::unique_ptr<TrackerLine> tracker_line_;
     StopSignal stop_signal_;
     std::atomic<bool> seal_scheduled_ = false;
     std::mutex accept_mutex_;
     bool accepting_ = true;  // guarded by accept_mutex_
-
     // engine thread
     boost::asio::steady_timer seal_timer_;
     boost::asio::steady_timer dial_timer_;

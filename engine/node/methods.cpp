@@ -83,6 +83,7 @@ Error nothing_at(const std::string& path, const std::string& swarm) {
 void add_control_methods(RunningNode& node, ControlMethods& methods) {
     add_swarm_methods(node, methods);
     add_file_methods(node, methods);
+    add_cache_methods(node, methods);
     add_limit_methods(node, methods);
     add_peer_methods(node, methods);
     add_policy_methods(node, methods);

@@ -12,6 +12,7 @@ namespace swarmfs::node {
 
 void add_swarm_methods(RunningNode& node, ControlMethods& methods);
 void add_file_methods(RunningNode& node, ControlMethods& methods);
+void add_cache_methods(RunningNode& node, ControlMethods& methods);
 void add_limit_methods(RunningNode& node, ControlMethods& methods);
 void add_peer_methods(RunningNode& node, ControlMethods& methods);
 void add_policy_methods(RunningNode& node, ControlMethods& methods);
@@ -21,12 +22,14 @@ void add_policy_methods(RunningNode& node, ControlMethods& methods);
 Result<NodeId> node_named(RunningNode& node, const std::string& text, const Member* only = nullptr);
 
 // Parts of `status`: every limit that is set, the node's own first; who is blocked; what is paused of
-// a swarm; its downloads; what is there less often than its policy says.
+// a swarm; its downloads; what is there less often than its policy says; the cache; what is pinned.
 nlohmann::json limits_json(RunningNode& node);
 nlohmann::json blocked_json(RunningNode& node);
 nlohmann::json paused_json(Member& member);
 nlohmann::json transfers_json(Member& member);
 nlohmann::json replication_json(Member& member);
+nlohmann::json cache_json(RunningNode& node);
+nlohmann::json pinned_json(Member& member);
 
 // What `status` says of one swarm, and `peers` of some.
 nlohmann::json swarm_status(RunningNode& node, Member& member);

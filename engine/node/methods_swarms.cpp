@@ -201,6 +201,7 @@ Result<json> status(RunningNode& node) {
          {{"contents", contents.contents},
           {"bytes", contents.stored_bytes},
           {"free_bytes", room_at(node.home().path()).free_bytes}}},
+        {"cache", cache_json(node)},
         {"limits", limits_json(node)},
         {"blocked", blocked_json(node)},
         {"swarms", swarms}};
@@ -250,6 +251,7 @@ json swarm_status(RunningNode& node, Member& member) {
             {"transfers", transfers_json(member)},
             {"replication", replication_json(member)},
             {"failed_reads", failed_reads_json(member)},
+            {"pinned", pinned_json(member)},
             {"last_error", problem_of(node, member)}};
 }
 

@@ -58,8 +58,9 @@ void PolicyWatch::fetch(const store::InodeRecord& record) {
     swarm::FillRequest request;
     request.content = record.content;
     request.likely = record.dot->author.node;
-    fill_ = parts_.swarm.fill(request, [weak = weak_from_this(), content = record.content](
-                                           const swarm::FillProgress& progress) {
+    fill_ = parts_.swarm.fill(request, [weak = weak_from_this(), content = record.content,
+                                        hold = std::make_shared<store::Hold>(parts_.contents.hold(
+                                            record.content))](const swarm::FillProgress& progress) {
         const auto self = weak.lock();
         if (!self || self->stopped_ || self->looked_at_ != content) {
             return;

@@ -392,7 +392,9 @@ bool Replicator::take(const ContentId& content, std::optional<std::uint64_t> par
     const std::uint64_t number = next_take_++;
     takes_[number] = {content, bytes, large, parts_.clock.now()};
     fills_[number] = parts_.swarm.fill(
-        request, [weak = weak_from_this(), number](const swarm::FillProgress& progress) {
+        request, [weak = weak_from_this(), number,
+                  hold = std::make_shared<store::Hold>(parts_.contents.hold(content))](
+                     const swarm::FillProgress& progress) {
             const auto self = weak.lock();
             if (self && !self->stopped_) {
                 self->moved(number, progress);

@@ -43,6 +43,7 @@ Result<std::unique_ptr<RunningNode>> RunningNode::open(Settings settings, Clock&
     node->blocks_ = std::make_unique<Blocks>(*node->database_, clock);
     node->uploads_ = std::make_shared<swarm::UploadGate>(clock, dice.u64());
     node->pauses_ = std::make_unique<Pauses>(*node->database_);
+    node->pins_ = std::make_unique<Pins>(*node->database_);
     for (std::size_t i = 0; i < kLinkThreads; ++i) {
         node->handshakes_.push_back(std::make_unique<async::TaskGroup>(node->links_->executor(i)));
     }
@@ -72,6 +73,9 @@ Result<> RunningNode::open_store() {
         log_warning("store", line);
     }
     sweeper_ = std::make_unique<Sweeper>(*database_, *contents_, clock_);
+    cache_ = std::make_unique<CacheKeeper>(
+        CacheKeeper::Parts{settings_.cache, *contents_, clock_,
+                           [home = home_->path()] { return room_at(home); }, dice_.u64()});
     return done();
 }
 
@@ -90,9 +94,10 @@ std::string RunningNode::listen_address() const {
 }
 
 Member::Common RunningNode::common() {
-    return {settings_,       *home_,    history_, disk_,    *database_, *contents_,
-            *sweeper_,       *workers_, *engine_, *links_,  clock_,     dice_,
-            *limits_,        *blocks_,  uploads_, *pauses_, transfers_, listener_->address().port,
+    return {settings_,       *home_,    history_,  disk_,      *database_,
+            *contents_,      *sweeper_, *workers_, *engine_,   *links_,
+            clock_,          dice_,     *limits_,  *blocks_,   uploads_,
+            *pauses_,        *pins_,    *cache_,   transfers_, listener_->address().port,
             listen_address()};
 }
 
@@ -118,6 +123,7 @@ Result<> RunningNode::start(ControlMethods extra) {
         shares->start();
     }
     sweeper_->start();
+    cache_->start();
     ControlMethods methods = std::move(extra);
     add_control_methods(*this, methods);
     SWARM_TRY(control_,
@@ -148,6 +154,9 @@ void RunningNode::stop() {
     if (sweeper_) {
         sweeper_->stop();
     }
+    if (cache_) {
+        cache_->stop();
+    }
     std::map<std::string, Joined> members;
     {
         const std::lock_guard lock(members_mutex_);
@@ -167,8 +176,10 @@ void RunningNode::stop() {
     limits_.reset();  // its timer is the engine's
     engine_.reset();
     pauses_.reset();
+    pins_.reset();
     blocks_.reset();
     sweeper_.reset();
+    cache_.reset();
     contents_.reset();
     database_.reset();
 }
@@ -313,6 +324,7 @@ Result<> RunningNode::leave(const std::string& name) {
     SWARM_CHECK(erase_left(disk_, *database_, home_->path(), swarm));
     limits_->forget(swarm);
     pauses_->forget(swarm);
+    pins_->forget(swarm);
     if (members().empty()) {
         SWARM_CHECK(sweeper_->forget_found());
     }

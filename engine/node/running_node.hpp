@@ -51,6 +51,8 @@ public:
     Sweeper& sweeper() { return *sweeper_; }
     Limits& limits() { return *limits_; }
     Blocks& blocks() { return *blocks_; }
+    Pins& pins() { return *pins_; }
+    CacheKeeper& cache() { return *cache_; }
     std::string listen_address() const;
     TimePoint started_at() const { return started_at_; }
     void request_stop();
@@ -84,6 +86,7 @@ private:
     std::unique_ptr<store::Database> database_;
     std::unique_ptr<store::ContentStore> contents_;
     std::unique_ptr<Sweeper> sweeper_;
+    std::unique_ptr<CacheKeeper> cache_;
     std::unique_ptr<Workers> workers_;
     std::unique_ptr<async::IoThreads> engine_;
     std::unique_ptr<async::IoThreads> links_;
@@ -91,6 +94,7 @@ private:
     std::unique_ptr<Blocks> blocks_;
     std::shared_ptr<swarm::UploadGate> uploads_;
     std::unique_ptr<Pauses> pauses_;
+    std::unique_ptr<Pins> pins_;
     Transfers transfers_;
     std::vector<std::unique_ptr<async::TaskGroup>> handshakes_;  // one for each link thread
     std::unique_ptr<transport::Listener> listener_;

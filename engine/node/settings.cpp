@@ -89,7 +89,36 @@ Error unknown_key(const std::string& file, const std::string& key, const toml::n
         file, value.source(),
         "unknown key \"" + key +
             "\"; known: listen, bootstrap, api_key_file, peers, read_timeout, replicate, "
-            "replicate_min_free, replicate_grace, log_level");
+            "replicate_min_free, replicate_grace, cache.max_bytes, cache.min_free, log_level");
+}
+
+Result<> apply_cache(const std::string& file, const std::string& key, const toml::node& value,
+                     Settings& settings) {
+    if (key != "cache.max_bytes" && key != "cache.min_free") {
+        return unknown_key(file, key, value);
+    }
+    std::string text;
+    SWARM_CHECK(read_string(file, key, value, text));
+    const auto wrong = [&](const std::string& why) {
+        return in_file(file, value.source(), key + " " + why);
+    };
+    if (key == "cache.min_free") {
+        const auto parsed = parse_min_free(text);
+        if (!parsed.ok()) {
+            return wrong(parsed.error().message);
+        }
+        settings.cache.min_free = *parsed;
+        return done();
+    }
+    const auto parsed = parse_bytes(text);
+    if (!parsed.ok()) {
+        return wrong(parsed.error().message);
+    }
+    if (*parsed < CacheLimits::kMaxBytesMin) {
+        return wrong("must be \"4 MiB\" at least");
+    }
+    settings.cache.max_bytes = *parsed;
+    return done();
 }
 
 Result<> apply_replication(const std::string& file, const std::string& key, const toml::node& value,
@@ -157,6 +186,12 @@ Result<> apply(const std::string& file, const std::string& key, const toml::node
             return in_file(file, value.source(), "peers must be 2 to 1000");
         }
         settings.peers_max = static_cast<std::size_t>(*count);
+        return done();
+    }
+    if (key == "cache" && value.is_table()) {
+        for (const auto& [name, item] : *value.as_table()) {
+            SWARM_CHECK(apply_cache(file, "cache." + std::string(name.str()), item, settings));
+        }
         return done();
     }
     if (key.starts_with("replicate")) {

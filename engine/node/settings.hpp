@@ -10,6 +10,7 @@
 #include "engine/core/clock.hpp"
 #include "engine/core/result.hpp"
 #include "engine/node/disk_room.hpp"
+#include "engine/node/eviction_choice.hpp"
 
 namespace swarmfs::node {
 
@@ -23,7 +24,8 @@ struct Settings {
     bool replicate = true;                   // takes copies that a policy asks for (replicator.hpp)
     MinFree replicate_min_free;              // of the disk, stays free of them
     Duration replicate_grace = std::chrono::seconds(60);  // after a holder has gone
-    std::string log_level = "info";                       // debug, info, warning or error
+    CacheLimits cache;               // of what was merely fetched (cache_keeper.hpp)
+    std::string log_level = "info";  // debug, info, warning or error
 };
 
 // What the command line of a program said; empty means not said.

@@ -92,8 +92,9 @@ void SiblingReader::carry_out(const SiblingWindow::Plan& plan) {
         // The callback runs on the engine thread and waits for this mutex: it finds the fill.
         const std::lock_guard lock(fetching_->mutex);
         fetching_->fills[fetch.ticket] = parts_.swarm.fill(
-            std::move(request),
-            [fetching = fetching_, ticket = fetch.ticket](const swarm::FillProgress& progress) {
+            std::move(request), [fetching = fetching_, ticket = fetch.ticket,
+                                 hold = std::make_shared<store::Hold>(parts_.contents.hold(
+                                     fetch.content))](const swarm::FillProgress& progress) {
                 if (progress.complete || progress.error) {
                     const std::lock_guard inner(fetching->mutex);
                     fetching->fills.erase(ticket);

@@ -5,8 +5,12 @@
 namespace swarmfs::node {
 
 void TreeCursor::restart() {
+    begin_at(store::kRootInode, "");
+}
+
+void TreeCursor::begin_at(store::Inode directory, const std::string& path) {
     open_.clear();
-    open_.push_back({store::kRootInode, "", ""});
+    open_.push_back({directory, path, ""});
 }
 
 std::vector<TreeCursor::File> TreeCursor::next(const store::NamespaceReader& names,

@@ -18,6 +18,8 @@ public:
 
     // Begins at the root.
     void restart();
+    // Begins at a directory, whose path is given.
+    void begin_at(store::Inode directory, const std::string& path);
     bool at_end() const { return open_.empty(); }
     // Looks at up to `rows` names. Returns: those that are files of more than no bytes.
     std::vector<File> next(const store::NamespaceReader& names, std::size_t rows);

@@ -1,5 +1,6 @@
 #include "engine/store/content_repair.hpp"
 
+#include "engine/content/tree_builder.hpp"
 #include "engine/store/hashing.hpp"
 #include "engine/store/layered_file.hpp"
 #include "engine/store/store_shared.hpp"
@@ -52,6 +53,60 @@ bool ContentRepair::mend_tree() {
     }
     const auto built = build_tree(**bytes);
     return built && *built;
+}
+
+Result<ContentRepair::Verified> ContentRepair::verify(ChunkIndex chunk) {
+    const std::uint64_t size = content_.id_.size;
+    if (size <= kSmallBytesMax && !content_.in_place()) {
+        return verify_small();
+    }
+    const auto leaves = static_cast<unsigned>(leaves_in_chunk(size, chunk));
+    std::uint16_t claimed = 0;
+    {
+        const std::lock_guard lock(content_.mutex_);
+        claimed = content_.masks_.mask(chunk);
+        content_.checked_.remove(chunk, 0xFFFF);
+    }
+    Verified verified;
+    Bytes buffer;
+    for (unsigned leaf = 0; leaf < leaves; ++leaf) {
+        if ((claimed >> leaf & 1) == 0) {
+            continue;
+        }
+        // One by one: a wrong leaf says nothing of its neighbours.
+        buffer.resize(leaf_bytes(size, first_leaf(chunk) + leaf));
+        const MutableByteSpan out(buffer);
+        const auto read = content_.read_leaves(chunk, leaf, {&out, 1});
+        if (read) {
+            verified.right += buffer.size();
+        } else if (read.error().code == Code::corrupt) {
+            verified.wrong += buffer.size();
+        } else if (read.error().code != Code::not_found) {  // not stored any more: evicted
+            return read.error();
+        }
+    }
+    return verified;
+}
+
+// Its row; what is in memory was hashed when it came there, and takes the place of one that rotted.
+Result<ContentRepair::Verified> ContentRepair::verify_small() {
+    const std::uint64_t stored = content_.stored_bytes();
+    const KeyValueReader& rows = content_.shared_.database().reader();
+    const auto row = stored > 0 ? rows.get(small_key(content_.id_)) : std::nullopt;
+    if (!row) {
+        return Verified{stored, 0};  // not saved yet, or nothing
+    }
+    const auto small = decode_small(*row);
+    Hash256 hash;
+    if (small && small->bytes.size() == content_.id_.size) {
+        content::hash_leaves(small->bytes, {&hash, 1});
+    }
+    if (hash == content_.id_.root) {
+        return Verified{stored, 0};
+    }
+    content_.shared_.note_repair(file_stem(content_.id_) + ": its row was written anew");
+    content_.note_change();
+    return Verified{0, stored};
 }
 
 bool ContentRepair::check_chunk(const File& bytes, ChunkIndex chunk, std::uint16_t claimed,

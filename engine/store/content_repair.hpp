@@ -24,12 +24,21 @@ public:
         guessed,   // from what the files look like
     };
     Result<> settle(Claim claim = Claim::recorded);
+    // Hashes what is stored of a chunk, whatever was seen of it before; what is wrong is dropped and
+    // reported, as when it is read. For contents that are in use.
+    // Returns: bytes that were right, and that were wrong.   Errors: what keeps it from being read.
+    struct Verified {
+        std::uint64_t right = 0;
+        std::uint64_t wrong = 0;
+    };
+    Result<Verified> verify(ChunkIndex chunk);
     // Rule 3 alone. Returns: whether the tree file is right now.
     bool mend_tree();
 
 private:
     // Adds to `proven` what holds of the chunk's claimed leaves. Returns: whether its hashes hold.
     bool check_chunk(const File& bytes, ChunkIndex chunk, std::uint16_t claimed, LeafMasks& proven);
+    Result<Verified> verify_small();
     // Returns: whether the bytes are the content.
     Result<bool> build_tree(const File& bytes);
     void keep(LeafMasks proven, Claim claim);

@@ -78,6 +78,16 @@ Bytes overs_prefix(const ContentId& base) {
 Bytes over_key(const ContentId& base, const ContentId& over) {
     return followed_by(overs_prefix(base), over);
 }
+std::vector<ContentId> contents_over(const KeyValueReader& rows, const ContentId& base) {
+    std::vector<ContentId> over;
+    rows.scan(overs_prefix(base), {}, [&](ByteSpan key, ByteSpan) {
+        if (const auto layers = layers_of_key(key)) {
+            over.push_back(layers->over);
+        }
+        return true;
+    });
+    return over;
+}
 Bytes small_prefix() {
     return key_of(KeySpace::small_contents);
 }

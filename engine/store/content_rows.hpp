@@ -27,6 +27,7 @@
 
 #include "engine/core/bytes.hpp"
 #include "engine/core/ids.hpp"
+#include "engine/core/key_value.hpp"
 #include "engine/core/result.hpp"
 
 namespace swarmfs::store {
@@ -107,6 +108,8 @@ struct MaskPage {
     bool own = false;
 };
 std::optional<MaskPage> page_of_mask_key(ByteSpan key);
+// Contents that lie over this one, not over another one above it.
+std::vector<ContentId> contents_over(const KeyValueReader& rows, const ContentId& base);
 struct Layers {
     ContentId base;
     ContentId over;

@@ -157,6 +157,7 @@ Result<std::vector<Range>> ContentStore::missing_for(StagedFile& staged) {
 }
 
 Result<NewContent> ContentStore::prepare_staged(StagedFile& staged, const GiveUp& give_up) {
+    const Hold unevicted = hold(staged.row().base);  // while its leaves are copied
     SWARM_TRY(auto base, core_->open(staged.row().base));
     return Publication(core_->shared(), staged, std::move(base), give_up).prepare();
 }

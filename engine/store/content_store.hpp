@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/store/cache_books.hpp"
 #include "engine/store/content_ledger.hpp"
 #include "engine/store/new_content.hpp"
 #include "engine/store/staged_file.hpp"
@@ -41,6 +42,16 @@ struct ContentStoreOptions {
     // A new version of a file this large lies over the one before, if little changed. Below that,
     // copying costs less than keeping account of two files.
     std::uint64_t layered_bytes_min = 4 << 20;
+};
+
+struct StoredChunk {
+    ContentId content;
+    ChunkIndex chunk;
+};
+
+struct Evicted {
+    std::uint64_t bytes = 0;
+    std::vector<ContentId> emptied;  // nothing of them is left but their tree: remove_emptied()
 };
 
 class ContentStore {
@@ -108,6 +119,26 @@ public:
     // batch can be begun, so what it finds in the Database is so until the content has gone.
     // Returns: whether it has. Errors: io, no_space; corrupt for one that cannot be opened.
     Result<bool> remove_unused(const ContentId& id, const std::function<bool()>& unneeded);
+
+    // ---- eviction (content_eviction.hpp) ----
+    // Nothing of the content is evicted while the hold lives.
+    Hold hold(const ContentId& id);
+    bool held(const ContentId& id) const;
+    // A content that lies over it (layered_file.hpp), and nothing over that one; none: nothing does.
+    std::optional<ContentId> top_over(const ContentId& id) const;
+    // How often one has ended; what it kept counts as cache from then on.
+    std::uint64_t holds_ended() const;
+    // Bytes stored since the start that could be evicted again; never less than before.
+    std::uint64_t taken_in() const;
+    // Gives the chunks back, but for those of contents that are owned, held or shared in place. It is
+    // on the disk before the first byte goes, so many at once cost little more than one.
+    // Errors: io, no_space, unsupported (the file system has no holes). What was given up is not
+    // stored any more then, though its room may not have come back.
+    Result<Evicted> evict(std::span<const StoredChunk> chunks);
+    // Removes the files of a content of which nothing is stored.
+    // Returns: false while somebody has it open: to be tried again.   Errors: io, no_space.
+    Result<bool> remove_emptied(const ContentId& id);
+
     // Up to `count` contents of which anything is stored, from `from` on. Moves `from` on, to empty
     // after the last.   Cost: as many rows.
     std::vector<std::pair<ContentId, ContentRecord>> stored_from(Bytes& from,
@@ -127,6 +158,7 @@ public:
 private:
     class Core;
     explicit ContentStore(std::unique_ptr<Core> core);
+    Result<std::uint64_t> evict_small(const ContentId& id);
     std::unique_ptr<Core> core_;
 };
 

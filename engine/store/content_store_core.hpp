@@ -50,6 +50,8 @@ private:
     Result<> claim_what_is_there(StoredContent& content, const Path& path);
     Result<> remove_orphans();
     Result<> empty_incoming();
+    // content_eviction.cpp
+    Result<> punch_unclaimed();
     Result<> visit_files(const std::function<Result<>(const ContentId&, const Path&)>& visit);
     Result<> write_state(bool clean);
     void run_saver();

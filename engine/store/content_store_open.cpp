@@ -63,6 +63,7 @@ Result<> ContentStore::Core::start() {
         if (!before->clean) {
             SWARM_CHECK(settle_orphans());
             SWARM_CHECK(remove_orphans());
+            SWARM_CHECK(punch_unclaimed());
         }
     }
     SWARM_CHECK(empty_incoming());

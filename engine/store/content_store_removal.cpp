@@ -42,7 +42,7 @@ Result<bool> ContentStore::remove_unused(const ContentId& id,
                                          const std::function<bool()>& unneeded) {
     SWARM_TRY(const auto content, core_->open(id));
     Batch batch = core_->shared().database().begin();
-    if (!unneeded() || !core_->is_unshared(content)) {
+    if (!unneeded() || !core_->is_unshared(content) || !contents_over(batch, id).empty()) {
         return false;
     }
     SWARM_CHECK(core_->remove(*content, std::move(batch)));
@@ -59,12 +59,7 @@ bool ContentStore::Core::is_unshared(const std::shared_ptr<StoredContent>& conte
 
 Result<> ContentStore::Core::remove(StoredContent& content, Batch batch) {
     const ContentId& id = content.id();
-    bool has_layers = false;
-    batch.scan(overs_prefix(id), {}, [&](ByteSpan, ByteSpan) {
-        has_layers = true;
-        return false;
-    });
-    if (has_layers) {
+    if (!contents_over(batch, id).empty()) {
         return caller_error(Code::busy, "a newer version lies over " + file_stem(id));
     }
     const std::unique_lock files(content.files_mutex_);

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/store/cache_books.hpp"
 #include "engine/store/content_rows.hpp"
 #include "engine/store/database.hpp"
 #include "engine/store/disk.hpp"
@@ -35,6 +36,7 @@ public:
     Disk& disk() { return disk_; }
     Database& database() { return database_; }
     FileCache& files() { return files_; }
+    CacheBooks& cache() { return *cache_; }
     const Path& home() const { return home_; }
     std::uint64_t layered_bytes_min() const { return layered_bytes_min_; }
 
@@ -89,6 +91,7 @@ private:
     const std::uint64_t layered_bytes_min_;
     FileCache files_;
     Opener opener_;
+    const std::shared_ptr<CacheBooks> cache_ = std::make_shared<CacheBooks>();
     std::atomic<std::uint64_t> epoch_ = 1;
     std::atomic<std::uint64_t> next_number_ = 0;
 

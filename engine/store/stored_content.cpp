@@ -8,6 +8,9 @@
 namespace swarmfs::store {
 namespace {
 
+// A read meets so many evictions of its content, and then counts as one of what is not here.
+constexpr unsigned kEvictionsMetMax = 8;
+
 std::uint16_t bits_of(unsigned first, std::size_t count) {
     return static_cast<std::uint16_t>(((std::uint32_t{1} << count) - 1) << first);
 }
@@ -26,6 +29,7 @@ StoredContent::StoredContent(std::shared_ptr<StoreShared> shared, const ContentI
       place_(shared_.files()),
       masks_(id.size),
       checked_(id.size),
+      cache_(id.size),
       own_(id.size) {}
 
 std::uint16_t StoredContent::leaf_mask(ChunkIndex chunk) const {
@@ -102,6 +106,7 @@ Result<> StoredContent::write_verified(ChunkIndex chunk, unsigned first,
         }
     }
     std::uint64_t stored = 0;
+    bool owned = false;
     {
         const std::lock_guard lock(mutex_);
         if (generation != generation_) {
@@ -114,6 +119,11 @@ Result<> StoredContent::write_verified(ChunkIndex chunk, unsigned first,
             own_.add(chunk, bits);
         }
         stored = masks_.stored_bytes() - stored;
+        owned = owned_;
+        cache_.uses.note(chunk, chunk, shared_.cache().next_use());
+    }
+    if (!owned) {
+        shared_.cache().took_in(id_, stored);
     }
     note_change();
     shared_.add_unsaved(stored);
@@ -128,24 +138,36 @@ Result<std::size_t> StoredContent::read(std::uint64_t offset, MutableByteSpan ou
     }
     out =
         out.first(static_cast<std::size_t>(std::min<std::uint64_t>(out.size(), id_.size - offset)));
-    std::uint64_t generation = 0;
-    {
-        const std::lock_guard lock(mutex_);
-        if (!masks_.has(offset, out.size())) {
-            return not_here();
+    for (unsigned tries = 0; tries < kEvictionsMetMax; ++tries) {
+        Sight sight;
+        {
+            const std::lock_guard lock(mutex_);
+            if (!masks_.has(offset, out.size())) {
+                return not_here();
+            }
+            if (!out.empty()) {
+                cache_.uses.note(chunk_of(leaf_at(offset)),
+                                 chunk_of(leaf_at(offset + out.size() - 1)),
+                                 shared_.cache().next_use());
+            }
+            if (id_.size <= kSmallBytesMax && places_.empty()) {
+                const auto from = small_.begin() + static_cast<std::ptrdiff_t>(offset);
+                std::copy(from, from + static_cast<std::ptrdiff_t>(out.size()), out.begin());
+                return out.size();
+            }
+            sight = {generation_, cache_.evictions};
         }
-        if (id_.size <= kSmallBytesMax && places_.empty()) {
-            const auto from = small_.begin() + static_cast<std::ptrdiff_t>(offset);
-            std::copy(from, from + static_cast<std::ptrdiff_t>(out.size()), out.begin());
-            return out.size();
+        auto got = read_file(offset, out, sight);
+        if (got || cache_.evictions == sight.evictions) {
+            return got;
         }
-        generation = generation_;
     }
-    return read_file(offset, out, generation);
+    return not_here();
 }
 
 Result<std::size_t> StoredContent::read_file(std::uint64_t offset, MutableByteSpan out,
-                                             std::uint64_t generation) {
+                                             const Sight& sight) {
+    const std::uint64_t generation = sight.generation;
     const bool elsewhere = in_place();
     SWARM_TRY(const auto file, file_to_read(generation));
     for (std::size_t filled = 0; filled < out.size();) {
@@ -154,6 +176,9 @@ Result<std::size_t> StoredContent::read_file(std::uint64_t offset, MutableByteSp
         const MutableByteSpan part = out.subspan(filled, run.length);
         if (run.checked) {
             const auto got = file->read_at(at, part);
+            if (cache_.evictions != sight.evictions) {
+                return not_here();
+            }
             if (!got) {
                 return lost_below(got.error(), at, part.size(), generation);
             }
@@ -161,7 +186,7 @@ Result<std::size_t> StoredContent::read_file(std::uint64_t offset, MutableByteSp
                 return drop_all(generation, "its file is too short");
             }
         } else {
-            SWARM_CHECK(read_checked(*file, at, part, generation));
+            SWARM_CHECK(read_checked(*file, at, part, sight));
         }
         filled += run.length;
     }
@@ -184,7 +209,7 @@ StoredContent::Run StoredContent::next_run(std::uint64_t at, std::uint64_t end,
 
 // Reads the whole leaves around `out`, which begins at `at` and lies in one chunk, and hashes them.
 Result<> StoredContent::read_checked(File& file, std::uint64_t at, MutableByteSpan out,
-                                     std::uint64_t generation) {
+                                     const Sight& sight) {
     const ChunkIndex chunk = chunk_of(leaf_at(at));
     const auto first = static_cast<unsigned>(leaf_at(at).value % kLeavesPerChunk);
     const auto count =
@@ -196,8 +221,11 @@ Result<> StoredContent::read_checked(File& file, std::uint64_t at, MutableByteSp
     Bytes buffer(whole ? 0 : bytes);
     const MutableByteSpan target = whole ? out : MutableByteSpan(buffer);
     const auto read = file.read_at(begin, target);
+    if (cache_.evictions != sight.evictions) {
+        return not_here();
+    }
     if (!read) {
-        return lost_below(read.error(), begin, bytes, generation);
+        return lost_below(read.error(), begin, bytes, sight.generation);
     }
     const std::size_t got = *read;
     std::array<ByteSpan, kLeavesPerChunk> leaves;
@@ -206,7 +234,7 @@ Result<> StoredContent::read_checked(File& file, std::uint64_t at, MutableByteSp
         leaves[i] = rest.first(std::min<std::size_t>(rest.size(), kLeafBytes));
         rest = rest.subspan(leaves[i].size());
     }
-    SWARM_CHECK(check_leaves(chunk, first, std::span(leaves).first(count), generation));
+    SWARM_CHECK(check_leaves(chunk, first, std::span(leaves).first(count), sight.generation));
     if (!whole) {
         const auto from = target.begin() + static_cast<std::ptrdiff_t>(at - begin);
         std::copy(from, from + static_cast<std::ptrdiff_t>(out.size()), out.begin());
@@ -248,45 +276,58 @@ Result<> StoredContent::read_leaves(ChunkIndex chunk, unsigned first,
         SWARM_ASSERT(leaves[i].size() == leaf_bytes(id_.size, first_leaf(chunk) + (first + i)));
         bytes += leaves[i].size();
     }
-    std::uint64_t generation = 0;
-    bool checked = false;
-    {
-        const std::lock_guard lock(mutex_);
-        if (!masks_.has(begin, bytes)) {
-            return not_here();
+    for (unsigned tries = 0; tries < kEvictionsMetMax; ++tries) {
+        Sight sight;
+        bool checked = false;
+        {
+            const std::lock_guard lock(mutex_);
+            if (!masks_.has(begin, bytes)) {
+                return not_here();
+            }
+            if (id_.size <= kSmallBytesMax && places_.empty()) {
+                std::copy(small_.begin(), small_.end(), leaves[0].begin());
+                return done();
+            }
+            sight = {generation_, cache_.evictions};
+            checked = places_.empty() && checked_.has(begin, bytes);
         }
-        if (id_.size <= kSmallBytesMax && places_.empty()) {
-            std::copy(small_.begin(), small_.end(), leaves[0].begin());
-            return done();
+        SWARM_TRY(const auto file, file_to_read(sight.generation));
+        const auto scattered = file->read_at(begin, leaves);
+        if (cache_.evictions != sight.evictions) {
+            continue;
         }
-        generation = generation_;
-        checked = places_.empty() && checked_.has(begin, bytes);
+        if (!scattered) {
+            return lost_below(scattered.error(), begin, bytes, sight.generation);
+        }
+        std::size_t got = *scattered;
+        if (checked) {
+            return got == bytes ? done()
+                                : Result<>(drop_all(sight.generation, "its file is too short"));
+        }
+        std::array<ByteSpan, kLeavesPerChunk> read;
+        for (std::size_t i = 0; i < leaves.size(); ++i) {
+            read[i] = leaves[i].first(std::min(got, leaves[i].size()));
+            got -= read[i].size();
+        }
+        return check_leaves(chunk, first, std::span(read).first(leaves.size()), sight.generation);
     }
-    SWARM_TRY(const auto file, file_to_read(generation));
-    const auto scattered = file->read_at(begin, leaves);
-    if (!scattered) {
-        return lost_below(scattered.error(), begin, bytes, generation);
-    }
-    std::size_t got = *scattered;
-    if (checked) {
-        return got == bytes ? done() : Result<>(drop_all(generation, "its file is too short"));
-    }
-    std::array<ByteSpan, kLeavesPerChunk> read;
-    for (std::size_t i = 0; i < leaves.size(); ++i) {
-        read[i] = leaves[i].first(std::min(got, leaves[i].size()));
-        got -= read[i].size();
-    }
-    return check_leaves(chunk, first, std::span(read).first(leaves.size()), generation);
+    return not_here();
 }
 
 Result<std::shared_ptr<File>> StoredContent::whole_file() {
+    struct Kept {
+        Hold hold;  // first: what is whole now stays so
+        std::shared_ptr<File> file;
+    };
+    const auto kept = std::make_shared<Kept>(Kept{shared_.cache().hold(id_), nullptr});
     {
         const std::lock_guard lock(mutex_);
         if (!masks_.complete() || !places_.empty() || base_ || id_.size <= kSmallBytesMax) {
             return not_here();
         }
     }
-    return data_file(Open::read);
+    SWARM_TRY(kept->file, data_file(Open::read));
+    return std::shared_ptr<File>(kept, kept->file.get());
 }
 
 // The tree is not synced: it follows from the bytes when they are all there, and else from peers.

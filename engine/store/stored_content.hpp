@@ -24,6 +24,7 @@
 #include "engine/content/tree_nodes.hpp"
 #include "engine/content/tree_shape.hpp"
 #include "engine/core/key_value.hpp"
+#include "engine/store/cache_marks.hpp"
 #include "engine/store/content_rows.hpp"
 #include "engine/store/extents.hpp"
 #include "engine/store/file_cache.hpp"
@@ -100,6 +101,7 @@ private:
     friend class ContentStore;
     friend class ContentRepair;
     friend class Inheritance;
+    friend class ContentEviction;
     friend class Publication;
 
     // Bytes that are alike: seen to match before, or else to be hashed, and of one chunk.
@@ -142,11 +144,9 @@ private:
     bool mend_tree(ChunkIndex chunk);
     bool mend_chunk(ChunkIndex chunk);
 
-    Result<std::size_t> read_file(std::uint64_t offset, MutableByteSpan out,
-                                  std::uint64_t generation);
+    Result<std::size_t> read_file(std::uint64_t offset, MutableByteSpan out, const Sight& sight);
     Run next_run(std::uint64_t at, std::uint64_t end, bool elsewhere) const;
-    Result<> read_checked(File& file, std::uint64_t at, MutableByteSpan out,
-                          std::uint64_t generation);
+    Result<> read_checked(File& file, std::uint64_t at, MutableByteSpan out, const Sight& sight);
     Result<> check_leaves(ChunkIndex chunk, unsigned first, std::span<const ByteSpan> leaves,
                           std::uint64_t generation);
     // Of what was there in `generation`; what took its place since is left alone.
@@ -167,7 +167,6 @@ private:
 
     std::mutex load_mutex_;
     bool loaded_ = false;  // guarded by load_mutex_
-
     FileSlot data_;
     FileSlot tree_;
     FileSlot place_;
@@ -183,6 +182,7 @@ private:
     LeafMasks checked_;  // leaves whose bytes were seen to match since the start
     bool owned_ = false;
     std::vector<Place> places_;
+    CacheMarks cache_;
     Bytes small_;                   // the bytes of a small content that is here
     std::uint64_t generation_ = 0;  // changes when files are removed or replaced
     bool replaced_ = false;         // a NewContent is about to take its place: rows are its own

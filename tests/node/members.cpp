@@ -25,6 +25,7 @@ void TestNode::start() {
     settings.home = (scratch_ / "home").string();
     settings.listen = listen_;
     settings.peers_max = peers_max_;
+    settings.cache = cache_;
     auto opened = node::RunningNode::open(settings, surroundings_.clock(), surroundings_.dice());
     REQUIRE_MESSAGE(opened.ok(), (opened.ok() ? "" : opened.error().message));
     node_ = *std::move(opened);

@@ -17,8 +17,11 @@ namespace swarmfs::test {
 // A node that runs while this lives.
 class TestNode {
 public:
-    // `peers_max`: of Settings.
-    explicit TestNode(std::size_t peers_max = 80) : peers_max_(peers_max) { start(); }
+    // `peers_max` and `cache`: of Settings.
+    explicit TestNode(std::size_t peers_max = 80, const node::CacheLimits& cache = {{}, {0, 0}})
+        : peers_max_(peers_max), cache_(cache) {
+        start();
+    }
     ~TestNode() { stop(); }
 
     void start();
@@ -40,6 +43,7 @@ public:
 private:
     ScratchFolder scratch_;
     const std::size_t peers_max_;
+    const node::CacheLimits cache_;
     std::string listen_ = "127.0.0.1:0";
     node::Surroundings surroundings_;
     std::unique_ptr<node::RunningNode> node_;

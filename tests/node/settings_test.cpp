@@ -50,7 +50,7 @@ TEST_CASE("every key is read from the file, and the environment goes before it")
         "peers = 40\n"
         "replicate = false\nreplicate_min_free = \"3 MiB\"\nreplicate_grace = 9\n"
         "log_level = \"debug\"\napi_key_file = \"" +
-        home.file("key") + "\"\n";
+        home.file("key") + "\"\n[cache]\nmax_bytes = \"20 GiB\"\nmin_free = \"5 %\"\n";
     const auto settings = loaded(home, file);
     REQUIRE(settings.ok());
     CHECK(settings->listen == "127.0.0.1:1");
@@ -60,6 +60,7 @@ TEST_CASE("every key is read from the file, and the environment goes before it")
     CHECK(!settings->replicate);
     CHECK(settings->replicate_min_free == MinFree{3 << 20, 0});
     CHECK(settings->replicate_grace == std::chrono::seconds(9));
+    CHECK(settings->cache == CacheLimits{20ULL << 30, MinFree{0, 5}});
     CHECK(settings->log_level == "debug");
     CHECK(settings->api_key == "secret");
     const Variable level("SWARMFS_LOG_LEVEL", "error");
@@ -75,7 +76,8 @@ TEST_CASE("a value that cannot be meant is named with its file and line") {
          {"log_level = \"loud\"", "log_level = \"off\"", "log_level = 3", "bootstrap = [\"foo\"]",
           "bootstrap = [\"foo:0\"]", "bootstrap = [\"::1:80\"]", "bootstrap = \"foo:1\"",
           "read_timeout = -1", "read_timeout = true", "peers = 1", "peers = 1001",
-          "peers = \"many\"", "lisen = \"[::]:1\"", "listen = 1"}) {
+          "peers = \"many\"", "lisen = \"[::]:1\"", "listen = 1", "cache.max_bytes = \"1 MiB\"",
+          "cache.max_bytes = 5", "cache.min_free = \"a lot\"", "cache.colour = \"red\""}) {
         CAPTURE(wrong);
         const std::string key(wrong, std::string(wrong).find(' '));
         refused(loaded(home, std::string("\n") + wrong + "\n"), line_2, key);

@@ -1,0 +1,481 @@
+#include "engine/node/cache_keeper.hpp"
+
+#include <algorithm>
+
+#include "engine/core/log.hpp"
+#include "engine/store/content_eviction.hpp"
+
+namespace swarmfs::node {
+namespace {
+
+// Contents that are being fetched, whose holders are asked for before anything has to go.
+constexpr std::size_t kAskedAhead = 64;
+// One that may fill the cache by itself is asked about as soon as it is opened.
+constexpr std::uint64_t kAskedAtOnceBytes = CacheLimits::kMaxBytesMin / 4;
+constexpr std::size_t kRowsAtOnce = 1024;
+// Of what a count took, before another one because something was let go of.
+constexpr int kCountShare = 20;
+// Contents noted as being fetched since the last look; more are found by counting anew.
+constexpr std::size_t kFreshMax = 1 << 16;
+// A writer that found the disk full waits so long for a batch of another thread.
+constexpr Duration kBatchWaitMax = std::chrono::seconds(1);
+// How often a candidate that was used meanwhile is put back before it goes all the same.
+constexpr unsigned kSecondLooks = 4;
+
+}  // namespace
+
+CacheKeeper::CacheKeeper(const Parts& parts) : parts_(parts), dice_(parts.seed) {}
+
+void CacheKeeper::start() {
+    thread_ = std::thread(&CacheKeeper::run, this);
+}
+
+void CacheKeeper::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    room_made_.notify_all();
+    if (thread_.joinable()) {
+        thread_.join();
+    }
+}
+
+// ---- what others tell ----
+
+void CacheKeeper::add(std::shared_ptr<Custody> custody) {
+    const std::lock_guard lock(mutex_);
+    custodies_.push_back(std::move(custody));
+}
+
+void CacheKeeper::remove(const std::shared_ptr<Custody>& custody) {
+    const std::lock_guard lock(mutex_);
+    std::erase(custodies_, custody);
+}
+
+std::vector<std::shared_ptr<Custody>> CacheKeeper::custodies() const {
+    const std::lock_guard lock(mutex_);
+    return custodies_;
+}
+
+void CacheKeeper::fetching(const ContentId& content) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (fresh_.size() >= kFreshMax) {
+            count_due_ = true;  // the next count finds it
+            return;
+        }
+        const bool soon = content.size >= kAskedAtOnceBytes && parts_.limits.max_bytes;
+        if (!fresh_.insert(content).second || (!soon && !near_limit())) {
+            return;
+        }
+        woken_ = true;
+    }
+    wake_.notify_all();
+}
+
+void CacheKeeper::wait_for_place(const ContentId& content) {
+    if (!parts_.limits.max_bytes) {
+        return;
+    }
+    const std::uint64_t limit = *parts_.limits.max_bytes;
+    const std::uint64_t here = cached();
+    if (here + margin_of(limit) / 2 < limit || parts_.contents.held(content)) {
+        return;
+    }
+    std::unique_lock lock(mutex_);
+    woken_ = true;
+    wake_.notify_all();
+    if (here > limit) {
+        room_made_.wait_for(lock, kWaitMax,
+                            [&] { return stopping_ || stuck_ || cached() <= limit; });
+    }
+}
+
+void CacheKeeper::look_again() {
+    const std::lock_guard lock(mutex_);
+    count_due_ = true;
+}
+
+void CacheKeeper::wake() {
+    {
+        const std::lock_guard lock(mutex_);
+        woken_ = true;
+    }
+    wake_.notify_all();
+}
+
+void CacheKeeper::request() {
+    {
+        const std::lock_guard lock(mutex_);
+        requested_ = true;
+    }
+    wake_.notify_all();
+}
+
+bool CacheKeeper::make_room() {
+    const std::uint64_t before = evicted_;
+    const std::unique_lock one(round_mutex_, std::try_to_lock);
+    if (!one.owns_lock()) {  // a round is under way: its next batch is what is waited for
+        std::unique_lock lock(mutex_);
+        requested_ = true;
+        room_made_.wait_for(lock, kBatchWaitMax, [&] { return stopping_ || evicted_ > before; });
+        return evicted_ > before;
+    }
+    (void)evict(kRoomBytes);
+    tell_evicted();
+    return evicted_ > before;
+}
+
+bool CacheKeeper::named_elsewhere(const SwarmId& swarm, const ContentId& content) const {
+    const auto all = custodies();
+    return std::any_of(all.begin(), all.end(), [&](const auto& custody) {
+        return custody->id() != swarm && custody->shows(content);
+    });
+}
+
+void CacheKeeper::emptied(const ContentId& content) {
+    const std::lock_guard one(round_mutex_);
+    emptied_.insert(content);
+}
+
+CacheReport CacheKeeper::report() const {
+    CacheReport report;
+    report.limits = parts_.limits;
+    report.min_free_bytes = parts_.limits.min_free.of(parts_.room().total_bytes);
+    report.bytes = cached();
+    report.kept_bytes = std::min<std::uint64_t>(kept_, report.bytes);
+    report.evicted_bytes = evicted_;
+    return report;
+}
+
+std::uint64_t CacheKeeper::cached() const {
+    const std::uint64_t came = counted_bytes_ + (parts_.contents.taken_in() - counted_at_);
+    return came - std::min<std::uint64_t>(came, gone_);
+}
+
+bool CacheKeeper::near_limit() const {
+    return parts_.limits.max_bytes && cached() >= *parts_.limits.max_bytes / 2;
+}
+
+// ---- a round ----
+
+void CacheKeeper::run() {
+    while (!stopping_) {
+        {
+            std::unique_lock lock(mutex_);
+            wake_.wait_for(lock, kLookEvery, [this] { return stopping_ || woken_ || requested_; });
+            woken_ = false;
+        }
+        if (!stopping_) {
+            const std::lock_guard one(round_mutex_);
+            round();
+        }
+    }
+}
+
+void CacheKeeper::round() {
+    const TimePoint now = parts_.clock.now();
+    bool asked = false;
+    bool due = now >= count_by_;
+    {
+        const std::lock_guard lock(mutex_);
+        asked = std::exchange(requested_, false);
+        count_due_ = count_due_ || parts_.contents.holds_ended() != holds_ended_;
+        if (count_due_ && now >= rests_until_) {
+            due = true;
+            count_due_ = false;
+        }
+    }
+    if (due) {
+        count_anew();
+    }
+    const std::uint64_t over = bytes_to_evict(parts_.limits, cached(), parts_.room());
+    if (over > 0 || asked) {
+        // While members are asked nobody waits: the answers come by the threads that would.
+        stuck_ = evict(std::max(over, asked ? kRoomBytes : 0)) != Round::enough;
+    } else {
+        stuck_ = false;
+        ask_ahead();
+    }
+    remove_emptied();
+    tell_evicted();
+    const std::lock_guard lock(mutex_);
+    room_made_.notify_all();
+}
+
+// Requires: round_mutex_ is held.
+CacheKeeper::Round CacheKeeper::evict(std::uint64_t bytes) {
+    while (bytes > 0 && !stopping_) {
+        take_in_fresh();
+        const bool known = take_census();
+        bool asking = !known;
+        const auto chosen = choose(std::min(bytes, kBatchBytes), asking);
+        if (chosen.empty()) {
+            return asking ? Round::asking : Round::nothing_goes;
+        }
+        const auto evicted = parts_.contents.evict(chosen);
+        if (!evicted.ok()) {
+            complain(evicted.error().message);
+            count_by_ = {};
+            return Round::nothing_goes;
+        }
+        complain("");
+        if (evicted->bytes == 0) {
+            return Round::nothing_goes;
+        }
+        gone_ += evicted->bytes;
+        evicted_ += evicted->bytes;
+        for (const store::StoredChunk& one : chosen) {
+            untold_.insert(one.content);
+        }
+        emptied_.insert(evicted->emptied.begin(), evicted->emptied.end());
+        bytes -= std::min(bytes, evicted->bytes);
+        const std::lock_guard lock(mutex_);
+        room_made_.notify_all();
+    }
+    return Round::enough;
+}
+
+void CacheKeeper::complain(const std::string& what) {
+    if (what != complaint_ && !what.empty()) {
+        log_error("node", "the cache cannot give room back: " + what);
+    }
+    complaint_ = what;
+}
+
+// `du` shows what is here, and the kernel keeps what it was told.
+void CacheKeeper::tell_evicted() {
+    if (untold_.empty()) {
+        return;
+    }
+    for (const auto& custody : custodies()) {
+        custody->tell_evicted(untold_);
+    }
+    untold_.clear();
+}
+
+// Files of contents of which nothing is left, once nobody has them open.
+void CacheKeeper::remove_emptied() {
+    std::erase_if(emptied_, [this](const ContentId& content) {
+        const auto removed = parts_.contents.remove_emptied(content);
+        return !removed.ok() || *removed;
+    });
+}
+
+// ---- what there is ----
+
+void CacheKeeper::count_anew() {
+    const TimePoint began = parts_.clock.now();
+    (void)parts_.contents.save();
+    holds_ended_ = parts_.contents.holds_ended();
+    const std::uint64_t came = parts_.contents.taken_in();
+    entries_.clear();
+    index_.clear();
+    active_.clear();
+    pool_.clear();
+    std::uint64_t bytes = 0;
+    Bytes from;
+    do {
+        for (const auto& [content, record] : parts_.contents.stored_from(from, kRowsAtOnce)) {
+            if (record.owned || !record.places.empty() || parts_.contents.held(content)) {
+                continue;
+            }
+            bytes += record.bytes_on_disk();
+            if (entries_.size() < kEntriesMax) {
+                index_.emplace(content, entries_.size());
+                entries_.push_back({content, record.bytes_on_disk(), false});
+            }
+        }
+    } while (!from.empty() && !stopping_);
+    gone_ = 0;
+    counted_at_ = came;
+    counted_bytes_ = bytes;
+    sums_stale_ = true;
+    const TimePoint ended = parts_.clock.now();
+    rests_until_ = ended + std::max<Duration>(kLookEvery, kCountShare * (ended - began));
+    count_by_ = std::max(ended + kCountEvery, rests_until_);
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(fresh_, [this](const ContentId& one) { return index_.contains(one); });
+    }
+    for (const auto& custody : custodies()) {
+        custody->changed();
+    }
+}
+
+void CacheKeeper::take_in_fresh() {
+    std::set<ContentId> fresh;
+    {
+        const std::lock_guard lock(mutex_);
+        fresh.swap(fresh_);
+    }
+    bool unknown = false;
+    for (const ContentId& content : fresh) {
+        if (index_.emplace(content, entries_.size()).second) {
+            entries_.push_back({content, 0, false});
+            unknown = true;
+        }
+        active_.insert(content);
+    }
+    for (const ContentId& content : active_) {
+        const auto stored = parts_.contents.open(content);
+        const std::uint64_t bytes = stored.ok() && !(*stored)->owned()
+                                        ? store::ContentEviction(**stored).bytes_on_disk()
+                                        : 0;
+        Entry& entry = entries_[index_.at(content)];
+        sums_stale_ = sums_stale_ || entry.bytes != bytes;
+        entry.bytes = bytes;
+    }
+    if (unknown) {
+        for (const auto& custody : custodies()) {
+            custody->changed();
+        }
+    }
+}
+
+// Returns: whether every swarm knows all of the entries it names.
+bool CacheKeeper::take_census() {
+    bool known = true;
+    for (const auto& custody : custodies()) {
+        known = custody->take_census([this](const ContentId& content) {
+            return index_.contains(content);
+        }) && known;
+    }
+    return known;
+}
+
+// By the time that something has to go, it is known what may.
+void CacheKeeper::ask_ahead() {
+    const auto matters = [this, near = near_limit()](const ContentId& content) {
+        return near || content.size >= kAskedAtOnceBytes;
+    };
+    {
+        const std::lock_guard lock(mutex_);
+        if (!parts_.limits.max_bytes ||
+            (!near_limit() && std::none_of(fresh_.begin(), fresh_.end(), matters))) {
+            return;
+        }
+    }
+    take_in_fresh();
+    take_census();
+    std::size_t left = kAskedAhead;
+    for (const ContentId& content : active_) {
+        if (!matters(content)) {
+            continue;
+        }
+        for (const auto& custody : custodies()) {
+            (void)custody->ask(content, ChunkIndex());
+        }
+        if (--left == 0) {
+            return;
+        }
+    }
+}
+
+// ---- what goes ----
+
+std::vector<store::StoredChunk> CacheKeeper::choose(std::uint64_t bytes, bool& asking) {
+    std::vector<store::StoredChunk> chosen;
+    std::set<std::pair<ContentId, ChunkIndex>> taken;
+    std::map<std::pair<ContentId, ChunkIndex>, unsigned> looks;
+    std::uint64_t found = 0;
+    std::uint64_t kept = 0;
+    for (std::size_t draws = 0; found < bytes && draws < kDrawsMax && !stopping_;) {
+        const std::size_t wanted = pool_.size() < EvictionPool::kPool ? EvictionPool::kPool : 2;
+        for (std::size_t i = 0; i < wanted; ++i, ++draws) {
+            draw(asking);
+        }
+        const auto oldest = pool_.take();
+        if (!oldest || taken.contains({oldest->content, oldest->chunk})) {
+            continue;
+        }
+        const auto content = parts_.contents.open(oldest->content);
+        if (!content.ok() || (*content)->leaf_mask(oldest->chunk) == 0) {
+            continue;
+        }
+        const std::uint64_t used = store::ContentEviction(**content).last_use(oldest->chunk);
+        if (used != oldest->last_use && ++looks[{oldest->content, oldest->chunk}] < kSecondLooks) {
+            pool_.offer({used, oldest->content, oldest->chunk});
+            continue;
+        }
+        const auto entry = index_.find(oldest->content);
+        if (entry == index_.end() || !may_go(entries_[entry->second], oldest->chunk, asking)) {
+            continue;
+        }
+        taken.insert({oldest->content, oldest->chunk});
+        chosen.push_back({oldest->content, oldest->chunk});
+        found += chunk_bytes(oldest->content.size, oldest->chunk);
+    }
+    for (const Entry& entry : entries_) {
+        kept += entry.kept ? entry.bytes : 0;
+    }
+    kept_ = kept;
+    return chosen;
+}
+
+// One candidate, each stored byte alike likely, into the pool.
+void CacheKeeper::draw(bool& asking) {
+    if (std::exchange(sums_stale_, false)) {
+        sums_.clear();
+        std::uint64_t sum = 0;
+        for (const Entry& entry : entries_) {
+            sum += entry.kept ? 0 : entry.bytes;
+            sums_.push_back(sum);
+        }
+    }
+    if (sums_.empty() || sums_.back() == 0) {
+        return;
+    }
+    const std::uint64_t at = dice_.below(sums_.back());
+    Entry& entry = entries_[static_cast<std::size_t>(
+        std::upper_bound(sums_.begin(), sums_.end(), at) - sums_.begin())];
+    const auto content = parts_.contents.open(entry.content);
+    const auto nothing = [&] {
+        entry.bytes = 0;
+        sums_stale_ = true;
+    };
+    if (!content.ok()) {
+        nothing();
+        return;
+    }
+    const store::ContentEviction eviction(**content);
+    const auto chunk =
+        eviction.stored_near(ChunkIndex(dice_.below(chunk_count(entry.content.size))));
+    if (!chunk) {
+        nothing();
+        return;
+    }
+    if (may_go(entry, *chunk, asking)) {
+        pool_.offer({eviction.last_use(*chunk), entry.content, *chunk});
+    }
+}
+
+// Rule 2.
+bool CacheKeeper::may_go(Entry& entry, ChunkIndex chunk, bool& asking) {
+    using Word = Custody::Word;
+    if (parts_.contents.held(entry.content)) {
+        return false;
+    }
+    bool named = false;
+    // What lies below a newer version is kept, or not, for that one's sake.
+    const ContentId content = parts_.contents.top_over(entry.content).value_or(entry.content);
+    if (chunk.value >= chunk_count(content.size)) {
+        return true;
+    }
+    for (const auto& custody : custodies()) {
+        const Custody::Opinion opinion = custody->ask(content, chunk);
+        asking = asking || opinion.word == Word::unknown;
+        if (opinion.word == Word::pinned || (opinion.word == Word::last_copy && opinion.whole)) {
+            entry.kept = sums_stale_ = true;
+        }
+        if (opinion.word != Word::unnamed && opinion.word != Word::may_go) {
+            return false;
+        }
+        named = named || opinion.word == Word::may_go;
+    }
+    return named;
+}
+
+}  // namespace swarmfs::node

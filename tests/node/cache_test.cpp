@@ -1,0 +1,234 @@
+// The cache, pins, eviction by hand and verification, between nodes of one process.
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+
+#include "engine/core/dice.hpp"
+#include "engine/node/pins.hpp"
+#include "tests/node/members.hpp"
+
+namespace swarmfs::node {
+namespace {
+
+using nlohmann::json;
+using test::join_all;
+using test::TestNode;
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
+std::string random_text(std::size_t size, std::uint64_t seed) {
+    std::string text(size, '\0');
+    SeededDice(seed).fill({reinterpret_cast<std::uint8_t*>(text.data()), text.size()});
+    return text;
+}
+
+std::uint64_t stored(TestNode& node, const std::string& name) {
+    const auto found = node.volume()->lookup(kRootInode, name);
+    return found.ok() ? found->stored_bytes : 0;
+}
+
+bool shows(TestNode& node, const std::string& name, std::uint64_t size) {
+    const auto found = node.volume()->lookup(kRootInode, name);
+    return found.ok() && found->size == size;
+}
+
+// Bytes of the disk that the contents of a node take.
+std::uint64_t room_of_contents(TestNode& node) {
+    std::uint64_t blocks = 0;
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(node.folder("home") / "content")) {
+        struct stat status {};
+        if (::stat(entry.path().c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
+            blocks += static_cast<std::uint64_t>(status.st_blocks);
+        }
+    }
+    return blocks * 512;
+}
+
+// Reads a file in order, in pieces, as a program does. Returns: what it read; the most room that
+// contents took on the way.
+std::pair<std::string, std::uint64_t> read_in_order(TestNode& node, const std::string& name) {
+    constexpr std::size_t kPiece = 128 * 1024;
+    const auto volume = node.volume();
+    const Attributes file = volume->lookup(kRootInode, name).value();
+    const FileHandle handle = volume->open(file.inode, Access::read).value();
+    std::string text;
+    std::uint64_t most = 0;
+    while (text.size() < file.size) {
+        std::promise<Result<std::string>> answer;
+        volume->read(
+            handle, text.size(), kPiece, std::chrono::seconds(20), [&](Result<ByteSpan> bytes) {
+                answer.set_value(bytes.ok() ? Result<std::string>(std::string(as_text(*bytes)))
+                                            : Result<std::string>(bytes.error()));
+            });
+        const auto piece = answer.get_future().get();
+        REQUIRE_MESSAGE(piece.ok(), (piece.ok() ? "" : piece.error().message));
+        text += *piece;
+        if (text.size() % kMiB == 0) {
+            most = std::max(most, room_of_contents(node));
+        }
+    }
+    volume->release(handle);
+    return {text, most};
+}
+
+json of_cache(TestNode& node) {
+    return node.ask("status", json::object()).at("cache");
+}
+
+Code refusal(TestNode& node, const std::string& method, const std::string& path) {
+    const auto answer = node.call(method, {{"path", path}});
+    REQUIRE_FALSE(answer.ok());
+    return answer.error().code;
+}
+
+}  // namespace
+
+TEST_CASE("a reader's cache stays within its limit, and what is read is right, also again") {
+    TestNode alice;
+    TestNode bob(80, {8 * kMiB, {0, 0}});
+    join_all(alice, {&bob});
+    const std::string text = random_text(40 * kMiB, 1);
+    alice.write("file", text);
+    REQUIRE(bob.eventually([&] { return shows(bob, "file", text.size()); }));
+    for (int again = 0; again < 2; ++again) {
+        const auto [read, most] = read_in_order(bob, "file");
+        CHECK(read == text);
+        // What is under way on each of two links, and the tree, which is a 256th.
+        CHECK(most <= 8 * kMiB + 4 * kChunkBytes + text.size() / 128);
+        CHECK(of_cache(bob).at("bytes").get<std::uint64_t>() <= 8 * kMiB);
+    }
+    CHECK(of_cache(bob).at("evicted_bytes").get<std::uint64_t>() > 50 * kMiB);
+    CHECK(stored(alice, "file") == text.size());
+}
+
+TEST_CASE("without anybody else who keeps it nothing goes, and reading goes on over the limit") {
+    TestNode alice;
+    TestNode bob(80, {4 * kMiB, {0, 0}});
+    join_all(alice, {&bob});
+    const std::string text = random_text(3 * kMiB, 2);
+    alice.write("one", text);
+    REQUIRE(bob.eventually([&] { return shows(bob, "one", text.size()); }));
+    CHECK(read_in_order(bob, "one").first == text);
+    alice.stop();
+    CHECK(refusal(bob, "evict", "one") == Code::unavailable);
+    CHECK(stored(bob, "one") == text.size());
+}
+
+TEST_CASE("evicting gives a file back that its author has, and says why it keeps another") {
+    TestNode alice;
+    TestNode bob;
+    join_all(alice, {&bob});
+    const std::string text = random_text(2 * kMiB + 5, 3);
+    alice.write("file", text);
+    alice.write("small", "a few bytes");
+    bob.write("own", text + "own");
+    REQUIRE(bob.eventually([&] { return shows(bob, "file", text.size()); }));
+    REQUIRE(bob.eventually([&] { return shows(bob, "small", 11); }));
+    CHECK(bob.read("file").value() == text);
+    CHECK(bob.read("small").value() == "a few bytes");
+    CHECK(stored(bob, "file") == text.size());
+    const json evicted = bob.ask("evict", {{"path", "/file"}});
+    CHECK(evicted.at("bytes") == text.size());
+    CHECK(evicted.at("files") == 1);
+    CHECK(stored(bob, "file") == 0);
+    CHECK(bob.ask("evict", {{"path", "small"}}).at("bytes") == 11);
+    CHECK(bob.read("file").value() == text);
+    CHECK(bob.read("small").value() == "a few bytes");
+    CHECK(refusal(bob, "evict", "own") == Code::permission);
+    CHECK(refusal(bob, "evict", "nothing") == Code::not_found);
+    CHECK(refusal(alice, "evict", "file") == Code::permission);
+    bob.ask("pin", {{"path", "file"}});
+    CHECK(refusal(bob, "evict", "file") == Code::busy);
+    CHECK(bob.eventually([&] {  // the small one, once whoever brought it has let go of it
+        const auto some = bob.call("evict", {{"path", ""}});
+        return some.ok() && some->at("files") == 1 && some->at("kept_files") == 2;
+    }));
+    bob.ask("unpin", {{"path", "file"}});
+    REQUIRE(bob.eventually([&] { return bob.call("evict", {{"path", "file"}}).ok(); }));
+    CHECK(stored(bob, "file") == 0);
+}
+
+TEST_CASE("what is pinned is fetched whole, also what comes later, across restarts, and stays") {
+    TestNode alice;
+    TestNode bob(80, {4 * kMiB, {0, 0}});
+    join_all(alice, {&bob});
+    const std::string text = random_text(6 * kMiB, 4);
+    alice.write("kept", text);
+    REQUIRE(bob.eventually([&] { return shows(bob, "kept", text.size()); }));
+    bob.ask("pin", {{"path", "/"}});
+    const auto all_here = [&](const std::string& name, std::uint64_t size) {
+        return bob.eventually([&] { return shows(bob, name, size) && stored(bob, name) == size; });
+    };
+    REQUIRE(all_here("kept", text.size()));
+    alice.write("later", text + "later");
+    REQUIRE(all_here("later", text.size() + 5));
+    bob.stop();
+    alice.write("meanwhile", text + "meanwhile");
+    bob.start();
+    REQUIRE(all_here("meanwhile", text.size() + 9));
+    CHECK(stored(bob, "kept") == text.size());  // beyond the limit: it is no cache
+    const json pinned = bob.ask("status", json::object()).at("swarms").at(0).at("pinned");
+    CHECK(pinned.at("paths") == json::array({""}));
+    CHECK(of_cache(bob).at("evicted_bytes") == 0);
+}
+
+TEST_CASE("verifying finds what rotted, and what is pinned is whole again afterwards") {
+    TestNode alice;
+    TestNode bob;
+    join_all(alice, {&bob});
+    const std::string text = random_text(2 * kMiB, 5);
+    alice.write("file", text);
+    REQUIRE(bob.eventually([&] { return shows(bob, "file", text.size()); }));
+    bob.ask("pin", {{"path", "file"}});
+    REQUIRE(bob.eventually([&] { return stored(bob, "file") == text.size(); }));
+    json verified = bob.ask("verify", {{"path", ""}});
+    CHECK(verified.at("files") == 1);
+    CHECK(verified.at("bytes") == text.size());
+    CHECK(verified.at("wrong_files") == 0);
+    for (const auto& entry :
+         std::filesystem::recursive_directory_iterator(bob.folder("home") / "content")) {
+        if (entry.path().extension() == ".data") {
+            std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+            file.seekp(5 * 16'384);
+            file.write("rot", 3);
+        }
+    }
+    verified = bob.ask("verify", {{"path", "file"}});
+    CHECK(verified.at("wrong_files") == 1);
+    CHECK(verified.at("wrong_bytes") == 16'384);
+    CHECK(verified.at("wrong") == json::array({"file"}));
+    REQUIRE(bob.eventually([&] { return stored(bob, "file") == text.size(); }));
+    CHECK(bob.ask("verify", {{"path", "file"}}).at("wrong_files") == 0);
+    CHECK(bob.read("file").value() == text);
+}
+
+TEST_CASE("a pin of a directory covers what is in it, and only that, until it is taken back") {
+    test::ScratchFolder folder;
+    store::SystemDisk disk;
+    SwarmId swarm;
+    swarm.bytes.fill(3);
+    for (int opened = 0; opened < 2; ++opened) {
+        const auto database = store::Database::open(disk, folder / "db").value();
+        Pins pins(*database);
+        if (opened == 0) {
+            REQUIRE(pins.set(swarm, "photos/raw", true).ok());
+            REQUIRE(pins.set(swarm, "photos/one", true).ok());
+            REQUIRE(pins.set(swarm, "photos/one", false).ok());
+        }
+        CHECK(pins.covering(swarm, "photos/raw/a/b") == "photos/raw");
+        CHECK(pins.covering(swarm, "photos/raw") == "photos/raw");
+        CHECK_FALSE(pins.covering(swarm, "photos/rawer").has_value());
+        CHECK_FALSE(pins.covering(swarm, "photos/one").has_value());
+        CHECK_FALSE(pins.covering(SwarmId(), "photos/raw").has_value());
+        CHECK(pins.all(swarm) == std::vector<std::string>{"photos/raw"});
+        CHECK(pins.any(swarm));
+        CHECK_FALSE(pins.any(SwarmId()));
+    }
+}
+
+}  // namespace swarmfs::node
