@@ -17,7 +17,14 @@ OWN = "user.swarmfs."
 
 def attributes(path):
     """{name: value} of all that are listed."""
-    return {name: os.getxattr(path, name) for name in os.listxattr(path)}
+    found = {}
+    for name in os.listxattr(path):
+        try:
+            found[name] = os.getxattr(path, name)
+        except OSError as error:
+            if error.errno != errno.ENODATA:  # it was removed since it was listed
+                raise
+    return found
 
 
 def own(path, name):
