@@ -203,8 +203,9 @@ std::optional<Error> Keeping::evict_chunks(const File& file, const LastCopies& c
     std::uint64_t evicted = 0;
     bool last = false;
     std::optional<ChunkIndex> from = ChunkIndex();
+    const std::vector<ContentId> layers = layers_of(file.content);
     while (from) {
-        const auto chunks = chunks_that_may_go(file.content, from, copies, last);
+        const auto chunks = chunks_that_may_go(layers, from, copies, last);
         if (!chunks.ok()) {
             return chunks.error();
         }
@@ -234,25 +235,43 @@ std::optional<Error> Keeping::evict_chunks(const File& file, const LastCopies& c
     return std::nullopt;
 }
 
+// The content, and those below it (store/layered_file.hpp) that no file shows any more: its bytes are
+// in all of them.
+std::vector<ContentId> Keeping::layers_of(const ContentId& id) const {
+    std::vector<ContentId> layers{id};
+    const auto content = member_.contents().open(id);
+    for (auto below = content.ok() ? (*content)->base() : nullptr; below; below = below->base()) {
+        if (member_.custody().shows(below->id()) ||
+            cache_.named_elsewhere(member_.id(), below->id())) {
+            break;
+        }
+        layers.push_back(below->id());
+    }
+    return layers;
+}
+
 // The next few from `from` on, which moves on; to nothing after the last.
-Result<std::vector<store::StoredChunk>> Keeping::chunks_that_may_go(const ContentId& id,
-                                                                    std::optional<ChunkIndex>& from,
-                                                                    const LastCopies& copies,
-                                                                    bool& last) const {
+Result<std::vector<store::StoredChunk>> Keeping::chunks_that_may_go(
+    const std::vector<ContentId>& layers, std::optional<ChunkIndex>& from, const LastCopies& copies,
+    bool& last) const {
     std::vector<store::StoredChunk> chunks;
-    SWARM_TRY(const auto content, member_.contents().open(id));
-    const std::uint64_t count = chunk_count(id.size);
+    SWARM_TRY(const auto content, member_.contents().open(layers.front()));
+    const std::uint64_t count = chunk_count(layers.front().size);
     for (auto at = content->next_stored(*from); at && at->value < count;
          at = content->next_stored(*at + 1)) {
         if (content->leaf_mask(*at) == 0) {
             continue;
         }
-        if (chunks.size() == kChunksAtOnce) {
+        if (chunks.size() >= kChunksAtOnce) {
             from = *at;
             return chunks;
         }
         if (copies.may_go(*at)) {
-            chunks.push_back({id, *at});
+            for (const ContentId& id : layers) {
+                if (at->value < chunk_count(id.size)) {
+                    chunks.push_back({id, *at});
+                }
+            }
         } else {
             last = true;
         }

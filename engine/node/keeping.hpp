@@ -70,7 +70,8 @@ private:
     std::optional<Error> why_kept(const File& file, const store::StoredContent& content) const;
     std::optional<Error> evict_chunks(const File& file, const LastCopies& copies,
                                       EvictReport& report);
-    Result<std::vector<store::StoredChunk>> chunks_that_may_go(const ContentId& id,
+    std::vector<ContentId> layers_of(const ContentId& id) const;
+    Result<std::vector<store::StoredChunk>> chunks_that_may_go(const std::vector<ContentId>& layers,
                                                                std::optional<ChunkIndex>& from,
                                                                const LastCopies& copies,
                                                                bool& last) const;
