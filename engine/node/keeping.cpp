@@ -146,12 +146,15 @@ Result<EvictReport> Keeping::evict(const std::string& path, const GoOn& go_on) {
             const NamedContent by_names = known == named.end() ? NamedContent() : known->second;
             const LastCopies copies(file->content, member_.identity().self(), by_names.authors,
                                     by_names.replicas, holders);
+            const std::uint64_t before = report.bytes;
             auto why = evict_chunks(*file, copies, report);
-            std::vector<store::NameChange> changes;  // `du` shows what is here
-            for (const store::Inode inode : by_names.inodes) {
-                changes.push_back({0, "", inode});
+            if (report.bytes > before) {
+                std::vector<store::NameChange> changes;  // `du` shows what is here
+                for (const store::Inode inode : by_names.inodes) {
+                    changes.push_back({0, "", inode, {}});
+                }
+                member_.tree().tell(changes);
             }
-            member_.tree().tell(changes);
             if (why) {
                 if (why->code == Code::io || why->code == Code::unsupported) {
                     return *std::move(why);

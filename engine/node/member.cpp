@@ -119,7 +119,9 @@ void Member::start() {
         sync_.start();
         on_unsealed();  // what an earlier run left unsigned
         replicator_->start();
-        follower_->start();
+        if (!common_.settings.cache.max_bytes) {
+            follower_->start();
+        }
         pin_keeper_->start();
         policy_->look();
         consider_dialling();

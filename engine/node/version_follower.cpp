@@ -155,7 +155,7 @@ void VersionFollower::asked(const std::shared_ptr<Asking>& asking, bool arrived)
         return;
     }
     if (!any) {
-        current_.reset();  // rule 4
+        current_.reset();  // rule 5
     }
     post();
 }

@@ -12,7 +12,9 @@
 //   2. Leaves are asked for as long as that pays: kLeavesFree for nothing, then one for each kLeafPays
 //      that were taken over. Where nothing is shared, that is all it costs.
 //   3. Only of what is here in good part (kBytesMin) and as large.
-//   4. When leaves cannot be had, the file is let go of: whoever reads it fetches it.
+//   4. A node whose cache has a limit follows nothing: what lies over another keeps it from being given
+//      back as a whole.
+//   5. When leaves cannot be had, the file is let go of: whoever reads it fetches it.
 // Thread: any; the work is done by jobs.
 
 #include <cstdint>

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <fstream>
 #include <future>
 
@@ -114,8 +115,8 @@ bool TestNode::eventually(const std::function<bool()>& condition) {
     });
     bool holds = condition();
     // What is asked may be no matter of the tree: then nothing announces it, and it is asked again.
-    constexpr int kTurns = 600;
-    for (int turn = 0; turn < kTurns && !holds; ++turn) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!holds && std::chrono::steady_clock::now() < until) {
         {
             std::unique_lock lock(mutex);
             changed.wait_for(lock, std::chrono::milliseconds(50), [&] { return news; });
