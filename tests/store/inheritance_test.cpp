@@ -10,6 +10,8 @@ using namespace swarmfs;
 using namespace swarmfs::store;
 using namespace swarmfs::test;
 
+TEST_SUITE_BEGIN("single-threaded");
+
 namespace {
 
 constexpr std::uint64_t kVersionBytes = 16 << 20;
@@ -171,3 +173,5 @@ TEST_CASE("a disk that fails while an older version is taken over costs nothing 
         CHECK(holds(*home.get(older), before));
     }
 }
+
+TEST_SUITE_END();

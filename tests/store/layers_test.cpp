@@ -14,6 +14,8 @@ using namespace swarmfs;
 using namespace swarmfs::store;
 using namespace swarmfs::test;
 
+TEST_SUITE_BEGIN("single-threaded");
+
 namespace {
 
 constexpr std::uint64_t kLarge = 8 << 20;
@@ -271,3 +273,5 @@ TEST_CASE("a tree that rotted above or below is made anew from the bytes of both
         CHECK(holds(*home.get(first.id), first.bytes));
     }
 }
+
+TEST_SUITE_END();
