@@ -10,6 +10,7 @@
 // that differ in case or normalisation. Who shows a name escapes it (core/log.hpp: printable).
 // The swarm's root is the empty path; it is no entry's path, so check_path refuses it.
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,6 +31,18 @@ Result<> check_path(std::string_view path);
 // Of a path that was checked. The parent of "a/b" is "a", of "a" the root "".
 std::string_view parent_path(std::string_view path);
 std::string_view name_of_path(std::string_view path);
+// Returns: the path itself, or the nearest directory above it, that `is_one` says yes to; the root ("")
+// comes last.
+template <class IsOne>  // bool(const std::string&)
+std::optional<std::string> nearest_at_or_above(std::string path, const IsOne& is_one) {
+    while (!is_one(path)) {
+        if (path.empty()) {
+            return std::nullopt;
+        }
+        path.resize(parent_path(path).size());
+    }
+    return path;
+}
 std::string join_path(std::string_view directory, std::string_view name);
 
 // True for "a/b" and "a/b/c" under "a"; false for "a" itself and "ab".

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/catalog/path_rules.hpp"
 #include "engine/core/log.hpp"
 #include "engine/core/wire.hpp"
 #include "engine/crypto/hash.hpp"
@@ -73,17 +74,9 @@ std::optional<std::string> Pauses::covering(const SwarmId& swarm, const std::str
     if (found == paused_.end()) {
         return std::nullopt;
     }
-    std::string at = path;
-    while (true) {
-        if (found->second.contains({PauseKind::path, at})) {
-            return at;
-        }
-        if (at.empty()) {
-            return std::nullopt;
-        }
-        const std::size_t slash = at.rfind('/');
-        at.resize(slash == std::string::npos ? 0 : slash);
-    }
+    return catalog::nearest_at_or_above(path, [&](const std::string& at) {
+        return found->second.contains({PauseKind::path, at});
+    });
 }
 
 std::vector<std::string> Pauses::all(const SwarmId& swarm, PauseKind kind) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/catalog/path_rules.hpp"
 #include "engine/core/log.hpp"
 #include "engine/core/wire.hpp"
 #include "engine/crypto/hash.hpp"
@@ -71,15 +72,8 @@ std::optional<std::string> Pins::covering(const SwarmId& swarm, const std::strin
     if (found == pinned_.end() || found->second.empty()) {
         return std::nullopt;
     }
-    std::string at = path;
-    while (!found->second.contains(at)) {
-        if (at.empty()) {
-            return std::nullopt;
-        }
-        const std::size_t slash = at.rfind('/');
-        at.resize(slash == std::string::npos ? 0 : slash);
-    }
-    return at;
+    return catalog::nearest_at_or_above(
+        path, [&](const std::string& at) { return found->second.contains(at); });
 }
 
 std::vector<std::string> Pins::all(const SwarmId& swarm) const {

@@ -43,13 +43,12 @@ void VersionFollower::post() {
     parts_.jobs.post(Lane::small, [self = shared_from_this()] { self->work(); });
 }
 
+// Until leaves are under way, which call back, or nothing is left.
 // Requires: busy_, and nothing is under way.
 void VersionFollower::work() {
-    while (auto one = next()) {
-        if (!go_on(*one)) {
-            continue;
-        }
-        return;  // its leaves call back
+    auto one = next();
+    while (one && !go_on(*one)) {
+        one = next();
     }
 }
 

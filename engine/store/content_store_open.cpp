@@ -219,10 +219,10 @@ Result<> ContentStore::Core::settle_found(const ContentId& id, std::size_t layer
 
 // Where its tree says so. What its own file has is what its own tree has leaves of.
 Result<> ContentStore::Core::lay_over_noted(StoredContent& content, std::size_t layers) {
-    constexpr std::size_t kLayersMax = 1024;  // a ring of notes ends, too
+    constexpr std::size_t kNotesMax = 1024;  // a ring of notes ends, too
     const auto tree = content.tree_file(Open::read);
     const auto noted = tree ? read_base_note(**tree, content.id()) : std::nullopt;
-    if (!noted || layers == kLayersMax) {
+    if (!noted || layers == kNotesMax) {
         return done();
     }
     SWARM_CHECK(settle_found(*noted, layers + 1));

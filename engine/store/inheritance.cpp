@@ -8,7 +8,6 @@
 namespace swarmfs::store {
 namespace {
 
-constexpr std::size_t kLayersMax = 16;
 // An older version with no more of its own than this, or than twice what the new one has, is not kept
 // for the sake of that. So each has more than twice what lies over it, and few lie over another.
 constexpr std::uint64_t kCopiedMin = 1 << 20;
@@ -74,11 +73,7 @@ Result<std::uint64_t> Inheritance::take() {
     below_ = older_;
     const auto settled = fresh_->base();  // what it lies over since an earlier look
     for (auto under = below_->base(); under && below_ != settled; under = below_->base()) {
-        LeafMasks own(below_->id().size);
-        {
-            const std::lock_guard lock(below_->mutex_);
-            own = below_->own_;
-        }
+        const LeafMasks own = below_->own_leaves();
         const std::uint64_t bound = std::max(kCopiedMin, 2 * fresh_->stored_bytes());
         if (own.complete() || (!settled && own.stored_bytes() > bound)) {
             break;
@@ -93,20 +88,24 @@ Result<std::uint64_t> Inheritance::take() {
     return fresh_->stored_bytes() - before;
 }
 
-Result<> Inheritance::copy_own(const LeafMasks& own) {
-    const unsigned top = fresh_->shape_.chunk_level();
+Result<> Inheritance::for_each_shared(
+    const std::function<Result<>(const Shared&, ChunkIndex)>& visit) const {
     for (const Shared& shared : shared_) {
-        const unsigned up = shared.node.level - top;
+        const unsigned up = shared.node.level - fresh_->shape_.chunk_level();
         const ChunkIndex end(std::min((shared.index + 1) << up, fresh_->shape_.chunks()));
         for (ChunkIndex chunk(shared.index << up); chunk < end; ++chunk) {
-            const auto bits = static_cast<std::uint16_t>(
-                own.mask(chunk) & older_->leaf_mask(chunk) & ~fresh_->leaf_mask(chunk));
-            if (bits != 0) {
-                SWARM_CHECK(copy_chunk(shared, chunk, bits));
-            }
+            SWARM_CHECK(visit(shared, chunk));
         }
     }
     return done();
+}
+
+Result<> Inheritance::copy_own(const LeafMasks& own) {
+    return for_each_shared([&](const Shared& shared, ChunkIndex chunk) {
+        const auto bits = static_cast<std::uint16_t>(own.mask(chunk) & older_->leaf_mask(chunk) &
+                                                     ~fresh_->leaf_mask(chunk));
+        return bits == 0 ? done() : copy_chunk(shared, chunk, bits);
+    });
 }
 
 // As if a peer had sent the leaves with their proof.
@@ -133,7 +132,6 @@ Result<> Inheritance::copy_chunk(const Shared& shared, ChunkIndex chunk, std::ui
 
 Result<> Inheritance::lie_over() {
     StoredContent& fresh = *fresh_;
-    const unsigned top = fresh.shape_.chunk_level();
     const std::unique_lock files(fresh.files_mutex_);
     SWARM_TRY(const auto tree, fresh.tree_file(Open::create));
     SWARM_CHECK(fresh.data_file(Open::create));
@@ -149,13 +147,10 @@ Result<> Inheritance::lie_over() {
             fresh.own_.change_all();
             fresh.base_ = below_;
         }
-        for (const Shared& shared : shared_) {
-            const unsigned up = shared.node.level - top;
-            const ChunkIndex end(std::min((shared.index + 1) << up, fresh.shape_.chunks()));
-            for (ChunkIndex chunk(shared.index << up); chunk < end; ++chunk) {
-                fresh.masks_.add(chunk, older_->leaf_mask(chunk));
-            }
-        }
+        SWARM_CHECK(for_each_shared([&](const Shared&, ChunkIndex chunk) {
+            fresh.masks_.add(chunk, older_->leaf_mask(chunk));
+            return done();
+        }));
     }
     fresh.note_change();
     return done();

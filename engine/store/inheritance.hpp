@@ -15,6 +15,7 @@
 //   3. What cannot be told apart from above is named by a leaf: whoever fetches it learns enough to
 //      ask again. A fetched leaf of a gigabyte tells of twelve subtrees.
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -43,6 +44,7 @@ private:
     };
     bool covers_the_same(unsigned level, std::uint64_t index) const;
     void look(unsigned level, std::uint64_t index, std::size_t count_max);
+    Result<> for_each_shared(const std::function<Result<>(const Shared&, ChunkIndex)>& visit) const;
     Result<> copy_own(const LeafMasks& own);
     Result<> copy_chunk(const Shared& shared, ChunkIndex chunk, std::uint16_t bits);
     Result<> lie_over();

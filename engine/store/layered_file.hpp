@@ -58,6 +58,8 @@ private:
     const std::uint64_t generation_;
 };
 
+// So many lie below a content at most; of one more, what is the same is copied.
+inline constexpr std::size_t kLayersMax = 16;
 // Whether `id` is `content`, or below it.
 bool lies_over(std::shared_ptr<StoredContent> content, const ContentId& id);
 // How many contents lie below.

@@ -15,7 +15,6 @@ constexpr std::uint64_t kCopyBytesAtOnce = 256 << 20;
 // One part in so many may differ from what lies below: as much is kept twice while versions before it
 // are kept for nobody but this one.
 constexpr std::uint64_t kLayeredShare = 8;
-constexpr std::size_t kLayersMax = 16;
 // A base with no more of its own than this, or than twice what changed, is taken in.
 constexpr std::uint64_t kTakenInMin = 256 << 10;
 
@@ -241,11 +240,7 @@ Publication::Kept Publication::best_way() const {
 Result<> Publication::flatten() {
     for (auto below = base_->base(); below && base_->complete() && below->complete();
          below = base_->base()) {
-        LeafMasks own(base_->id().size);
-        {
-            const std::lock_guard lock(base_->mutex_);
-            own = base_->own_;
-        }
+        const LeafMasks own = base_->own_leaves();
         const std::uint64_t bound = std::max(2 * changed_.bytes() * kLeafBytes, kTakenInMin);
         if (own.complete() || own.stored_bytes() > bound) {
             return done();

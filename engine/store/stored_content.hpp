@@ -92,6 +92,7 @@ public:
 
     // The content that this one lies over (layered_file.hpp); null: it stands by itself.
     std::shared_ptr<StoredContent> base() const;
+    LeafMasks own_leaves() const;  // in its own file, where there is a base
     // From `at` on, as far as `end`, what lies all in its own file (covered), or all below.
     // Requires: at < end <= size. Errors: not_found when it is not what it was in `generation`.
     Result<Extents::Piece> own_run(std::uint64_t at, std::uint64_t end,
@@ -170,7 +171,6 @@ private:
     FileSlot data_;
     FileSlot tree_;
     FileSlot place_;
-
     // Shared: leaves or nodes are being written. Alone: the files are moved or removed. Taken after
     // a Batch is begun and before mutex_.
     std::shared_mutex files_mutex_;

@@ -38,6 +38,11 @@ std::shared_ptr<StoredContent> StoredContent::base() const {
     return base_;
 }
 
+LeafMasks StoredContent::own_leaves() const {
+    const std::lock_guard lock(mutex_);
+    return own_;
+}
+
 Result<Extents::Piece> StoredContent::own_run(std::uint64_t at, std::uint64_t end,
                                               std::uint64_t generation) const {
     const std::lock_guard lock(mutex_);
