@@ -36,7 +36,7 @@ void PinKeeper::stop() {
         return;
     }
     parts_.tree.remove_listener(listener_);
-    timer_.cancel();
+    timer_.stop();
     for (const auto& [number, fill] : fills_) {
         parts_.swarm.cancel_fill(fill.id);
     }
@@ -67,19 +67,7 @@ PinReport PinKeeper::report() const {
 // ---- one step ----
 
 void PinKeeper::wake(Duration after) {
-    const TimePoint at = parts_.clock.now() + after;
-    if (stopped_ || at >= wakes_at_) {
-        return;
-    }
-    wakes_at_ = at;
-    timer_.expires_after(after);
-    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& failed) {
-        const auto self = weak.lock();
-        if (self && !failed && !self->stopped_) {
-            self->wakes_at_ = TimePoint::max();
-            self->tick();
-        }
-    });
+    timer_.wake(after, weak_from_this(), &PinKeeper::tick);
 }
 
 void PinKeeper::tick() {

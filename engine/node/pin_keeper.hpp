@@ -17,11 +17,12 @@
 #include <mutex>
 #include <string>
 
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include "engine/node/pins.hpp"
 #include "engine/node/tree.hpp"
 #include "engine/node/tree_cursor.hpp"
+#include "engine/node/wake_timer.hpp"
 #include "engine/store/content_store.hpp"
 #include "engine/swarm/swarm.hpp"
 
@@ -50,7 +51,7 @@ public:
         const Pins& pins;
         SwarmId id;
     };
-    explicit PinKeeper(const Parts& parts) : parts_(parts), timer_(parts.engine) {}
+    explicit PinKeeper(const Parts& parts) : parts_(parts), timer_(parts.engine, parts.clock) {}
 
     void start();
     void stop();
@@ -77,8 +78,7 @@ private:
     void end_stalled();
 
     const Parts parts_;
-    boost::asio::steady_timer timer_;
-    TimePoint wakes_at_ = TimePoint::max();
+    WakeTimer timer_;
     std::uint64_t listener_ = 0;
     bool stopped_ = false;
     bool in_round_ = false;

@@ -26,7 +26,7 @@ constexpr Duration kIdleLooksEvery = std::chrono::seconds(5);
 
 }  // namespace
 
-Replicator::Replicator(const Parts& parts) : parts_(parts), timer_(parts.engine) {}
+Replicator::Replicator(const Parts& parts) : parts_(parts), timer_(parts.engine, parts.clock) {}
 
 void Replicator::start() {
     listener_ = parts_.tree.add_listener(
@@ -41,7 +41,7 @@ void Replicator::stop() {
         return;
     }
     parts_.tree.remove_listener(listener_);
-    timer_.cancel();
+    timer_.stop();
     for (const auto& [number, fill] : fills_) {
         parts_.swarm.cancel_fill(fill);
     }
@@ -113,19 +113,7 @@ void Replicator::on_take(const NodeId& from, const ContentId& content) {
 // ---- one step ----
 
 void Replicator::wake(Duration after) {
-    const TimePoint at = parts_.clock.now() + after;
-    if (stopped_ || at >= wakes_at_) {
-        return;
-    }
-    wakes_at_ = at;
-    timer_.expires_after(after);
-    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& failed) {
-        const auto self = weak.lock();
-        if (self && !failed && !self->stopped_) {
-            self->wakes_at_ = TimePoint::max();
-            self->tick();
-        }
-    });
+    timer_.wake(after, weak_from_this(), &Replicator::tick);
 }
 
 void Replicator::tick() {

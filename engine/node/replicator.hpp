@@ -22,7 +22,7 @@
 #include <mutex>
 #include <set>
 
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/io_context.hpp>
 
 #include "engine/node/disk_room.hpp"
 #include "engine/node/policy_watch.hpp"
@@ -30,6 +30,7 @@
 #include "engine/node/settings.hpp"
 #include "engine/node/tree.hpp"
 #include "engine/node/tree_cursor.hpp"
+#include "engine/node/wake_timer.hpp"
 #include "engine/store/content_store.hpp"
 
 namespace swarmfs::node {
@@ -136,8 +137,7 @@ private:
     ReplicationReport report_here() const;
 
     const Parts parts_;
-    boost::asio::steady_timer timer_;
-    TimePoint wakes_at_ = TimePoint::max();
+    WakeTimer timer_;
     std::uint64_t listener_ = 0;
     bool stopped_ = false;
     TreeCursor cursor_;
