@@ -147,6 +147,10 @@ Result<NewContent> ContentStore::prepare_in_place(const Path& path, const GiveUp
     return fresh;
 }
 
+StagingLog& ContentStore::staging_log() {
+    return core_->staging_log();
+}
+
 std::uint64_t ContentStore::next_staging_number() {
     return core_->shared().take_number();
 }

@@ -77,6 +77,7 @@ public:
     Result<NewContent> prepare_in_place(const Path& path, const GiveUp& give_up = {});
     // A number for a StagedFile that no other one of this home has, nor had since the start.
     std::uint64_t next_staging_number();
+    StagingLog& staging_log();
     // Leaves of the base, as ranges of bytes, that must be stored before prepare_staged can name
     // the new version: those written in part, and one below each node it has to know and does not.
     // Empty: it can. Errors: io.

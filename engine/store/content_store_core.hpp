@@ -35,6 +35,7 @@ public:
     Result<> remove(StoredContent& content, Batch batch);
 
     StoreShared& shared() { return shared_; }
+    StagingLog& staging_log() { return *staging_log_; }
 
 private:
     // content_store_open.cpp
@@ -70,6 +71,8 @@ private:
     StoreShared& shared_;
     const ContentStoreOptions options_;
     std::array<Shelf, kShelves> shelves_;
+
+    std::unique_ptr<StagingLog> staging_log_;  // fixed by start
 
     // Held from reading the epoch until what was collected under it is committed.
     std::mutex save_mutex_;

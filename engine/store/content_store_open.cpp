@@ -31,6 +31,9 @@ std::optional<std::uint64_t> staging_number(std::string_view name) {
 Result<> ContentStore::Core::start() {
     Disk& disk = shared_.disk();
     SWARM_CHECK(disk.make_folder(shared_.incoming_folder()));
+    // First of all: it makes rows, and files without a row are swept.
+    SWARM_TRY(staging_log_,
+              StagingLog::open(disk, shared_.database(), shared_.staging_log_folder()));
     const KeyValueReader& rows = shared_.database().reader();
     const auto row = rows.get(state_key());
     const auto before = row ? decode_state(*row) : std::nullopt;

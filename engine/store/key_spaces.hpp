@@ -19,9 +19,12 @@ enum class KeySpace : std::uint8_t {
     contents = 0x10,        // one record per content
     leaf_masks = 0x11,      // which leaves are stored
     staging = 0x20,         // files being written
+    staging_log = 0x21,     // in which start of the machine its log was written
     namespace_ = 0x30,      // inodes and names
     catalog = 0x40,         // replicas of swarms' catalogs
     node = 0x50,            // the node's own: shares, pins, settings that change
+    requests = 0x60,        // what requests of mounts have done
+    orphans = 0x61,         // files without a name that are open
 };
 
 inline constexpr std::uint8_t kAsideKey = static_cast<std::uint8_t>(KeySpace::small_contents);

@@ -85,7 +85,7 @@ std::optional<StagingRow> decode_staging_row(ByteSpan bytes) {
 
 Result<std::unique_ptr<StagedFile>> StagedFile::create(Disk& disk, const Path& folder,
                                                        std::uint64_t number, const SwarmId& swarm,
-                                                       const InodeRecord& opened) {
+                                                       const InodeRecord& opened, StagingLog* log) {
     SWARM_TRY(auto file, disk.open(file_of(folder, number), Open::create_new));
     StagingRow row;
     row.number = number;
@@ -95,15 +95,16 @@ Result<std::unique_ptr<StagedFile>> StagedFile::create(Disk& disk, const Path& f
     row.base_limit = row.size = opened.content.size;
     row.mtime_ns = opened.mtime_ns;
     return std::unique_ptr<StagedFile>(
-        new StagedFile(disk, file_of(folder, number), std::move(file), std::move(row)));
+        new StagedFile(disk, file_of(folder, number), std::move(file), std::move(row), log));
 }
 
 Result<std::unique_ptr<StagedFile>> StagedFile::recover(Disk& disk, const Path& folder,
-                                                        StagingRow row) {
+                                                        StagingRow row, StagingLog* log) {
     const Path path = file_of(folder, row.number);
     SWARM_TRY(auto file, disk.open(path, Open::write));
     const std::vector<Range> extents = std::move(row.extents);
-    std::unique_ptr<StagedFile> staged(new StagedFile(disk, path, std::move(file), std::move(row)));
+    std::unique_ptr<StagedFile> staged(
+        new StagedFile(disk, path, std::move(file), std::move(row), log));
     for (const Range& range : extents) {
         staged->extents_.add(range.offset, range.length);
     }
@@ -121,10 +122,12 @@ Result<> StagedFile::check_end(const Range& range) {
 Result<> StagedFile::write(std::uint64_t offset, ByteSpan bytes, std::int64_t now_ns) {
     SWARM_CHECK(check_end({offset, bytes.size()}));
     SWARM_CHECK(file_->write_at(offset, bytes));
+    const std::uint64_t before = extents_.bytes();
     extents_.add(offset, bytes.size());
     row_.size = std::max(row_.size, offset + bytes.size());
     row_.mtime_ns = now_ns;
-    return done();
+    // What was staged there before is known; the time alone is not worth a record.
+    return extents_.bytes() == before ? done() : log_range({offset, bytes.size()});
 }
 
 Result<> StagedFile::truncate(std::uint64_t size, std::int64_t now_ns) {
@@ -142,7 +145,12 @@ Result<> StagedFile::truncate(std::uint64_t size, std::int64_t now_ns) {
     }
     row_.size = size;
     row_.mtime_ns = now_ns;
-    return done();
+    return log_row();
+}
+
+void StagedFile::set_mtime(std::int64_t mtime_ns) {
+    row_.mtime_ns = mtime_ns;
+    (void)log_row().ok();  // a time that is lost with a crash: not worth failing for
 }
 
 Result<> StagedFile::zero(const Range& range, Length length, std::int64_t now_ns) {
@@ -165,7 +173,7 @@ Result<> StagedFile::zero(const Range& range, Length length, std::int64_t now_ns
     }
     row_.size = size;
     row_.mtime_ns = now_ns;
-    return done();
+    return log_row();
 }
 
 Result<> StagedFile::reserve(const Range& range, Length length, std::int64_t now_ns) {
@@ -180,6 +188,7 @@ Result<> StagedFile::reserve(const Range& range, Length length, std::int64_t now
     if (length == Length::grows && range.end() > row_.size) {
         row_.size = range.end();
         row_.mtime_ns = now_ns;
+        return log_row();
     }
     return done();
 }
@@ -199,7 +208,7 @@ bool StagedFile::refer(const ContentId& base, const Range& range, std::int64_t n
     row_.base_limit = std::max(row_.base_limit, range.end());
     row_.size = std::max(row_.size, range.end());
     row_.mtime_ns = now_ns;
-    return true;
+    return log_row().ok();
 }
 
 std::vector<Segment> StagedFile::segments(std::uint64_t offset, std::uint64_t length) const {
@@ -246,7 +255,7 @@ Result<std::uint64_t> StagedFile::next_hole(const Range& part) const {
 Result<> StagedFile::fill(std::uint64_t offset, ByteSpan bytes) {
     SWARM_CHECK(file_->write_at(offset, bytes));
     extents_.add(offset, bytes.size());
-    return done();
+    return log_range({offset, bytes.size()});
 }
 
 Result<> StagedFile::make_whole() {
@@ -302,6 +311,27 @@ Result<> StagedFile::sync() {
     }
     sync_promised_ = true;
     return done();
+}
+
+Result<> StagedFile::log_row() {
+    return log_ ? log_->put_row(encoded_row()) : done();
+}
+
+Result<> StagedFile::log_range(const Range& range) {
+    return log_ ? log_->add(range, row_.size, row_.mtime_ns, [this] { return encoded_row(); })
+                : done();
+}
+
+void StagedFile::note_closed() {
+    if (log_) {
+        (void)log_->put_closed().ok();  // else the next start takes it for open, and waits
+    }
+}
+
+void StagedFile::end_log() {
+    if (log_) {
+        log_->end();
+    }
 }
 
 Bytes StagedFile::encoded_row() const {

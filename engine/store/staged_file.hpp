@@ -7,11 +7,13 @@
 //
 // Nothing of the base is copied or fetched for an overwrite. The staged bytes lie at their own
 // offsets in <home>/staging/<number>; which they are is in a row of the Database (docs/storage-
-// format.md), so that a file that was closed and not published yet is found again after a crash.
+// format.md), so that a file that was closed and not published yet is found again after a crash. What
+// was written since that row, or before there is one, is in a log (staging_log.hpp).
 //
 // Thread: one at a time; whoever shares one brings a mutex.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@
 #include "engine/store/disk.hpp"
 #include "engine/store/extents.hpp"
 #include "engine/store/namespace_rows.hpp"
+#include "engine/store/staging_log.hpp"
 
 namespace swarmfs::store {
 
@@ -52,13 +55,15 @@ struct Segment {
 
 class StagedFile {
 public:
-    // Over `opened.content`, as large as that is. The folder exists.
+    // Over `opened.content`, as large as that is. The folder exists. Without a log only its row brings
+    // it back.
     static Result<std::unique_ptr<StagedFile>> create(Disk& disk, const Path& folder,
                                                       std::uint64_t number, const SwarmId& swarm,
-                                                      const InodeRecord& opened);
+                                                      const InodeRecord& opened,
+                                                      StagingLog* log = nullptr);
     // After a crash. Errors: not_found when the file is gone.
     static Result<std::unique_ptr<StagedFile>> recover(Disk& disk, const Path& folder,
-                                                       StagingRow row);
+                                                       StagingRow row, StagingLog* log = nullptr);
 
     std::uint64_t size() const { return row_.size; }
     std::uint64_t staged_bytes() const { return extents_.bytes(); }
@@ -81,7 +86,11 @@ public:
     // Returns: false, and nothing was changed, where the file shows something of another base, or
     // the range neither is all there is of this one nor continues it.
     bool refer(const ContentId& base, const Range& range, std::int64_t now_ns);
-    void set_mtime(std::int64_t mtime_ns) { row_.mtime_ns = mtime_ns; }
+    void set_mtime(std::int64_t mtime_ns);
+    // Its last writer has closed it.
+    void note_closed();
+    // Its row says it all, until it changes again.
+    void end_log();
 
     // Where the bytes of the range are; ends at the end of the file.
     std::vector<Segment> segments(std::uint64_t offset, std::uint64_t length) const;
@@ -106,11 +115,17 @@ public:
     Result<> clear(Range range);
 
 private:
+    Result<> log_row();
+    Result<> log_range(const Range& range);
     Result<> give_back(const Range& range);
     static Result<> check_end(const Range& range);
 
-    StagedFile(Disk& disk, Path path, std::unique_ptr<File> file, StagingRow row)
-        : disk_(disk), path_(std::move(path)), file_(std::move(file)), row_(std::move(row)) {}
+    StagedFile(Disk& disk, Path path, std::unique_ptr<File> file, StagingRow row, StagingLog* log)
+        : disk_(disk), path_(std::move(path)), file_(std::move(file)), row_(std::move(row)) {
+        if (log != nullptr) {
+            log_.emplace(*log, row_.number);
+        }
+    }
 
     Disk& disk_;
     const Path path_;
@@ -119,6 +134,7 @@ private:
     Extents extents_;
     bool name_synced_ = false;
     bool sync_promised_ = false;
+    std::optional<StagingLog::Entry> log_;
 };
 
 }  // namespace swarmfs::store

@@ -43,6 +43,7 @@ public:
     Path content_folder() const { return home_ / "content"; }
     Path incoming_folder() const { return home_ / "content" / "incoming"; }
     Path staging_folder() const { return home_ / "staging"; }
+    Path staging_log_folder() const { return home_ / "staging-log"; }
     Path folder_of(const ContentId& id) const;
     Path data_path(const ContentId& id) const;
     Path tree_path(const ContentId& id) const;
