@@ -28,7 +28,11 @@ FileSystem::FileSystem(std::shared_ptr<node::Volume> volume, FileSystemOptions o
       notices_(notices),
       pages_(pages),
       own_(std::move(own)),
-      positions_(options.position_salt) {
+      positions_(options.position_salt),
+      next_stream_((std::uint64_t{options.run} << kRunShift) + 1) {
+    if (options_.run > 0) {
+        known_.assume_all();
+    }
     listener_ = volume_->add_change_listener(
         [this](const std::vector<Change>& changes) { on_changes(changes); });
 }
@@ -57,6 +61,17 @@ NameStatus FileSystem::counted(const Attributes& attributes, std::uint64_t chang
     return name;
 }
 
+std::optional<Inode> FileSystem::done_before() const {
+    const node::RequestMark* const request = node::Working::current();
+    return request != nullptr && request->again ? volume_->done_before(*request) : std::nullopt;
+}
+
+Result<NameStatus> FileSystem::made_before(Inode inode) {
+    const std::uint64_t before = changes_.load();
+    SWARM_TRY(const Attributes made, volume_->attributes(inode));
+    return counted(made, before);
+}
+
 // ---- names ----
 
 Result<NameStatus> FileSystem::lookup(Inode parent, std::string_view name) {
@@ -73,6 +88,13 @@ Result<NameStatus> FileSystem::lookup(Inode parent, std::string_view name) {
     return attributes.error();
 }
 
+void FileSystem::forget(Inode inode, std::uint64_t count) {
+    known_.forget(inode, count);
+    if (known_.assumed() && !known_.counts(inode)) {
+        volume_->forgotten(inode);
+    }
+}
+
 bool FileSystem::is_directory(Inode parent, std::string_view name) {
     const auto attributes = volume_->lookup(parent, name);
     return attributes.ok() && attributes->kind == node::FileKind::directory;
@@ -80,6 +102,9 @@ bool FileSystem::is_directory(Inode parent, std::string_view name) {
 
 Result<NameStatus> FileSystem::make_directory(Inode parent, std::string_view name,
                                               std::uint32_t mode) {
+    if (const auto made = done_before()) {
+        return made_before(*made);
+    }
     const std::uint64_t before = changes_.load();
     SWARM_TRY(const Attributes made, volume_->make_directory(parent, name, stored_mode(mode)));
     tell_own({{parent, std::string(name), made.inode}});
@@ -88,6 +113,9 @@ Result<NameStatus> FileSystem::make_directory(Inode parent, std::string_view nam
 
 Result<NameStatus> FileSystem::make_symlink(Inode parent, std::string_view name,
                                             std::string_view target) {
+    if (const auto made = done_before()) {
+        return made_before(*made);
+    }
     const std::uint64_t before = changes_.load();
     SWARM_TRY(const Attributes made, volume_->make_symlink(parent, name, target));
     tell_own({{parent, std::string(name), made.inode}});
@@ -95,6 +123,9 @@ Result<NameStatus> FileSystem::make_symlink(Inode parent, std::string_view name,
 }
 
 Result<NameStatus> FileSystem::make_file(Inode parent, std::string_view name, std::uint32_t mode) {
+    if (const auto made = done_before()) {
+        return made_before(*made);
+    }
     const std::uint64_t before = changes_.load();
     SWARM_TRY(const node::Created made, volume_->create(parent, name, stored_mode(mode)));
     volume_->release(made.handle);
@@ -103,6 +134,9 @@ Result<NameStatus> FileSystem::make_file(Inode parent, std::string_view name, st
 }
 
 Result<> FileSystem::remove_file(Inode parent, std::string_view name) {
+    if (done_before()) {
+        return done();
+    }
     SWARM_CHECK(volume_->remove_file(parent, name));
     positions_.removed(parent, name);
     tell_own({{parent, std::string(name), 0}});
@@ -110,6 +144,9 @@ Result<> FileSystem::remove_file(Inode parent, std::string_view name) {
 }
 
 Result<> FileSystem::remove_directory(Inode parent, std::string_view name) {
+    if (done_before()) {
+        return done();
+    }
     SWARM_CHECK(volume_->remove_directory(parent, name));
     positions_.removed(parent, name);
     tell_own({{parent, std::string(name), 0}});
@@ -118,6 +155,9 @@ Result<> FileSystem::remove_directory(Inode parent, std::string_view name) {
 
 Result<> FileSystem::rename(Inode parent, std::string_view name, Inode new_parent,
                             std::string_view new_name, node::RenameRule rule) {
+    if (done_before()) {
+        return done();
+    }
     SWARM_CHECK(volume_->rename(parent, name, new_parent, new_name, rule));
     positions_.removed(parent, name);
     tell_own({{parent, std::string(name), 0}, {new_parent, std::string(new_name), 0}});

@@ -18,6 +18,9 @@
 //   6. A small file that is here is put into the kernel's cache when it is first opened to be read,
 //      unless somebody else has it open: then neither its read is asked for, nor its attributes,
 //      which a read makes doubtful.   Why: reading many small files costs half as many requests.
+//   7. A mount may outlive the node that made it (mount_table.hpp). What the kernel had open then is
+//      opened anew by its inode when it is next used, what it has been told of counts as known, and
+//      what an earlier run did for a request that nobody answered is not done again (done_before).
 //
 // Thread: any. No lock is held while the volume works, but for one directory stream's.
 
@@ -48,6 +51,7 @@ struct FileSystemOptions {
     Duration read_timeout = std::chrono::seconds(30);  // 0 waits for ever
     Duration cache_time = std::chrono::hours(1);
     NamePositions::Salt position_salt{};  // secret and random, but in tests
+    std::uint16_t run = 0;                // how often another run of the node has gone on with it
 };
 
 class FileSystem {
@@ -68,7 +72,7 @@ public:
 
     // ---- names; a status returned counts one lookup ----
     Result<NameStatus> lookup(node::Inode parent, std::string_view name);
-    void forget(node::Inode inode, std::uint64_t count) { known_.forget(inode, count); }
+    void forget(node::Inode inode, std::uint64_t count);
     Result<NameStatus> make_directory(node::Inode parent, std::string_view name,
                                       std::uint32_t mode);
     Result<NameStatus> make_symlink(node::Inode parent, std::string_view name,
@@ -107,6 +111,11 @@ public:
     bool waits_to_open(node::Inode inode, const OpenRequest& request) const;
     node::ReadTicket begin_open(node::Inode inode, const OpenRequest& request, node::OpenDone done);
     Result<Opened> finish_open(node::Inode inode, node::FileHandle handle, OpenRequest request);
+    // The handle to use for one that the kernel may have from an earlier run; as it is, where it is of
+    // this one. Of a file that is gone for good: one that is not open.
+    OpenHandle current(OpenHandle handle, node::Inode inode) {
+        return handle.run() == options_.run ? handle : reopened(handle, inode);
+    }
     node::ReadTicket read(OpenHandle handle, std::uint64_t offset, std::size_t length,
                           node::ReadDone done);
     void cancel_read(node::ReadTicket ticket) { volume_->cancel_read(ticket); }
@@ -122,6 +131,8 @@ public:
     Result<> flush(OpenHandle handle);
     Result<> sync(OpenHandle handle);
     void release(OpenHandle handle);
+    // One that the kernel may have from an earlier run.
+    void release(OpenHandle handle, node::Inode inode);
     // The mount is gone and the kernel will release nothing any more.
     void release_all();
 
@@ -130,8 +141,9 @@ public:
     // `expected`: entries that fit the caller's buffer. With `counted`, each entry taken (but "."
     // and "..") counts one lookup.
     enum class Lookups : std::uint8_t { counted, uncounted };
-    Result<> read_directory(std::uint64_t stream, std::uint64_t position, std::size_t expected,
-                            Lookups lookups, const TakeEntry& take);
+    // `inode`: the directory's, in case an earlier run opened the stream.
+    Result<> read_directory(node::Inode inode, std::uint64_t stream, std::uint64_t position,
+                            std::size_t expected, Lookups lookups, const TakeEntry& take);
     void close_directory(std::uint64_t stream);
 
     // ---- what the kernel holds ----
@@ -141,6 +153,7 @@ public:
     bool is_directory(node::Inode parent, std::string_view name);
 
 private:
+    static constexpr unsigned kRunShift = 48;  // a stream's number begins with its run
     struct OpenDirectory {
         explicit OpenDirectory(node::Inode inode) : stream(inode) {}
         std::mutex mutex;
@@ -156,6 +169,10 @@ private:
     void put_pages(OpenHandle handle, node::Inode inode, const Opening& opening);
     bool tell_what_came(const OpenFile& file);
     void content_changed(OpenHandle handle);
+    OpenHandle reopened(OpenHandle handle, node::Inode inode);
+    // As the volume's, of the request this thread works for.
+    std::optional<node::Inode> done_before() const;
+    Result<NameStatus> made_before(node::Inode inode);
     void tell_own(std::vector<node::Change> changes);
     void attributes_changed(node::Inode inode, const Result<bool>& changed);
 
@@ -173,8 +190,10 @@ private:
     KnownInodes known_;
     OpenFiles files_;
     NamePositions positions_;
+    std::mutex reopened_mutex_;
+    std::unordered_map<std::uint64_t, OpenHandle> reopened_;  // by its number before; guarded
     std::mutex directories_mutex_;
-    std::uint64_t next_stream_ = 1;                                                  // guarded
+    std::uint64_t next_stream_;                                                      // guarded
     std::unordered_map<std::uint64_t, std::shared_ptr<OpenDirectory>> directories_;  // guarded
 };
 

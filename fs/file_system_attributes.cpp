@@ -35,12 +35,18 @@ Result<std::vector<std::string>> FileSystem::attribute_names(node::Inode inode) 
 
 Result<bool> FileSystem::set_attribute(node::Inode inode, std::string_view name, ByteSpan value,
                                        node::AttributeRule rule) {
+    if (done_before()) {
+        return true;
+    }
     auto set = volume_->extended_attributes().set(inode, in_volume(name), value, rule);
     attributes_changed(inode, set);
     return set;
 }
 
 Result<bool> FileSystem::remove_attribute(node::Inode inode, std::string_view name) {
+    if (done_before()) {
+        return true;
+    }
     auto removed = volume_->extended_attributes().remove(inode, in_volume(name));
     attributes_changed(inode, removed);
     return removed;

@@ -10,6 +10,12 @@ using node::Inode;
 
 Result<CreatedFile> FileSystem::create(Inode parent, std::string_view name, std::uint32_t mode,
                                        OpenRequest request) {
+    if (const auto made = done_before()) {
+        SWARM_TRY(const NameStatus name_status, made_before(*made));
+        request.truncate = false;
+        SWARM_TRY(const Opened handle, open(*made, request));
+        return CreatedFile{name_status, handle};
+    }
     const std::uint64_t before = changes_.load();
     auto made = volume_->create(parent, name, mode & 0777);
     if (made.ok()) {
@@ -62,8 +68,8 @@ Result<Opened> FileSystem::finish_open(Inode inode, node::FileHandle handle, Ope
 Result<Opened> FileSystem::opened(node::FileHandle volume_handle, const Attributes& attributes,
                                   OpenRequest request) {
     const Inode inode = attributes.inode;
-    const OpenHandle handle(volume_handle, request.access != node::Access::read);
     const Opening opening = files_.begin(inode, written_elsewhere_ || attributes.live);
+    const OpenHandle handle(volume_handle, request.access, opening.direct, options_.run);
     if (request.truncate) {
         node::AttributeChanges empty;
         empty.size = 0;
@@ -114,6 +120,47 @@ void FileSystem::put_pages(OpenHandle handle, Inode inode, const Opening& openin
             known_.note_pages_put(inode);
         }
     });
+}
+
+// Under one lock for all: it happens once for a file that was open when the last run ended.
+OpenHandle FileSystem::reopened(OpenHandle handle, Inode inode) {
+    const OpenHandle closed(0, handle.access(), handle.direct(), options_.run);
+    const std::scoped_lock lock(reopened_mutex_);
+    if (const auto found = reopened_.find(handle.number()); found != reopened_.end()) {
+        return found->second;
+    }
+    const auto volume_handle = volume_->open(inode, handle.access());
+    if (!volume_handle.ok()) {
+        return closed;
+    }
+    const auto attributes = volume_->attributes(inode);
+    if (!attributes.ok()) {
+        volume_->release(*volume_handle);
+        return closed;
+    }
+    const OpenHandle now(*volume_handle, handle.access(), handle.direct(), options_.run);
+    OpenFile file;
+    file.inode = inode;
+    file.blocks = shown_blocks(*attributes);
+    file.all_here = !lacks_blocks(*attributes);
+    file.direct = files_.begin(inode, handle.direct()).direct;
+    files_.add(now, file);
+    reopened_.emplace(handle.number(), now);
+    return now;
+}
+
+void FileSystem::release(OpenHandle handle, Inode inode) {
+    if (handle.run() == options_.run) {
+        release(handle);
+        return;
+    }
+    // A writer is opened for it if need be: what it wrote is published when the last one goes.
+    const OpenHandle now = reopened(handle, inode);
+    {
+        const std::scoped_lock lock(reopened_mutex_);
+        reopened_.erase(handle.number());
+    }
+    release(now);
 }
 
 node::ReadTicket FileSystem::read(OpenHandle handle, std::uint64_t offset, std::size_t length,
@@ -217,12 +264,15 @@ Result<std::uint64_t> FileSystem::open_directory(Inode inode) {
     return stream;
 }
 
-Result<> FileSystem::read_directory(std::uint64_t stream, std::uint64_t position,
+Result<> FileSystem::read_directory(Inode inode, std::uint64_t stream, std::uint64_t position,
                                     std::size_t expected, Lookups lookups, const TakeEntry& take) {
     std::shared_ptr<OpenDirectory> directory;
     {
         const std::scoped_lock lock(directories_mutex_);
-        const auto found = directories_.find(stream);
+        auto found = directories_.find(stream);
+        if (found == directories_.end() && (stream >> kRunShift) != options_.run) {
+            found = directories_.emplace(stream, std::make_shared<OpenDirectory>(inode)).first;
+        }
         if (found == directories_.end()) {
             return caller_error(Code::invalid, "no such directory stream");
         }

@@ -94,27 +94,27 @@ private:
     std::string name_;
 };
 
-void read_directory(fuse_req_t request, std::size_t size, off_t offset, fuse_file_info* info,
-                    FileSystem::Lookups lookups) {
+void read_directory(fuse_req_t request, Inode inode, std::size_t size, off_t offset,
+                    fuse_file_info* info, FileSystem::Lookups lookups) {
     const std::size_t each =
         lookups == FileSystem::Lookups::counted ? kPlusEntryBytes : kPlainEntryBytes;
     DirectoryReply reply(request, size, lookups);
     const auto result = files_of(request).read_directory(
-        info->fh, static_cast<std::uint64_t>(offset),
+        inode, info->fh, static_cast<std::uint64_t>(offset),
         std::clamp(size / each, std::size_t{1}, kEntriesMax), lookups,
         [&reply](std::string_view name, const std::optional<FileStatus>& status,
                  std::uint64_t next) { return reply.add(name, status, next); });
     reply.send(result);
 }
 
-void op_readdir(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset,
+void op_readdir(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
                 fuse_file_info* info) {
-    read_directory(request, size, offset, info, FileSystem::Lookups::uncounted);
+    read_directory(request, inode, size, offset, info, FileSystem::Lookups::uncounted);
 }
 
-void op_readdirplus(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset,
+void op_readdirplus(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
                     fuse_file_info* info) {
-    read_directory(request, size, offset, info, FileSystem::Lookups::counted);
+    read_directory(request, inode, size, offset, info, FileSystem::Lookups::counted);
 }
 
 void op_releasedir(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {

@@ -100,11 +100,17 @@ void op_open(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) {
     reply_opened(request, files, *info, files.open(inode, wanted));
 }
 
-void op_read(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fuse_file_info* info) {
+OpenHandle handle_of(fuse_req_t request, Inode inode, const fuse_file_info& info) {
+    return files_of(request).current(OpenHandle::from(info.fh), inode);
+}
+
+void op_read(fuse_req_t request, fuse_ino_t inode, std::size_t size, off_t offset,
+             fuse_file_info* info) {
     const std::shared_ptr<FuseSession> session = session_of(request).shared_from_this();
+    const OpenHandle handle = handle_of(request, inode, *info);
     answer_later(request, session, [&](std::uint64_t number) {
         return session->file_system().read(
-            OpenHandle::from(info->fh), static_cast<std::uint64_t>(offset), size,
+            handle, static_cast<std::uint64_t>(offset), size,
             [session, request, number](Result<ByteSpan> bytes) {
                 session->pending_reads().end(number);
                 if (bytes.ok()) {
@@ -118,11 +124,11 @@ void op_read(fuse_req_t request, fuse_ino_t, std::size_t size, off_t offset, fus
     });
 }
 
-void op_write(fuse_req_t request, fuse_ino_t, const char* bytes, std::size_t size, off_t offset,
-              fuse_file_info* info) {
-    const auto written =
-        files_of(request).write(OpenHandle::from(info->fh), static_cast<std::uint64_t>(offset),
-                                as_bytes(std::string_view(bytes, size)));
+void op_write(fuse_req_t request, fuse_ino_t inode, const char* bytes, std::size_t size,
+              off_t offset, fuse_file_info* info) {
+    const auto written = files_of(request).write(handle_of(request, inode, *info),
+                                                 static_cast<std::uint64_t>(offset),
+                                                 as_bytes(std::string_view(bytes, size)));
     if (!written.ok()) {
         fuse_reply_err(request, errno_of(written.error()));
         return;
@@ -130,20 +136,20 @@ void op_write(fuse_req_t request, fuse_ino_t, const char* bytes, std::size_t siz
     fuse_reply_write(request, *written);
 }
 
-void op_flush(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
-    reply_done(request, files_of(request).flush(OpenHandle::from(info->fh)));
+void op_flush(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) {
+    reply_done(request, files_of(request).flush(handle_of(request, inode, *info)));
 }
 
-void op_fsync(fuse_req_t request, fuse_ino_t, int, fuse_file_info* info) {
-    reply_done(request, files_of(request).sync(OpenHandle::from(info->fh)));
+void op_fsync(fuse_req_t request, fuse_ino_t inode, int, fuse_file_info* info) {
+    reply_done(request, files_of(request).sync(handle_of(request, inode, *info)));
 }
 
-void op_release(fuse_req_t request, fuse_ino_t, fuse_file_info* info) {
-    files_of(request).release(OpenHandle::from(info->fh));
+void op_release(fuse_req_t request, fuse_ino_t inode, fuse_file_info* info) {
+    files_of(request).release(OpenHandle::from(info->fh), inode);
     fuse_reply_err(request, 0);
 }
 
-void op_fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t length,
+void op_fallocate(fuse_req_t request, fuse_ino_t inode, int mode, off_t offset, off_t length,
                   fuse_file_info* info) {
     constexpr int kKnown = FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE;
     if ((mode & ~kKnown) != 0) {
@@ -154,14 +160,15 @@ void op_fallocate(fuse_req_t request, fuse_ino_t, int mode, off_t offset, off_t 
     wanted.zeros = (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0;
     wanted.room = (mode & FALLOC_FL_PUNCH_HOLE) == 0;
     wanted.keeps_length = (mode & FALLOC_FL_KEEP_SIZE) != 0;
-    reply_done(request, files_of(request).allocate(OpenHandle::from(info->fh),
+    reply_done(request, files_of(request).allocate(handle_of(request, inode, *info),
                                                    static_cast<std::uint64_t>(offset),
                                                    static_cast<std::uint64_t>(length), wanted));
 }
 
-void op_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_file_info* info) {
+void op_lseek(fuse_req_t request, fuse_ino_t inode, off_t offset, int whence,
+              fuse_file_info* info) {
     const auto what = whence == SEEK_HOLE ? node::SeekFor::hole : node::SeekFor::data;
-    const auto found = files_of(request).seek(OpenHandle::from(info->fh),
+    const auto found = files_of(request).seek(handle_of(request, inode, *info),
                                               static_cast<std::uint64_t>(offset), what);
     if (found.ok()) {
         fuse_reply_lseek(request, static_cast<off_t>(*found));
@@ -172,13 +179,15 @@ void op_lseek(fuse_req_t request, fuse_ino_t, off_t offset, int whence, fuse_fil
     }
 }
 
-void op_copy_file_range(fuse_req_t request, fuse_ino_t, off_t from_offset, fuse_file_info* from,
-                        fuse_ino_t, off_t to_offset, fuse_file_info* to, std::size_t length, int) {
+void op_copy_file_range(fuse_req_t request, fuse_ino_t from_inode, off_t from_offset,
+                        fuse_file_info* from, fuse_ino_t to_inode, off_t to_offset,
+                        fuse_file_info* to, std::size_t length, int) {
     // The answer has room for 32 bits; a longer copy goes on with another request.
     constexpr std::size_t kAtOnce = std::size_t{1} << 31;
     const auto copied = files_of(request).copy_range(
-        OpenHandle::from(from->fh), static_cast<std::uint64_t>(from_offset),
-        OpenHandle::from(to->fh), static_cast<std::uint64_t>(to_offset), std::min(length, kAtOnce));
+        handle_of(request, from_inode, *from), static_cast<std::uint64_t>(from_offset),
+        handle_of(request, to_inode, *to), static_cast<std::uint64_t>(to_offset),
+        std::min(length, kAtOnce));
     if (!copied.ok()) {
         fuse_reply_err(request, errno_of(copied.error()));
         return;

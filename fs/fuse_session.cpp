@@ -16,7 +16,6 @@
 #include "engine/core/mount_list.hpp"
 #include "fs/fuse_api.hpp"
 #include "fs/fuse_ops.hpp"
-#include "fs/init_answer.hpp"
 #include "fs/mount_point.hpp"
 
 namespace swarmfs::fs {
@@ -29,6 +28,8 @@ constexpr unsigned kMaxReadahead = 4 * 1024 * 1024;  // the file's own setting d
 constexpr unsigned kMaxBackground = 128;
 constexpr std::chrono::seconds kInitPatience{10};
 constexpr std::chrono::milliseconds kSignalEvery{5};
+constexpr std::int32_t kIncrementEpoch = 8;  // linux/fuse.h FUSE_NOTIFY_INC_EPOCH, Linux 6.16
+constexpr std::int32_t kResend = 7;          // linux/fuse.h FUSE_NOTIFY_RESEND, Linux 6.9
 
 // libfuse says what went wrong only here.
 thread_local std::string last_message;
@@ -55,6 +56,15 @@ template <class Flags>
                                  fuse_session* session, fuse_ino_t parent, std::string_view name) {
     constexpr unsigned kExpireOnly = 1;
     return expire(session, parent, name.data(), name.size(), static_cast<Flags>(kExpireOnly));
+}
+
+// A notification that libfuse has no call for, and that says nothing but its number.
+// Returns: 0, or a negative errno.
+int notify_plainly(int descriptor, std::int32_t number) {
+    fuse_out_header message{};
+    message.len = sizeof(message);
+    message.error = number;
+    return ::write(descriptor, &message, sizeof(message)) < 0 ? -errno : 0;
 }
 
 struct Capability {
@@ -101,11 +111,12 @@ FuseSession::~FuseSession() {
 
 // ---- the beginning ----
 
-Result<> FuseSession::start(const std::string& directory) {
+// `words`: mount options. Those of mount(2) are nothing to a session that mounts nothing.
+Result<> FuseSession::make_session(const std::vector<std::string>& words) {
     fuse_set_log_func(swarmfs_fuse_log);
     std::string all =
         std::string("fsname=") + kSwarmMountSource + options_.name + ",subtype=swarmfs";
-    for (const std::string& word : options_.words) {
+    for (const std::string& word : words) {
         all += "," + word;
     }
     fuse_args arguments{};
@@ -118,16 +129,27 @@ Result<> FuseSession::start(const std::string& directory) {
         return disk_error(Code::io, "libfuse refused the mount options: " + last_message);
     }
     last_message.clear();
+    return done();
+}
+
+void FuseSession::begin_serving() {
+    workers_ = std::make_unique<FuseWorkers>(session_, options_.mark);
+    thread_ = std::thread(&FuseSession::serve, this);
+}
+
+Result<> FuseSession::start(const std::string& directory) {
+    SWARM_CHECK(make_session(options_.words));
     if (fuse_session_mount(session_, directory.c_str()) != 0) {
         const std::string why = last_message.empty() ? "see the lines above" : last_message;
         return disk_error(::access("/dev/fuse", F_OK) == 0 ? Code::permission : Code::unavailable,
                           "mounting on " + directory + " failed: " + why);
     }
-    passes_answers_ = pass_answers_through(session_);
-    workers_ = std::make_unique<FuseWorkers>(session_);
-    thread_ = std::thread(&FuseSession::serve, this);
+    const bool heard = InitExchange::attach(session_, fuse_session_fd(session_));
+    if (heard) {
+        begin_serving();
+    }
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, kInitPatience, [this] { return live_ || ended_; });
+    changed_.wait_for(lock, kInitPatience, [&] { return live_ || ended_ || !heard; });
     if (live_ && !ended_) {
         return done();
     }
@@ -136,6 +158,48 @@ Result<> FuseSession::start(const std::string& directory) {
     stop();
     return disk_error(Code::io, "the kernel did not begin to talk about " + directory +
                                     (detached.ok() ? "" : ": " + detached.error().message));
+}
+
+Result<> FuseSession::go_on(int descriptor, const InitMessages& said, bool all_answered) {
+    const bool again = can_resend(said);
+    if (!all_answered && !again) {
+        ::close(descriptor);
+        return disk_error(Code::unsupported,
+                          "this kernel cannot ask again what the last swarmfsd did not answer "
+                          "(Linux 6.9 and later can)");
+    }
+    if (auto made = make_session({}); !made.ok()) {
+        ::close(descriptor);
+        return made;
+    }
+    if (!InitExchange::attach(session_, descriptor)) {
+        ::close(descriptor);
+        return disk_error(Code::unsupported,
+                          "libfuse does not take a descriptor of somebody else's");
+    }
+    replays_ = true;
+    init_.note_read(said.request);
+    Bytes request = said.request;
+    fuse_buf message{};
+    message.size = request.size();
+    message.mem = request.data();
+    message.fd = -1;
+    fuse_session_process_buf(session_, &message);
+    if (init_.messages() != said || fuse_session_exited(session_) != 0) {
+        return disk_error(Code::unsupported,
+                          "this version of swarmfsd would have agreed on something else with the "
+                          "kernel than the one that mounted it");
+    }
+    begin_serving();
+    if (again) {
+        const int failed = notify_plainly(descriptor, kResend);
+        if (failed != 0) {
+            log_warning(
+                "fs", "swarm " + options_.name +
+                          ": requests that were not answered are lost: " + std::strerror(-failed));
+        }
+    }
+    return done();
 }
 
 void FuseSession::negotiate(fuse_conn_info& connection) {
@@ -147,8 +211,9 @@ void FuseSession::negotiate(fuse_conn_info& connection) {
             agreed += std::string(" ") + capability.name;
         }
     }
-    if (passes_answers_ && promise_is_to_be_added(connection)) {
-        answers_init_next_ = true;
+    const bool promise = InitExchange::promise_is_to_be_added(connection);
+    init_.expect_answer(promise);
+    if (promise) {
         agreed += " handle_killpriv_v2";
     }
     connection.want = want;
@@ -160,18 +225,36 @@ void FuseSession::negotiate(fuse_conn_info& connection) {
     log_info("fs", "swarm " + options_.name + ": libfuse " + fuse_pkgversion() + ", protocol " +
                        std::to_string(connection.proto_major) + "." +
                        std::to_string(connection.proto_minor) + "," + agreed);
-    const std::scoped_lock lock(mutex_);
-    live_ = true;
-    changed_.notify_all();
 }
 
-// While INIT is answered nothing else is: the kernel waits for it.
 ssize_t FuseSession::send(int descriptor, const iovec* parts, int count) {
-    if (answers_init_next_.load(std::memory_order_relaxed)) {
-        answers_init_next_ = false;
-        add_promise(parts, count);
+    const bool init = init_.note_answer(parts, count);
+    if ((init && replays_) || answers_nobody_.load(std::memory_order_relaxed)) {
+        ssize_t length = 0;
+        for (int i = 0; i < count; ++i) {
+            length += static_cast<ssize_t>(parts[i].iov_len);
+        }
+        return length;
     }
-    return ::writev(descriptor, parts, count);
+    const ssize_t sent = ::writev(descriptor, parts, count);
+    if (init) {
+        const std::scoped_lock lock(mutex_);
+        live_ = true;
+        changed_.notify_all();
+    }
+    return sent;
+}
+
+ssize_t FuseSession::receive(int descriptor, void* into, std::size_t room) {
+    const ssize_t got = ::read(descriptor, into, room);
+    if (got > 0) {
+        init_.note_read({static_cast<const std::uint8_t*>(into), static_cast<std::size_t>(got)});
+    }
+    return got;
+}
+
+int FuseSession::descriptor() const {
+    return fuse_session_fd(session_);
 }
 
 void FuseSession::serve() {
@@ -195,10 +278,8 @@ bool FuseSession::ended() const {
     return ended_;
 }
 
-void FuseSession::stop() {
-    if (session_ == nullptr) {
-        return;
-    }
+// What the threads were working on is answered before they leave.
+void FuseSession::end_serving() {
     {
         std::unique_lock lock(mutex_);
         while (!ended_ && thread_.joinable()) {
@@ -210,15 +291,32 @@ void FuseSession::stop() {
     if (thread_.joinable() && thread_.get_id() != std::this_thread::get_id()) {
         thread_.join();
     }
+}
+
+void FuseSession::cancel_waiting() {
     if (file_system_ != nullptr) {
         for (const node::ReadTicket ticket : pending_reads_.interrupt_all()) {
             file_system_->cancel_read(ticket);
         }
     }
-    {
-        const std::unique_lock lock(serving_mutex_);
-        stopped_ = true;
+    const std::unique_lock lock(serving_mutex_);
+    stopped_ = true;
+}
+
+void FuseSession::stop() {
+    if (session_ == nullptr) {
+        return;
     }
+    end_serving();
+    cancel_waiting();
+    make_descriptor_dead();
+}
+
+void FuseSession::pause() {
+    end_serving();
+    // The kernel asks the next run; where it cannot, whoever waits is told that he was interrupted.
+    answers_nobody_ = can_resend(init());
+    cancel_waiting();
     make_descriptor_dead();
 }
 
@@ -286,12 +384,7 @@ KernelCache::Told FuseSession::drop_listing(node::Inode directory) {
 }
 
 KernelCache::Told FuseSession::drop_all_names() {
-    constexpr std::int32_t kIncrementEpoch = 8;  // linux/fuse.h FUSE_NOTIFY_INC_EPOCH, Linux 6.16
-    fuse_out_header message{};
-    message.len = sizeof(message);
-    message.error = kIncrementEpoch;
-    const ssize_t written = ::write(fuse_session_fd(session_), &message, sizeof(message));
-    return told(written < 0 ? -errno : 0);
+    return told(notify_plainly(fuse_session_fd(session_), kIncrementEpoch));
 }
 
 bool FuseSession::put(node::Inode inode, ByteSpan bytes) {

@@ -3,9 +3,12 @@
 // end. What is answered is in fuse_ops; what it means is in file_system.
 //
 //   start  mounts and returns once INIT is answered: from then on the directory is live.
+//   go_on  takes up a conversation that an earlier run of the node began, as if it had never stopped:
+//          what nobody has answered is sent again.
 //   (ended) the kernel closed the conversation: somebody unmounted, or the connection was aborted.
 //   stop   ends it from our side, whether or not the directory is still in use: serving threads
 //          leave, waiting reads and openings are cancelled, and the kernel fails what is left with ENOTCONN.
+//   pause  leaves it to a later run: what waits stays unanswered. The descriptor must live on elsewhere.
 //
 // A read or an opening that waits for the network holds the session alive, so an answer that comes
 // late never meets a dead one. Thread: start and stop from one; the rest from any.
@@ -20,8 +23,10 @@
 #include <thread>
 #include <vector>
 
+#include "engine/node/request_mark.hpp"
 #include "fs/file_system.hpp"
 #include "fs/fuse_workers.hpp"
+#include "fs/init_exchange.hpp"
 #include "fs/notifier.hpp"
 #include "fs/pending_reads.hpp"
 
@@ -39,6 +44,7 @@ public:
         std::string name;                // the swarm's, for log lines and the mount table
         std::vector<std::string> words;  // mount options as libfuse takes them: "ro", …
         std::function<void()> on_end;    // from the serving thread, once, after the last request
+        node::RequestMark mark;          // the mount, and this run of it
     };
 
     explicit FuseSession(Options options);
@@ -46,17 +52,25 @@ public:
 
     // Requires: attached first. Errors: permission, io, unavailable (no /dev/fuse).
     Result<> start(const std::string& directory);
+    // `descriptor` is /dev/fuse's, and this object's from here on, also after an error; `said` is
+    // what an earlier run's init() gave. `all_answered`: that run ended in order.
+    // Errors: unsupported, when this kernel, or this version of the program, cannot.
+    Result<> go_on(int descriptor, const InitMessages& said, bool all_answered);
     void stop();
+    void pause();
     // The file system that answers. It must outlive the serving, that is until stop or on_end.
     void attach(FileSystem& file_system) { file_system_ = &file_system; }
     bool ended() const;
+    int descriptor() const;
+    const InitMessages& init() const { return init_.messages(); }
 
     // ---- for fuse_ops ----
     FileSystem& file_system() { return *file_system_; }
     PendingReads& pending_reads() { return pending_reads_; }
     void negotiate(fuse_conn_info& connection);
-    // Passes an answer of libfuse's on to the kernel (init_answer.hpp). Returns: as writev(2).
+    // Pass messages between libfuse and the kernel (init_exchange.hpp). As writev(2) and read(2).
     ssize_t send(int descriptor, const iovec* parts, int count);
+    ssize_t receive(int descriptor, void* into, std::size_t room);
     // Says in the log why `what` failed, at most once a second.
     void explain(const std::string& what, const Error& error);
     // Runs `act` on the file system, which is there until it returns; not any more after stop().
@@ -74,7 +88,11 @@ public:
     bool put(node::Inode inode, ByteSpan bytes) override;
 
 private:
+    Result<> make_session(const std::vector<std::string>& words);
+    void begin_serving();
     void serve();
+    void end_serving();
+    void cancel_waiting();
     void make_descriptor_dead();
     Told told(int result) const;
 
@@ -84,8 +102,9 @@ private:
     std::unique_ptr<FuseWorkers> workers_;  // fixed by start
     PendingReads pending_reads_;
     std::atomic<std::uint64_t> unexplained_ = 0;
-    bool passes_answers_ = false;                  // fixed by start
-    std::atomic<bool> answers_init_next_ = false;  // and adds the promise
+    InitExchange init_;
+    bool replays_ = false;                      // fixed before it serves
+    std::atomic<bool> answers_nobody_ = false;  // a later run will
     std::shared_mutex serving_mutex_;
     bool stopped_ = false;  // guarded by serving_mutex_
     std::thread thread_;

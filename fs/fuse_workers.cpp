@@ -1,11 +1,13 @@
 #include "fs/fuse_workers.hpp"
 
+#include <linux/fuse.h>
 #include <pthread.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -34,6 +36,16 @@ void install_wake_signal() {
         return ::sigaction(wake_signal(), &action, nullptr) == 0;
     }();
     SWARM_ASSERT(installed);
+}
+
+constexpr std::uint64_t kSentAgain = std::uint64_t{1} << 63;  // linux/fuse.h FUSE_UNIQUE_RESEND
+
+// Requires: the request has a header, as all the kernel sends.
+void mark_request(node::RequestMark& mark, const fuse_buf& request) {
+    fuse_in_header header{};
+    std::memcpy(&header, request.mem, sizeof(header));
+    mark.request = header.unique & ~kSentAgain;
+    mark.again = (header.unique & kSentAgain) != 0;
 }
 
 }  // namespace
@@ -71,6 +83,8 @@ void FuseWorkers::work() {
         const std::scoped_lock lock(mutex_);
         at_work_.push_back(self);
     }
+    node::RequestMark mark = mark_;
+    mark.worker = started_++;
     fuse_buf request{};
     while (fuse_session_exited(session_) == 0) {
         const int received = fuse_session_receive_buf(session_, &request);
@@ -80,6 +94,8 @@ void FuseWorkers::work() {
         if (received <= 0) {
             break;
         }
+        mark_request(mark, request);
+        const node::Working working(mark);
         fuse_session_process_buf(session_, &request);
     }
     fuse_session_exit(session_);

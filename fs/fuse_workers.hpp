@@ -3,14 +3,18 @@
 // network; they may wait for this node's disk (fsync), so there are more of them than cores.
 //
 // All read from one descriptor: what one of them was working on when the process dies can then be
-// asked anew by whoever holds that descriptor next.
+// asked anew by whoever holds that descriptor next. Each says of what it does whose request that is
+// (request_mark.hpp).
 //
 // Thread: construction, run and the destructor from one; wake from any.
 
 #include <pthread.h>
 
+#include <atomic>
 #include <mutex>
 #include <vector>
+
+#include "engine/node/request_mark.hpp"
 
 struct fuse_session;
 
@@ -18,7 +22,9 @@ namespace swarmfs::fs {
 
 class FuseWorkers {
 public:
-    explicit FuseWorkers(fuse_session* session) : session_(session) {}
+    // `mark` says which mount, and which run of it.
+    FuseWorkers(fuse_session* session, const node::RequestMark& mark)
+        : session_(session), mark_(mark) {}
     FuseWorkers(const FuseWorkers&) = delete;
     FuseWorkers& operator=(const FuseWorkers&) = delete;
 
@@ -32,6 +38,8 @@ private:
     void work();
 
     fuse_session* const session_;
+    const node::RequestMark mark_;
+    std::atomic<std::uint16_t> started_ = 0;
     std::mutex mutex_;
     std::vector<pthread_t> at_work_;  // guarded by mutex_
 };

@@ -72,19 +72,25 @@ void KnownInodes::forget(Inode inode, std::uint64_t count) {
 }
 
 bool KnownInodes::contains(Inode inode) const {
+    return assumed_ || counts(inode);
+}
+
+bool KnownInodes::counts(Inode inode) const {
     if (inode == node::kRootInode) {
         return true;
     }
     const Shard& in = shard(inode);
     const std::scoped_lock lock(in.mutex);
-    return in.known.count(inode) != 0;
+    const auto found = in.known.find(inode);
+    return found != in.known.end() && found->second.count > 0;
 }
 
 void KnownInodes::suspect(Inode inode) {
     Shard& in = shard(inode);
     const std::scoped_lock lock(in.mutex);
-    const auto found = in.known.find(inode);
-    if (found != in.known.end()) {
+    if (assumed_) {
+        in.known[inode].suspect = true;
+    } else if (const auto found = in.known.find(inode); found != in.known.end()) {
         found->second.suspect = true;
     }
 }

@@ -4,8 +4,8 @@
 //   1. Every entry in a reply counts one; a forget takes back as many as it says. The root is
 //      always known.
 //   2. Nothing is kept alive by a count: inodes live in the store. Counts only tell which changes
-//      the kernel must hear of, so a table that has lost counts (a daemon that takes over a live
-//      mount) may answer "known" to everything and be right.
+//      the kernel must hear of, so a table without the counts of an earlier run, whose mount this
+//      one goes on with, answers "known" to everything and is right.
 //   3. An inode whose content was changed by somebody other than this mount's kernel is suspect:
 //      its cached pages must go when it is next opened.
 //   4. What the kernel was told of a file may lack blocks that have come since, without anybody
@@ -15,6 +15,7 @@
 // covers one shard for a few instructions.
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <unordered_map>
@@ -32,9 +33,15 @@ bool lacks_blocks(const node::Attributes& attributes);
 
 class KnownInodes {
 public:
+    // An earlier run told the kernel of inodes that are not counted here.
+    void assume_all() { assumed_ = true; }
+    bool assumed() const { return assumed_; }
+
     void add(const node::Attributes& told);
     void forget(node::Inode inode, std::uint64_t count);
     bool contains(node::Inode inode) const;
+    // Whether this run has told the kernel of it.
+    bool counts(node::Inode inode) const;
 
     void suspect(node::Inode inode);
     // Returns: whether the inode was suspect; it no longer is.
@@ -72,6 +79,7 @@ private:
     const Shard& shard(node::Inode inode) const { return shards_[inode % kShards]; }
 
     std::array<Shard, kShards> shards_;
+    std::atomic<bool> assumed_ = false;
 };
 
 }  // namespace swarmfs::fs

@@ -101,12 +101,12 @@ Result<> take(MountOptions& options, const std::string& option, const json& valu
     if (is_mounts_own(option)) {
         return done();
     }
-    const bool known =
-        option == "uid" || option == "gid" || option == "umask" || option == "read_timeout";
+    const bool known = option == "uid" || option == "gid" || option == "umask" ||
+                       option == "read_timeout" || option == "entry_timeout";
     if (!known) {
         return bad(option,
                    "unknown; known are ro, allow_other, default_permissions, uid=, gid=, umask=, "
-                   "read_timeout=, nonempty");
+                   "read_timeout=, entry_timeout=, nonempty");
     }
     if (!value.is_string()) {
         return bad(option, "needs a value: " + option + "=…");
@@ -114,6 +114,10 @@ Result<> take(MountOptions& options, const std::string& option, const json& valu
     const std::string& text = value.get_ref<const std::string&>();
     if (option == "read_timeout") {
         SWARM_TRY(options.files.read_timeout, time_of(option, text));
+        return done();
+    }
+    if (option == "entry_timeout") {
+        SWARM_TRY(options.files.cache_time, time_of(option, text));
         return done();
     }
     constexpr std::uint64_t kIdMax = std::numeric_limits<std::uint32_t>::max() - 1;

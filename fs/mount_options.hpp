@@ -7,6 +7,8 @@
 //   uid=N gid=N           the owner every file shows; else who runs the daemon
 //   umask=OCTAL           permission bits taken away from every file
 //   read_timeout=TIME     how long a read waits without progress: 30, 30s, 500ms, 2m; 0 for ever
+//   entry_timeout=TIME    how long the kernel keeps names and attributes: an hour, since it is told of
+//                         every change; 0 asks each time
 //   nonempty              mount over a directory that is not empty
 //   rw, defaults, auto, noauto, user, nofail, _netdev, x-*, nosuid, nodev, …   mount(8)'s own
 //

@@ -1,8 +1,12 @@
 #include "fs/mount_table.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "engine/core/log.hpp"
+#include "engine/core/mount_list.hpp"
 
 namespace swarmfs::fs {
 namespace {
@@ -21,6 +25,8 @@ MountTable::MountTable(std::string home, MountOptions defaults, const Clock& clo
     : home_(std::move(home)),
       defaults_(with_salt(defaults, dice)),
       clock_(clock),
+      dice_(dice),
+      records_(home_),
       reaper_(&MountTable::reap, this) {}
 
 MountTable::~MountTable() {
@@ -34,8 +40,8 @@ Result<MountedSwarm> MountTable::mount(std::shared_ptr<node::Volume> volume,
         const std::string path,
         prepare_mount_point(directory, home_,
                             options.nonempty ? Contents::may_be_there : Contents::must_be_empty));
-    Row* row = nullptr;
     Rows::iterator at;
+    Mount::Plan plan;
     {
         std::unique_lock lock(mutex_);
         // One that was unmounted there leaves first: its end must not meet the new one in its place,
@@ -48,41 +54,56 @@ Result<MountedSwarm> MountTable::mount(std::shared_ptr<node::Volume> volume,
         if (stopping_) {
             return caller_error(Code::unavailable, "this node is stopping");
         }
-        at = rows_.emplace(rows_.end());
-        row = &*at;
-        row->number = next_++;
-        row->directory = path;
-        row->volume = volume.get();
-        row->writes = !options.read_only && !volume->read_only();
-        note_writers();  // before the first program can write there
+        at = add_row(path, *volume, !options.read_only && !volume->read_only());
+        plan = plan_for(*at, std::move(volume), options);
     }
+    plan.number = dice_.u64();
+    return settle(at, Mount::start(std::move(plan), clock_));
+}
+
+MountTable::Rows::iterator MountTable::add_row(const std::string& directory,
+                                               const node::Volume& volume, bool writes) {
+    const auto at = rows_.emplace(rows_.end());
+    at->number = next_++;
+    at->directory = directory;
+    at->volume = &volume;
+    at->writes = writes;
+    note_writers();  // before the first program can write there
+    return at;
+}
+
+Mount::Plan MountTable::plan_for(Row& row, std::shared_ptr<node::Volume> volume,
+                                 const MountOptions& options) {
     Mount::Plan plan;
-    plan.directory = path;
+    plan.directory = row.directory;
     plan.volume = std::move(volume);
     plan.options = options;
-    plan.own_changes = [this, row](const std::vector<node::Change>& changes) {
+    plan.own_changes = [this, row = &row](const std::vector<node::Change>& changes) {
         tell_siblings(row, changes);
     };
-    plan.on_end = [this, row] {
+    plan.on_end = [this, row = &row] {
         const std::scoped_lock lock(mutex_);
         row->ended = true;
         changed_.notify_all();
     };
-    {
-        const std::scoped_lock lock(mutex_);
-        plan.written_elsewhere = written_beside(*row);
+    plan.written_elsewhere = written_beside(row);
+    return plan;
+}
+
+Result<MountedSwarm> MountTable::settle(Rows::iterator at, Result<std::unique_ptr<Mount>> mount) {
+    if (mount.ok()) {
+        remember(**mount);
     }
-    auto mount = Mount::start(std::move(plan), clock_);
     const std::scoped_lock lock(mutex_);
     if (!mount.ok()) {
         rows_.erase(at);
         note_writers();
         return mount.error();
     }
-    row->mount = *std::move(mount);
+    at->mount = *std::move(mount);
     note_writers();         // one beside it may have ended meanwhile
     changed_.notify_all();  // it may have ended already
-    return MountedSwarm{row->mount->swarm(), path};
+    return MountedSwarm{at->mount->swarm(), at->directory};
 }
 
 Result<MountedSwarm> MountTable::unmount(const std::string& directory, Detach how) {
@@ -186,6 +207,7 @@ void MountTable::reap() {
             log_info("fs", mount->directory() + " was unmounted");
         }
         mount->stop();
+        forget(*mount);
         mount.reset();
         lock.lock();
         rows_.erase(at);
@@ -194,7 +216,8 @@ void MountTable::reap() {
     }
 }
 
-void MountTable::stop() {
+// Requires: nobody makes mounts any more.   Returns: the latest first; it may cover an earlier one.
+std::vector<std::unique_ptr<Mount>> MountTable::take_all() {
     {
         const std::scoped_lock lock(mutex_);
         stopping_ = true;
@@ -204,22 +227,153 @@ void MountTable::stop() {
         reaper_.join();
     }
     const std::scoped_lock making(making_);
+    const std::scoped_lock lock(mutex_);
     std::vector<std::unique_ptr<Mount>> mounts;
-    {
-        const std::scoped_lock lock(mutex_);
-        // The latest first: it may cover an earlier one.
-        for (auto row = rows_.rbegin(); row != rows_.rend(); ++row) {
+    for (auto row = rows_.rbegin(); row != rows_.rend(); ++row) {
+        if (row->mount) {
             mounts.push_back(std::move(row->mount));
         }
     }
-    for (const auto& mount : mounts) {
-        if (mount) {
-            mount->stop();
-        }
+    return mounts;
+}
+
+void MountTable::stop() {
+    for (const auto& mount : take_all()) {
+        mount->stop();
+        forget(*mount);
     }
-    mounts.clear();
     const std::scoped_lock lock(mutex_);
     rows_.clear();
+}
+
+// ---- mounts that outlive a run of the node ----
+
+void MountTable::remember(const Mount& mount) const {
+    const MountRecord record = mount.record();
+    // The note first: a descriptor without one is of no use.
+    if (auto saved = records_.save(record); !saved.ok()) {
+        log_warning("fs", mount.directory() +
+                              " would end with a crash of swarmfsd, since it cannot "
+                              "be noted: " +
+                              saved.error().message);
+        return;
+    }
+    if (!node::keep_descriptor(mount.descriptor(), record.descriptor_name())) {
+        log_debug("fs", "no service manager keeps " + mount.directory() + " through a crash");
+    }
+}
+
+void MountTable::forget(const Mount& mount) const {
+    node::forget_descriptor(mount.record().descriptor_name());
+    records_.remove(mount.number());
+    mount.volume()->mount_ended(mount.number());
+}
+
+// The new run is noted before it answers anything: the numbers it gives out are told by it from those of
+// the runs before and after, whenever it dies.
+Result<MountedSwarm> MountTable::go_on_with(MountRecord record, int descriptor,
+                                            std::shared_ptr<node::Volume> volume) {
+    const std::scoped_lock making(making_);
+    Result<> noted = caller_error(Code::unsupported, "it has outlived too many runs to count them");
+    if (++record.options.files.run != 0) {
+        const bool all_answered = std::exchange(record.all_answered, false);
+        noted = records_.save(record);
+        record.all_answered = all_answered;
+    }
+    if (!noted.ok()) {
+        ::close(descriptor);
+        return noted.error();
+    }
+    node::keep_descriptor(descriptor,
+                          record.descriptor_name());  // also tells that this run got so far
+    Rows::iterator at;
+    Mount::Plan plan;
+    {
+        const std::scoped_lock lock(mutex_);
+        at = add_row(record.directory, *volume, !record.options.read_only && !volume->read_only());
+        plan = plan_for(*at, std::move(volume), record.options);
+    }
+    return settle(at, Mount::go_on(std::move(plan), record, descriptor, clock_));
+}
+
+void MountTable::expect(const std::vector<node::KeptDescriptor>& kept,
+                        const FindVolume& volume) const {
+    for (const MountRecord& record : records_.load()) {
+        const bool is_kept = std::any_of(kept.begin(), kept.end(), [&](const auto& one) {
+            return one.name == record.descriptor_name();
+        });
+        if (const auto shown = volume(record.swarm); is_kept && shown.ok()) {
+            (*shown)->expect_mount(record.number);
+        }
+    }
+}
+
+void MountTable::go_on(std::vector<node::KeptDescriptor> kept, const FindVolume& volume) {
+    for (const MountRecord& record : records_.load()) {
+        const auto found = std::find_if(kept.begin(), kept.end(), [&](const auto& one) {
+            return one.name == record.descriptor_name();
+        });
+        const int descriptor = found == kept.end() ? -1 : std::exchange(found->descriptor, -1);
+        auto shown = volume(record.swarm);
+        if (descriptor >= 0 && shown.ok()) {
+            const auto gone_on = go_on_with(record, descriptor, *shown);
+            if (gone_on.ok()) {
+                continue;
+            }
+            log_warning("fs", record.directory +
+                                  " was mounted when the last swarmfsd ended, and "
+                                  "cannot go on: " +
+                                  gone_on.error().message);
+        } else if (descriptor >= 0) {
+            ::close(descriptor);
+        }
+        end(record, shown.ok() ? shown->get() : nullptr);
+    }
+    for (const node::KeptDescriptor& other : kept) {
+        if (other.descriptor >= 0) {
+            ::close(other.descriptor);
+            node::forget_descriptor(other.name);
+        }
+    }
+}
+
+// Whoever is inside gets ENOTCONN, and the directory is free again.
+void MountTable::end(const MountRecord& record, node::Volume* volume) const {
+    node::forget_descriptor(record.descriptor_name());
+    records_.remove(record.number);
+    if (volume != nullptr) {
+        volume->mount_ended(record.number);
+    }
+    const auto mounted = find_mount(record.directory);
+    if (!mounted || mounted->type != kSwarmMountType || mounted->minor != record.connection) {
+        return;
+    }
+    log_warning("fs", record.directory + " was left mounted by a swarmfsd that died; detaching it");
+    abort_connection(mounted->minor);
+    if (const auto detached = detach(record.directory, Detach::at_once); !detached.ok()) {
+        log_warning("fs", detached.error().message);
+    }
+}
+
+std::vector<node::KeptDescriptor> MountTable::pause() {
+    std::vector<node::KeptDescriptor> kept;
+    for (const auto& mount : take_all()) {
+        MountRecord record = mount->record();
+        const auto descriptor = mount->pause();
+        record.all_answered = true;
+        if (descriptor.ok() && records_.save(record).ok()) {
+            kept.push_back({*descriptor, record.descriptor_name()});
+            continue;
+        }
+        if (descriptor.ok()) {
+            ::close(*descriptor);
+        }
+        mount->stop();
+        forget(*mount);
+    }
+    const std::scoped_lock lock(mutex_);
+    rows_.clear();
+    return kept;
 }
 
 }  // namespace swarmfs::fs

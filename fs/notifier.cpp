@@ -32,19 +32,32 @@ void Notifier::stop() {
 }
 
 void Notifier::post(std::vector<Notice> notices) {
+    bool too_many = false;
     {
         const std::scoped_lock lock(mutex_);
         if (stopping_ || flood_) {
             return;  // the flood that is coming covers these
         }
         if (queue_.size() + notices.size() > kQueueMax) {
-            flood_ = true;
+            flood_ = too_many = true;
             queue_.clear();
         } else {
             for (Notice& notice : notices) {
                 queue_.push_back(std::move(notice));
             }
         }
+    }
+    wake_.notify_one();
+    if (too_many) {
+        log_info("fs", "many changes at once: the kernel forgets this mount's whole tree");
+    }
+}
+
+void Notifier::forget_everything() {
+    {
+        const std::scoped_lock lock(mutex_);
+        flood_ = !stopping_;
+        queue_.clear();
     }
     wake_.notify_one();
 }
@@ -105,32 +118,53 @@ bool Notifier::tell(const Notice& notice) {
         case NoticeKind::attributes: told = kernel_.drop_attributes(notice.inode); break;
     }
     return told != Told::unknown || notice.inode == node::kRootInode ||
-           !file_system_->known().contains(notice.inode);
+           !file_system_->known().counts(notice.inode);
 }
 
 void Notifier::tell_everything() {
-    log_info("fs", "many changes at once: the kernel forgets this mount's whole tree");
     const bool epoch = kernel_.drop_all_names() == Told::done;
-    for (const node::Inode directory : file_system_->known().directories()) {
-        if (!epoch) {
-            // Names that are there now: they may be cached as absent, or as something else. One
-            // that is gone answers ESTALE from its inode, and the kernel looks it up anew.
-            std::string after;
-            constexpr std::size_t kPage = 1024;
-            for (std::size_t got = kPage; got == kPage;) {
-                const auto page = file_system_->volume()->list(directory, after, kPage);
-                got = page.ok() ? page->size() : 0;
-                for (std::size_t i = 0; i < got; ++i) {
-                    tell({NoticeKind::entry, directory, (*page)[i].name});
-                }
-                after = got == 0 ? after : page->back().name;
-            }
+    if (file_system_->known().assumed()) {  // which inodes it holds is not known: the whole tree
+        std::vector<node::Inode> directories{node::kRootInode};
+        while (!directories.empty()) {
+            const node::Inode directory = directories.back();
+            directories.pop_back();
+            tell_listing(directory, !epoch, &directories);
         }
-        kernel_.drop_listing(directory);
+    } else {
+        for (const node::Inode directory : file_system_->known().directories()) {
+            tell_listing(directory, !epoch, nullptr);
+        }
     }
     for (const node::Inode inode : file_system_->known().all()) {
         kernel_.drop_attributes(inode);
     }
+}
+
+// With `below`, drops what is kept of all inodes in the directory, and adds the directories among
+// them. Names that are there now may be cached as absent, or as something else; one that is gone
+// answers ESTALE from its inode, and the kernel looks it up anew.
+void Notifier::tell_listing(node::Inode directory, bool names_too,
+                            std::vector<node::Inode>* below) {
+    constexpr std::size_t kPage = 1024;
+    std::string after;
+    for (std::size_t got = names_too || below != nullptr ? kPage : 0; got == kPage;) {
+        const auto page = file_system_->volume()->list(directory, after, kPage);
+        got = page.ok() ? page->size() : 0;
+        for (std::size_t i = 0; i < got; ++i) {
+            const node::DirectoryEntry& entry = (*page)[i];
+            if (names_too) {
+                tell({NoticeKind::entry, directory, entry.name});
+            }
+            if (below != nullptr) {
+                kernel_.drop_attributes(entry.attributes.inode);
+                if (entry.attributes.kind == node::FileKind::directory) {
+                    below->push_back(entry.attributes.inode);
+                }
+            }
+        }
+        after = got == 0 ? after : page->back().name;
+    }
+    kernel_.drop_listing(directory);
 }
 
 }  // namespace swarmfs::fs

@@ -8,7 +8,8 @@
 //      change could then be kept for an hour. Directories are only expired, because dropping one
 //      detaches what is mounted below it and the working directories inside.
 //   3. "Unknown" for an inode the kernel was told of means that the answer that names it is still
-//      on its way: it is told again until it is known or forgotten.
+//      on its way: it is told again until it is known or forgotten. (What only an earlier run told
+//      it of has no answer on its way.)
 //   4. At most kQueueMax notices wait. When more come, all names are dropped at once (an epoch,
 //      where the kernel has them) and every listing and attribute the kernel holds.
 //   5. File pages are never invalidated: that waits on the lock of a page being read.
@@ -59,6 +60,8 @@ public:
     void stop();
 
     void post(std::vector<Notice> notices) override;
+    // As if more changes waited than can be told: for a kernel that may not have been told of some.
+    void forget_everything();
     // Returns once everything posted before was told; false when `patience` ran out.
     bool wait_until_told(std::chrono::milliseconds patience);
 
@@ -67,6 +70,7 @@ private:
     // Returns: false when it must be told again later.
     bool tell(const Notice& notice);
     void tell_everything();
+    void tell_listing(node::Inode directory, bool names_too, std::vector<node::Inode>* below);
 
     KernelCache& kernel_;
     FileSystem* file_system_ = nullptr;  // fixed by start

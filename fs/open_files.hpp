@@ -1,7 +1,7 @@
 #pragma once
 // Which files are open through a mount, so that an abrupt end of the mount can release them.
-// Reads and writes do not come here: the number the kernel carries is the volume's own handle and
-// one bit that says whether it may write. Thread: any.
+// Reads and writes do not come here: the number the kernel carries is the volume's own handle, with
+// what a later run of the node needs to open the file anew. Thread: any.
 
 #include <array>
 #include <atomic>
@@ -15,18 +15,39 @@
 
 namespace swarmfs::fs {
 
-// What the kernel keeps for an open file: (volume handle << 1) | may write.
+// What the kernel keeps for an open file, from the top:
+// run of the mount (16 bits), volume handle (45), direct, may write, may read.
 class OpenHandle {
 public:
-    OpenHandle(node::FileHandle handle, bool writable)
-        : number_((handle << 1) | (writable ? 1U : 0U)) {}
+    // Requires: handle <= kVolumeHandleMax.
+    OpenHandle(node::FileHandle handle, node::Access access, bool direct = false,
+               std::uint16_t run = 0)
+        : number_((std::uint64_t{run} << kRunShift) | (handle << kHandleShift) |
+                  (direct ? kDirect : 0) | (access == node::Access::read ? 0 : kWrites) |
+                  (access == node::Access::write ? 0 : kReads)) {}
     static OpenHandle from(std::uint64_t number) { return OpenHandle(number); }
 
+    static constexpr node::FileHandle kVolumeHandleMax = (node::FileHandle{1} << 45) - 1;
+
     std::uint64_t number() const { return number_; }
-    node::FileHandle volume_handle() const { return number_ >> 1; }
-    bool writable() const { return (number_ & 1U) != 0; }
+    node::FileHandle volume_handle() const { return (number_ >> kHandleShift) & kVolumeHandleMax; }
+    bool writable() const { return (number_ & kWrites) != 0; }
+    bool direct() const { return (number_ & kDirect) != 0; }
+    // In which run of the mount it was opened (FileSystemOptions::run).
+    std::uint16_t run() const { return static_cast<std::uint16_t>(number_ >> kRunShift); }
+    node::Access access() const {
+        return !writable()               ? node::Access::read
+               : (number_ & kReads) != 0 ? node::Access::read_write
+                                         : node::Access::write;
+    }
 
 private:
+    static constexpr std::uint64_t kReads = 1;
+    static constexpr std::uint64_t kWrites = 2;
+    static constexpr std::uint64_t kDirect = 4;
+    static constexpr unsigned kHandleShift = 3;
+    static constexpr unsigned kRunShift = 48;
+
     explicit OpenHandle(std::uint64_t number) : number_(number) {}
     std::uint64_t number_;
 };

@@ -19,7 +19,7 @@ using node::ReadTicket;
 
 // Beyond every number a volume counts up to.
 constexpr Inode kFolderInode = Inode{1} << 63;
-constexpr FileHandle kFirstHandle = FileHandle{1} << 62;
+constexpr FileHandle kFirstHandle = FileHandle{1} << 44;  // of the 45 bits an OpenHandle has
 
 bool is_ours(Inode inode) {
     return inode >= kFolderInode;
@@ -197,6 +197,12 @@ public:
     Result<> sync(FileHandle handle) override {
         return is_report(handle) ? done() : under_->sync(handle);
     }
+    std::optional<Inode> done_before(const node::RequestMark& request) override {
+        return under_->done_before(request);
+    }
+    void expect_mount(std::uint64_t mount) override { under_->expect_mount(mount); }
+    void mount_ended(std::uint64_t mount) override { under_->mount_ended(mount); }
+    void forgotten(Inode inode) override { under_->forgotten(inode); }
     void release(FileHandle handle) override {
         if (is_report(handle)) {
             open_->remove(handle);

@@ -93,7 +93,9 @@ Result<pid_t> spawn(const std::string& program, const std::string& home, int log
     std::string name = program;
     std::string flag = "--home";
     std::string home_copy = home;
-    char* const arguments[] = {name.data(), flag.data(), home_copy.data(), nullptr};
+    std::string supervised = "--supervise";  // nobody else starts it again
+    char* const arguments[] = {name.data(), flag.data(), home_copy.data(), supervised.data(),
+                               nullptr};
 
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);

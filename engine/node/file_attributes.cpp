@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/node/done_requests.hpp"
+
 namespace swarmfs::node {
 
 struct FileAttributes::Asked {
@@ -234,14 +236,16 @@ Result<std::vector<std::string>> FileAttributes::names(Inode inode) {
 Result<bool> FileAttributes::alter(Inode inode,
                                    const std::function<Result<bool>(catalog::Annotations&)>& act) {
     bool missing = false;
-    const auto annotate = [&](store::Namespace& names, KeyValueWriter&) -> Result<> {
+    const auto annotate = [&](store::Namespace& names, KeyValueWriter& batch) -> Result<> {
         const auto annotated = names.annotate(inode, [&](catalog::Annotations& noted) -> Result<> {
             SWARM_TRY(const bool found, act(noted));
             missing = !found;
             // An error, so that nothing is committed; it does not leave this function.
             return found ? done() : Result<>(caller_error(Code::not_found, "no attribute"));
         });
-        return annotated.ok() ? done() : Result<>(annotated.error());
+        SWARM_CHECK(annotated);
+        note_done(batch, 0);
+        return done();
     };
     const auto changed = parts_.tree.change(annotate, Tree::Origin::volume);
     if (missing) {

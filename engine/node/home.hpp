@@ -4,7 +4,8 @@
 //   <home>/lock            held (flock) by the running node
 //   <home>/node.key        the node's Ed25519 seed, 64 hexadecimal digits, mode 0600
 //   <home>/swarms/*.json   one membership each, mode 0600 (membership.hpp)
-//   <home>/db/ content/ staging/   the store's (docs/storage-format.md)
+//   <home>/db/ content/ staging/ staging-log/   the store's (docs/storage-format.md)
+//   <home>/mounts/*        notes on the mounts there are (fs/mount_records.hpp)
 //   <home>/db/witness      its inode and its change time tell this home from every copy of it
 //   <home>/control.sock    the control socket
 //   <home>/swarmfs.toml    settings, written by people

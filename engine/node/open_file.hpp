@@ -62,6 +62,7 @@ public:
     };
     std::optional<Written> written() const;
     std::atomic<Named> named = Named::yes;
+    std::atomic<bool> orphaned = false;    // it has a row of orphans.hpp, or may have
     std::atomic<bool> publishing = false;  // a worker has it, or will; changed under the mutex
     // Changed under the volume's files_mutex_: those who work with it, handles included, and of the
     // handles those that write. A file without uses is let go of when nothing of it is left to do.

@@ -29,8 +29,9 @@ Result<> Publisher::stage(OpenFile& file) {
     // A file of that number without a row was being made when the node died: nobody was told of it.
     const store::Path stale = parts_.folder / std::to_string(number);
     SWARM_CHECK(parts_.disk.remove(stale));
-    SWARM_TRY(file.staged, store::StagedFile::create(parts_.disk, parts_.folder, number,
-                                                     parts_.swarm_id, file.record));
+    SWARM_TRY(file.staged,
+              store::StagedFile::create(parts_.disk, parts_.folder, number, parts_.swarm_id,
+                                        file.record, &parts_.contents.staging_log()));
     file.staged_changed();
     return done();
 }
@@ -66,6 +67,7 @@ void Publisher::discard(OpenFile& file) {
         return;
     }
     forget_row(file);
+    file.staged->end_log();
     const store::Path path = file.staged->path();
     file.staged.reset();
     file.staged_changed();
@@ -282,6 +284,16 @@ Result<> Publisher::commit(OpenFile& file, std::optional<store::NewContent> fres
         opened.dot = file.record.dot ? file.record.dot : opened.dot;
         mtime_ns = file.staged->row().mtime_ns;
     }
+    if (file.staged) {
+        // From here on its row decides: this commit erases it, or the file stays as it says.
+        if (auto kept = keep_row(file, store::Durability::process_crash); !kept.ok()) {
+            if (fresh) {
+                parts_.contents.discard(*std::move(fresh));
+            }
+            return kept;
+        }
+        file.staged->end_log();
+    }
     const ContentId content = fresh ? fresh->id() : ContentId{};
     store::InodeRecord published;
     std::vector<store::NameChange> changes;
@@ -351,7 +363,7 @@ void Publisher::finished(const std::shared_ptr<OpenFile>& file) {
     }
 }
 
-std::vector<std::shared_ptr<OpenFile>> Publisher::recover() {
+std::vector<Publisher::Recovered> Publisher::recover() {
     std::vector<store::StagingRow> rows;
     parts_.database.reader().scan(store::staging_prefix(), {}, [&](ByteSpan, ByteSpan value) {
         auto row = store::decode_staging_row(value);
@@ -360,7 +372,7 @@ std::vector<std::shared_ptr<OpenFile>> Publisher::recover() {
         }
         return true;
     });
-    std::vector<std::shared_ptr<OpenFile>> files;
+    std::vector<Recovered> files;
     std::set<store::Inode> seen;
     for (store::StagingRow& row : rows) {
         const std::uint64_t number = row.number;
@@ -370,7 +382,8 @@ std::vector<std::shared_ptr<OpenFile>> Publisher::recover() {
                                   "until the next start: " +
                                   why.message);
         };
-        auto staged = store::StagedFile::recover(parts_.disk, parts_.folder, row);
+        auto staged = store::StagedFile::recover(parts_.disk, parts_.folder, row,
+                                                 &parts_.contents.staging_log());
         if (!staged.ok() && staged.error().code != Code::not_found) {
             not_yet(staged.error());
             continue;
@@ -399,13 +412,13 @@ std::vector<std::shared_ptr<OpenFile>> Publisher::recover() {
         file->staged = *std::move(staged);
         file->staged_changed();
         seen.insert(file->inode());
-        files.push_back(std::move(file));
+        files.push_back({std::move(file), parts_.contents.staging_log().had_writer(number)});
     }
     const TreeView view = parts_.tree.view();
     for (const store::Inode inode : view.names.unpublished()) {
         auto record = view.names.find(inode);
         if (record.ok() && !seen.contains(inode)) {
-            files.push_back(std::make_shared<OpenFile>(*record, nullptr));
+            files.push_back({std::make_shared<OpenFile>(*record, nullptr), false});
         }
     }
     return files;

@@ -94,8 +94,12 @@ public:
     // who reads both, and the number before and after, knows whether they fit.
     std::uint64_t published_count() const { return published_count_; }
 
-    // Files staged by an earlier run, as if they had just been closed.
-    std::vector<std::shared_ptr<OpenFile>> recover();
+    // Files staged by an earlier run.
+    struct Recovered {
+        std::shared_ptr<OpenFile> file;
+        bool had_writer = false;  // when that run died
+    };
+    std::vector<Recovered> recover();
 
 private:
     struct Prepared {

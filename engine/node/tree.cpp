@@ -2,6 +2,7 @@
 
 #include "engine/core/log.hpp"
 #include "engine/core/wire.hpp"
+#include "engine/node/orphans.hpp"
 #include "engine/store/key_spaces.hpp"
 
 namespace swarmfs::node {
@@ -110,8 +111,22 @@ Result<bool> Tree::seal_in(Window& window) {
     return sealed.has_value();
 }
 
+void Tree::keep_orphans(Window& window, const std::vector<store::NameChange>& changes) const {
+    const TreeView before = view();
+    for (const store::NameChange& change : changes) {
+        if (change.name.empty() || !is_open_ || !is_open_(change.inode) ||
+            window.names.find(change.inode).ok()) {
+            continue;
+        }
+        if (const auto was = before.names.find(change.inode); was.ok()) {
+            put_orphan(window.batch, swarm_, {*was, false});
+        }
+    }
+}
+
 Result<> Tree::finish(Window& window, Origin origin, store::Durability durability) {
     const std::vector<store::NameChange> changes = window.names.take_changes();
+    keep_orphans(window, changes);
     const bool unsealed = window.replica.unsealed() > 0;
     SWARM_CHECK(database_.commit(std::move(window.batch), durability));
     if (window.home_checked) {

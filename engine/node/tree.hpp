@@ -73,6 +73,7 @@ public:
     // and volumes; what fails here is logged, and tried again by later calls.
     void start();
 
+    const SwarmId& swarm() const { return swarm_; }
     TreeView view() const { return {database_.reader(), names_prefix_, catalog_prefix_}; }
 
     // Runs `act` on the namespace and commits what it did. An error of `act` undoes all of it.
@@ -108,6 +109,10 @@ public:
     void tell(const std::vector<store::NameChange>& changes);
     // Called after a local change was committed and waits to be signed. Quick; must not call back.
     void on_unsealed(std::function<void()> act) { on_unsealed_ = std::move(act); }
+    // Whether somebody has the inode open: asked of one that loses its name, inside the batch that takes
+    // it, and which then keeps what it was (orphans.hpp). Quick; must not call back.
+    // Requires: nothing changes the tree yet.
+    void on_leaving(std::function<bool(store::Inode)> is_open) { is_open_ = std::move(is_open); }
 
     // A swarm that was left leaves nothing behind here. Requires: no Tree of it is used any more.
     static Result<> erase_all(store::Database& database, const SwarmId& swarm);
@@ -120,6 +125,7 @@ private:
     Bytes history_key() const;
     Result<bool> seal_in(Window& window);
     Result<> finish_sealed(Window& window);
+    void keep_orphans(Window& window, const std::vector<store::NameChange>& changes) const;
     Result<> finish(Window& window, Origin origin, store::Durability durability);
 
     store::Database& database_;
@@ -133,6 +139,7 @@ private:
     const Bytes catalog_prefix_;
     std::atomic<int> sealing_ = 0;  // commits of signed headers that may not be on the disk yet
     std::function<void()> on_unsealed_;
+    std::function<bool(store::Inode)> is_open_;
     std::mutex advance_mutex_;
     std::map<catalog::Dot, TimePoint> passed_over_;  // until when; guarded by advance_mutex_
     std::mutex listeners_mutex_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/node/disk_room.hpp"
+#include "engine/node/done_requests.hpp"
 
 namespace swarmfs::node {
 namespace {
@@ -131,10 +132,12 @@ Result<std::string> TreeVolume::read_link(Inode inode) {
     return record.target;
 }
 
-Result<> TreeVolume::change(const std::vector<Name>& asked, const Tree::Act& act) {
+Result<> TreeVolume::change(const std::vector<Name>& asked, const Tree::Act& act,
+                            const store::InodeRecord* made) {
     std::vector<store::NameChange> changes;
     const auto act_and_take = [&](store::Namespace& names, KeyValueWriter& batch) -> Result<> {
         SWARM_CHECK(act(names, batch));
+        note_done(batch, made == nullptr ? 0 : made->inode);
         changes = names.take_changes();
         return done();
     };
@@ -169,7 +172,7 @@ Result<Attributes> TreeVolume::make_directory(Inode parent, std::string_view nam
         SWARM_TRY(made, names.make_directory(parent, name, static_cast<std::uint16_t>(mode)));
         return done();
     };
-    SWARM_CHECK(change({{parent, name}}, make));
+    SWARM_CHECK(change({{parent, name}}, make, &made));
     return shown(made, parts_.publisher.published_count());
 }
 
@@ -180,7 +183,7 @@ Result<Attributes> TreeVolume::make_symlink(Inode parent, std::string_view name,
         SWARM_TRY(made, names.make_symlink(parent, name, target));
         return done();
     };
-    SWARM_CHECK(change({{parent, name}}, make));
+    SWARM_CHECK(change({{parent, name}}, make, &made));
     return shown(made, parts_.publisher.published_count());
 }
 
@@ -209,6 +212,10 @@ public:
             if (file) {
                 file->named = Named::going;
             }
+        }
+        if (file) {
+            file->orphaned = true;
+            put_orphan(batch, volume_.parts_.tree.swarm(), {record, true});
         }
         if (const auto written = file ? file->written() : std::nullopt) {
             batch.erase(store::staging_key(written->staging_number));

@@ -20,37 +20,20 @@
 #include <set>
 #include <unordered_map>
 
+#include "engine/node/carried_files.hpp"
 #include "engine/node/file_attributes.hpp"
 #include "engine/node/open_file.hpp"
 #include "engine/node/open_quorum.hpp"
-#include "engine/node/publisher.hpp"
+#include "engine/node/orphans.hpp"
 #include "engine/node/sibling_reader.hpp"
-#include "engine/node/tree.hpp"
+#include "engine/node/tree_volume_parts.hpp"
 #include "engine/node/volume.hpp"
-#include "engine/node/workers.hpp"
-#include "engine/swarm/swarm.hpp"
 
 namespace swarmfs::node {
 
 class TreeVolume final : public Volume {
 public:
-    struct Parts {
-        std::string name;
-        std::string home;
-        Identity& identity;
-        Tree& tree;
-        store::Database& database;
-        store::ContentStore& contents;
-        Publisher& publisher;
-        JobGroup& jobs;
-        swarm::Swarm& swarm;
-        const Clock& clock;
-        Problems& problems;
-        // The disk is full. Returns: whether there is more room now. May take a while, never waits
-        // for the network, for a file or for a batch of this thread.
-        std::function<bool()> make_room;
-        std::function<std::shared_ptr<const Policy>()> policy;
-    };
+    using Parts = TreeVolumeParts;
     explicit TreeVolume(Parts parts)
         : parts_(std::move(parts)),
           siblings_({parts_.tree, parts_.contents, parts_.swarm, parts_.clock}),
@@ -58,7 +41,9 @@ public:
                    parts_.policy}),
           failures_(parts_.clock),
           attributes_(attribute_parts()),
-          reports_(parts_.jobs) {}
+          reports_(parts_.jobs) {
+        parts_.tree.on_leaving([this](store::Inode inode) { return is_leaving(inode); });
+    }
 
     std::string name() const override { return parts_.name; }
     bool read_only() const override;
@@ -99,12 +84,17 @@ public:
     Result<> sync(FileHandle handle) override;
     void release(FileHandle handle) override;
 
+    std::optional<Inode> done_before(const RequestMark& request) override;
+    void expect_mount(std::uint64_t mount) override { carried_.expect(mount); }
+    void mount_ended(std::uint64_t mount) override;
+    void forgotten(Inode inode) override;
     std::uint64_t add_change_listener(ChangeListener listener) override;
     void remove_change_listener(std::uint64_t number) override;
 
     OpenQuorum& quorum() { return quorum_; }
     const ReadFailures& failures() const { return failures_; }
-    // Publishes what a crash left unpublished. Thread: before anyone else uses the volume.
+    // Publishes what a crash left unpublished, but what a mount that goes on may write to.
+    // Thread: before anyone else uses the volume.
     void recover();
     // The publisher has finished with a file.
     void published(const std::shared_ptr<OpenFile>& file);
@@ -155,7 +145,9 @@ private:
     };
     // A change of names that a mount asked for, which therefore knows of it. What else came of it
     // (a conflict settled, a directory gone with the last of it) is told like news from elsewhere.
-    Result<> change(const std::vector<Name>& asked, const Tree::Act& act);
+    // `made`: what `act` makes, if it does.
+    Result<> change(const std::vector<Name>& asked, const Tree::Act& act,
+                    const store::InodeRecord* made = nullptr);
     FileHandle add_handle(std::shared_ptr<OpenFile> file, bool writes);
     Result<Handle> handle_of(FileHandle handle) const;
     std::int64_t now_ns() const;
@@ -173,6 +165,11 @@ private:
     void take_record(OpenFile& file);
     FileAttributes::Parts attribute_parts();
     void close_if_idle(const std::shared_ptr<OpenFile>& file);
+    void carry(const std::shared_ptr<OpenFile>& file, Named named);
+    void recover_orphan(const Orphan& orphan);
+    void let_go(const std::shared_ptr<OpenFile>& file);
+    void erase_orphan(store::Inode inode);
+    bool is_leaving(store::Inode inode);
 
     void note_read(OpenFile& file, std::uint64_t offset, std::size_t length);
     void note_outcome(OpenFile& file, const Result<ByteSpan>& outcome);
@@ -186,6 +183,7 @@ private:
     ReadFailures failures_;
     FileAttributes attributes_;
     MemberReports reports_;
+    CarriedFiles carried_;
     mutable std::mutex files_mutex_;
     std::unordered_map<store::Inode, std::shared_ptr<OpenFile>> files_;  // guarded by files_mutex_
     std::unordered_map<FileHandle, Handle> handles_;                     // guarded by files_mutex_

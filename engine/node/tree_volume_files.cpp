@@ -81,6 +81,13 @@ void TreeVolume::unuse(const std::shared_ptr<OpenFile>& file) {
 
 // Takes over one use of the file.
 FileHandle TreeVolume::add_handle(std::shared_ptr<OpenFile> file, bool writes) {
+    // Who writes to a file that was carried for its writers publishes it when he goes.
+    if (writes && file->named == Named::yes && !file->orphaned) {
+        if (const auto carried = carried_.take(file->inode())) {
+            const std::lock_guard lock(files_mutex_);
+            --carried->uses;
+        }
+    }
     const std::lock_guard lock(files_mutex_);
     file->writers += writes ? 1 : 0;
     handles_.emplace(next_handle_, Handle{std::move(file), writes});
@@ -99,7 +106,7 @@ Result<Created> TreeVolume::create(Inode parent, std::string_view name, std::uin
         SWARM_TRY(record, names.create_file(parent, name, static_cast<std::uint16_t>(mode)));
         return done();
     };
-    SWARM_CHECK(change({{parent, name}}, make));
+    SWARM_CHECK(change({{parent, name}}, make, &record));
     SWARM_TRY(auto file, use(record.inode));
     const FileHandle handle = add_handle(std::move(file), true);
     return Created{shown(record, parts_.publisher.published_count()), handle};
@@ -404,6 +411,9 @@ void TreeVolume::release(FileHandle handle) {
     if (last_writer && file->named != Named::no) {
         std::unique_lock lock(file->mutex());
         const bool unpublished = file->staged || !file->record.dot;
+        if (file->staged) {
+            file->staged->note_closed();
+        }
         lock.unlock();
         if (unpublished) {
             parts_.publisher.publish(file);
@@ -425,6 +435,9 @@ void TreeVolume::close_if_idle(const std::shared_ptr<OpenFile>& file) {
         files_.erase(found);
     }
     // Nobody comes to it any more.
+    if (file->orphaned) {
+        erase_orphan(file->inode());
+    }
     const std::lock_guard lock(file->mutex());
     parts_.publisher.discard(*file);
     if (file->stored && (!file->stored->complete() || file->named == Named::no)) {
@@ -440,18 +453,6 @@ void TreeVolume::published(const std::shared_ptr<OpenFile>& file) {
         parts_.publisher.publish(file);  // it was written again meanwhile
     } else {
         close_if_idle(file);
-    }
-}
-
-void TreeVolume::recover() {
-    for (const std::shared_ptr<OpenFile>& file : parts_.publisher.recover()) {
-        {
-            const std::lock_guard lock(files_mutex_);
-            files_.emplace(file->inode(), file);
-        }
-        log_info("node", "\"" + printable(file->record.name) +
-                             "\" was written before the last stop; it is published now");
-        parts_.publisher.publish(file);
     }
 }
 

@@ -25,6 +25,7 @@
 #include "engine/core/ids.hpp"
 #include "engine/core/result.hpp"
 #include "engine/node/extended_attributes.hpp"
+#include "engine/node/mount_memory.hpp"
 #include "engine/node/reports.hpp"
 
 namespace swarmfs::node {
@@ -94,10 +95,8 @@ struct Space {
 using ReadDone = std::function<void(Result<ByteSpan>)>;
 using OpenDone = std::function<void(Result<FileHandle>)>;
 
-class Volume {
+class Volume : public MountMemory {
 public:
-    virtual ~Volume() = default;
-
     virtual std::string name() const = 0;
     virtual bool read_only() const = 0;
     virtual Space space() const = 0;

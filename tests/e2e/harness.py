@@ -180,14 +180,26 @@ def decoded(text):
 class Node(Program):
     """One home. `mounted` is its latest mount, `swarm` the name under which it knows the scene's swarm."""
 
-    def __init__(self, scene, name, listen="127.0.0.1:0", home=None, settings="", **more):
+    def __init__(self, scene, name, listen="127.0.0.1:0", home=None, settings="", supervised=False, **more):
         self.home = pathlib.Path(home or scene.root / name)
         self.mounted, self.swarm = None, None
         if settings:
             self.home.mkdir(parents=True, exist_ok=True)
             (self.home / "swarmfs.toml").write_text(settings, encoding="utf-8")
-        super().__init__(scene, name, [PROGRAMS["swarmfsd"], "--home", self.home, "--listen", listen],
-                         **more)
+        self.supervised = supervised
+        super().__init__(scene, name, [PROGRAMS["swarmfsd"], "--home", self.home, "--listen", listen,
+                                       *(["--supervise"] if supervised else [])], **more)
+
+    def daemon(self):
+        """The process id of the node itself; of a supervised one, the latest run's."""
+        if not self.supervised:
+            return self.process.pid
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return int(wait_until(lambda: children.read_text().split(), START_SECONDS, f"{self.name} runs")[0])
+
+    def crash(self):
+        """kill -9 of a supervised node; it is started again meanwhile."""
+        os.kill(self.daemon(), signal.SIGKILL)
 
     def try_cli(self, *words, stdin=None, seconds=CALL_SECONDS, environment=None):
         """Runs `swarmfs --home HOME words...`. Returns the CompletedProcess, whatever its exit code."""

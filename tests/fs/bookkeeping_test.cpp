@@ -46,10 +46,18 @@ TEST_CASE("interrupting all yields every ticket, and catches those still to come
 }
 
 TEST_CASE("the kernel's carried number is the volume's handle and whether it writes") {
-    const OpenHandle reader(77, false);
-    const OpenHandle writer(77, true);
+    const OpenHandle reader(77, node::Access::read);
+    const OpenHandle writer(77, node::Access::write);
     CHECK(reader.volume_handle() == 77);
     CHECK_FALSE(reader.writable());
+    const OpenHandle most(OpenHandle::kVolumeHandleMax, node::Access::read_write, true, 65'535);
+    CHECK(OpenHandle::from(most.number()).volume_handle() == OpenHandle::kVolumeHandleMax);
+    CHECK(OpenHandle::from(most.number()).access() == node::Access::read_write);
+    CHECK(OpenHandle::from(most.number()).direct());
+    CHECK(OpenHandle::from(most.number()).run() == 65'535);
+    CHECK(OpenHandle::from(writer.number()).access() == node::Access::write);
+    CHECK(OpenHandle::from(reader.number()).access() == node::Access::read);
+    CHECK(OpenHandle::from(reader.number()).run() == 0);
     CHECK(OpenHandle::from(writer.number()).writable());
     CHECK(reader.number() != writer.number());
 }
@@ -58,11 +66,11 @@ TEST_CASE("open files are removed once, one by one or all together") {
     OpenFiles files;
     files.begin(10, false);
     files.begin(20, false);
-    files.add(OpenHandle(1, false), {10, 0, true});
-    files.add(OpenHandle(2, true), {20, 0, true});
-    CHECK(files.find(OpenHandle(1, false))->inode == 10);
-    CHECK(files.remove(OpenHandle(1, false))->inode == 10);
-    CHECK_FALSE(files.remove(OpenHandle(1, false)).has_value());
+    files.add(OpenHandle(1, node::Access::read), {10, 0, true});
+    files.add(OpenHandle(2, node::Access::write), {20, 0, true});
+    CHECK(files.find(OpenHandle(1, node::Access::read))->inode == 10);
+    CHECK(files.remove(OpenHandle(1, node::Access::read))->inode == 10);
+    CHECK_FALSE(files.remove(OpenHandle(1, node::Access::read)).has_value());
     CHECK(files.remove_all().size() == 1);
     CHECK(files.remove_all().empty());
 }

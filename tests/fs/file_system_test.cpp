@@ -54,7 +54,9 @@ TEST_CASE("entries listed while a change arrives are not kept") {
         at.volume->remote_mode("b.txt", 0600);
         return true;
     };
-    CHECK(at.files.read_directory(*stream, 2, 16, FileSystem::Lookups::counted, take).ok());
+    CHECK(at.files
+              .read_directory(node::kRootInode, *stream, 2, 16, FileSystem::Lookups::counted, take)
+              .ok());
     CHECK(keeps == std::vector<Duration>{kHour, Duration(0)});
 }
 

@@ -286,7 +286,7 @@ TEST_CASE("a copy that was not published before a kill is published after it") {
     const auto found = at.publisher->recover();
     REQUIRE(found.size() == 1);
     std::string read(text.size(), ' ');
-    const auto outcome = found[0]->read(
+    const auto outcome = found[0].file->read(
         0, MutableByteSpan(reinterpret_cast<std::uint8_t*>(read.data()), read.size()));
     REQUIRE(outcome.ok());
     CHECK(read == text);
