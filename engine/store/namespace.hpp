@@ -134,6 +134,7 @@ private:
     // namespace_view.cpp
     void show(const std::string& path, const catalog::Version& version);
     void show_directory(const std::string& path);
+    void show_implicit(InodeRecord directory);
     void hide(const std::string& path);
     void drop(const InodeRecord& record);
     void prune(Inode directory);

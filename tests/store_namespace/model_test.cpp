@@ -305,7 +305,7 @@ TEST_CASE("members who change names at random, together and apart, end with the 
                     std::next(shown.begin(), static_cast<std::ptrdiff_t>(dice.below(shown.size())))
                         ->first;
             }
-            switch (dice.below(8)) {
+            switch (dice.below(9)) {
                 case 0: (void)home.make_directory(path).ok(); break;
                 case 1:
                 case 2:
@@ -322,6 +322,14 @@ TEST_CASE("members who change names at random, together and apart, end with the 
                                 static_cast<Renaming>(dice.below(3)))
                         .ok();
                     break;
+                case 6:
+                    if (const Inode inode = home.inode_at(path); inode != 0) {
+                        const auto mode = static_cast<std::uint16_t>(dice.below(01000));
+                        (void)home
+                            .change([&](Namespace& n) { return n.set_attributes(inode, mode, {}); })
+                            .ok();
+                    }
+                    break;
                 default: home.pull(*homes[dice.below(3)]); break;
             }
             home.now_ms += dice.below(2000);
@@ -337,6 +345,7 @@ TEST_CASE("members who change names at random, together and apart, end with the 
         for (Home* home : homes) {
             CHECK(home->replica().vector() == alice.replica().vector());
             CHECK(home->tree() == expected);
+            CHECK(home->modes() == alice.modes());
         }
     }
 }
