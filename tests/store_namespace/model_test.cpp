@@ -295,9 +295,16 @@ TEST_CASE("members who change names at random, together and apart, end with the 
         Home bob(swarm, 2);
         Home carol(swarm, 3);
         const std::vector<Home*> homes = {&alice, &bob, &carol};
+        // What a program has open to write, at each.
+        std::vector<std::optional<InodeRecord>> opened(homes.size());
         for (int step = 0; step < 120; ++step) {
-            Home& home = *homes[dice.below(3)];
+            const std::size_t who = dice.below(3);
+            Home& home = *homes[who];
             const auto shown = home.tree();
+            const auto is_here = [&] {
+                return opened[who] && home.names().find(opened[who]->inode).ok();
+            };
+            const bool was_here = is_here();
             // Mostly what is there, conflict copies included.
             std::string path = kPaths[dice.below(kPaths.size())];
             if (!shown.empty() && dice.below(3) == 0) {
@@ -305,7 +312,8 @@ TEST_CASE("members who change names at random, together and apart, end with the 
                     std::next(shown.begin(), static_cast<std::ptrdiff_t>(dice.below(shown.size())))
                         ->first;
             }
-            switch (dice.below(9)) {
+            const std::uint64_t what = dice.below(10);
+            switch (what) {
                 case 0: (void)home.make_directory(path).ok(); break;
                 case 1:
                 case 2:
@@ -330,9 +338,29 @@ TEST_CASE("members who change names at random, together and apart, end with the 
                             .ok();
                     }
                     break;
+                case 7:
+                    if (opened[who]) {
+                        (void)home.publish(*opened[who], dice.below(50)).ok();
+                        opened[who].reset();
+                    } else if (const auto record = home.names().resolve(path); !record.ok()) {
+                        const auto made = home.create(path);
+                        opened[who] = made.ok() ? std::optional(*made) : std::nullopt;
+                    } else if (record->kind == InodeKind::file) {
+                        opened[who] = *record;
+                    }
+                    break;
                 default: home.pull(*homes[dice.below(3)]); break;
             }
+            // What was removed by this member itself is nobody's, see Publisher::commit.
+            if (what < 6 && was_here && !is_here()) {
+                opened[who].reset();
+            }
             home.now_ms += dice.below(2000);
+        }
+        for (std::size_t who = 0; who < homes.size(); ++who) {
+            if (opened[who]) {
+                (void)homes[who]->publish(*opened[who], dice.below(50)).ok();
+            }
         }
         for (int round = 0; round < 2; ++round) {
             for (Home* to : homes) {

@@ -253,6 +253,21 @@ TEST_CASE(
     CHECK(p.alice.tree().empty());
 }
 
+TEST_CASE(
+    "a file written where another member made a directory meanwhile leaves what lives in that") {
+    Pair p;
+    const auto opened = p.alice.create("d");
+    REQUIRE(opened.ok());
+    REQUIRE(p.bob.make_directory("d").ok());
+    REQUIRE(p.bob.save("d/kept", 1).ok());
+    p.exchange();
+    REQUIRE(p.alice.publish(*opened, 2).ok());
+    p.exchange();
+    const std::string copy = p.copy_of("d", p.bob);
+    CHECK(p.alice.tree() == std::map<std::string, std::string>{
+                                {"d", "directory"}, {"d/kept", "file 1001"}, {copy, "file 1002"}});
+}
+
 TEST_CASE("a conflict copy that is changed becomes a file of its name, and the conflict ends") {
     Pair p;
     REQUIRE(p.alice.save("f", 1).ok());
