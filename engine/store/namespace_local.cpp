@@ -189,7 +189,11 @@ Result<InodeRecord> Namespace::publish_file(const InodeRecord& opened, const Con
     rows_.erase(unpublished_key(record.inode));
     forget_annotations(record.inode);  // they are in the entry
     SWARM_TRY(const InodeRecord parent, ensure_parents(path));
-    const std::string name = name_shown(path, dot, content);
+    // Where it has its name already, that is its own: the usual case.
+    std::string name(catalog::name_of_path(path));
+    if (child(parent.inode, name) != record.inode) {
+        name = name_shown(path, dot, content);
+    }
     place(record, parent.inode, name);
     record.parent = parent.inode;
     record.name = name;
