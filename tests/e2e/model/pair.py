@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import stat
+import traceback
 
 from .operations import PlainSide, Side, attributes, kind
 
@@ -78,7 +79,7 @@ class Pair:
         except (Mismatch, OSError) as error:
             if self.mount.is_gone():
                 raise NodeGone(None) from error
-            raise Mismatch(str(error)) from error
+            raise Mismatch(f"{error}{where(error)}") from error
 
     def note_before(self, operation):
         """Keeps account of what has not been promised to survive yet."""
@@ -211,6 +212,12 @@ class Pair:
                 os.chmod(path, stat.S_IMODE(seen.st_mode))
                 os.utime(path, ns=(seen.st_mtime_ns, seen.st_mtime_ns))
         self.unsaved.clear()
+
+
+def where(error):
+    """Which of the looks failed, where it was an errno that no comparison expected."""
+    names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    return f" in {' > '.join(names[1:])}" if isinstance(error, OSError) else ""
 
 
 def stat_or_errno(path):
