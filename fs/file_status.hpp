@@ -10,6 +10,14 @@
 
 namespace swarmfs::fs {
 
+// No set-uid, set-gid: another member must not be able to hand out this machine's rights.
+constexpr std::uint32_t kModeBits = 01777;
+
+// What is kept of a mode that a program asks for: permission bits and sticky.
+constexpr std::uint32_t stored_mode(std::uint32_t mode) {
+    return mode & kModeBits;
+}
+
 struct FileStatus {
     node::Attributes attributes;  // mode with the mount's umask applied
     std::uint32_t uid = 0;

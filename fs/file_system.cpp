@@ -10,13 +10,7 @@ using node::Inode;
 
 namespace {
 
-// No set-uid, set-gid: another member must not be able to hand out this machine's rights.
-constexpr std::uint32_t kModeBits = 01777;
 constexpr Duration kNotAtAll{0};
-
-std::uint32_t stored_mode(std::uint32_t mode) {
-    return mode & kModeBits;
-}
 
 }  // namespace
 

@@ -17,7 +17,7 @@ Result<CreatedFile> FileSystem::create(Inode parent, std::string_view name, std:
         return CreatedFile{name_status, handle};
     }
     const std::uint64_t before = changes_.load();
-    auto made = volume_->create(parent, name, mode & 0777);
+    auto made = volume_->create(parent, name, stored_mode(mode));
     if (made.ok()) {
         tell_own({{parent, std::string(name), made->attributes.inode}});
         request.truncate = false;

@@ -134,6 +134,7 @@ private:
     // namespace_view.cpp
     void show(const std::string& path, const catalog::Version& version);
     void show_directory(const std::string& path);
+    void show_implicit(InodeRecord directory);
     void hide(const std::string& path);
     void drop(const InodeRecord& record);
     void prune(Inode directory);
@@ -158,6 +159,8 @@ private:
     void forget_annotations(Inode inode);
     void keep_annotations(const InodeRecord& existing, catalog::Entry& fresh) const;
     Result<> settle_conflict(const InodeRecord& record, const std::string& path);
+    std::string name_shown(const std::string& path, const catalog::Dot& dot,
+                           const ContentId& content) const;
     Result<std::string> path_to_publish(const InodeRecord& record) const;
     Result<> append(const catalog::Entry& entry);
     FileId new_file_id();

@@ -189,10 +189,35 @@ Result<InodeRecord> Namespace::publish_file(const InodeRecord& opened, const Con
     rows_.erase(unpublished_key(record.inode));
     forget_annotations(record.inode);  // they are in the entry
     SWARM_TRY(const InodeRecord parent, ensure_parents(path));
-    place(record, parent.inode, catalog::name_of_path(path));
+    // Where it has its name already, that is its own: the usual case.
+    std::string name(catalog::name_of_path(path));
+    if (child(parent.inode, name) != record.inode) {
+        name = name_shown(path, dot, content);
+    }
+    place(record, parent.inode, name);
     record.parent = parent.inode;
+    record.name = name;
     update(replica_.take_touched());
     return record;
+}
+
+// The name that a file's version, just appended at `path`, is shown under: that of a copy where a
+// directory of others has the path. To place it there would take away what lives in that.
+std::string Namespace::name_shown(const std::string& path, const catalog::Dot& dot,
+                                  const ContentId& content) const {
+    const catalog::View view = replica_.view(path);
+    const bool under_directory = view.shows == catalog::Shows::implicit_directory ||
+                                 (view.main && view.main->entry.kind == EntryKind::directory);
+    if (under_directory) {
+        for (const catalog::ConflictCopy& copy : view.beside) {
+            const Entry& shown = copy.version.entry;
+            const bool twin = shown.kind == EntryKind::file && shown.content == content;
+            if (copy.version.dot == dot || twin) {
+                return copy.name;
+            }
+        }
+    }
+    return std::string(catalog::name_of_path(path));
 }
 
 // Where `record` is a conflict copy, whose version belongs to another path, that version is

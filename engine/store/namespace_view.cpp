@@ -119,6 +119,7 @@ void Namespace::show_directory(const std::string& path) {
     const auto existing =
         inode ? find(*inode) : Result<InodeRecord>(caller_error(Code::not_found, ""));
     if (existing.ok() && existing->kind == InodeKind::directory) {
+        show_implicit(*existing);
         return;
     }
     if (existing.ok()) {
@@ -133,14 +134,25 @@ void Namespace::show_directory(const std::string& path) {
     note(insert(directory));
 }
 
+// A directory of which no version is left shows nothing of those that were: who never met them shows
+// the same.
+void Namespace::show_implicit(InodeRecord directory) {
+    if (directory.dot) {
+        directory.dot.reset();
+        directory.mode = kImplicitMode;
+        directory.ctime_ns = now_.ns();
+        inodes_.put(directory);
+        note_attributes(directory.inode);
+    }
+}
+
 void Namespace::hide(const std::string& path) {
     auto record = resolve(path);
     if (!record.ok() || (record->kind == InodeKind::file && !record->dot)) {
         return;  // nothing is shown, or a file that is not published yet
     }
     if (record->kind == InodeKind::directory && has_children(record->inode)) {
-        record->dot.reset();
-        inodes_.put(*record);
+        show_implicit(*record);
         return;
     }
     drop(*record);

@@ -108,6 +108,11 @@ Result<std::unique_ptr<StagedFile>> StagedFile::recover(Disk& disk, const Path& 
     for (const Range& range : extents) {
         staged->extents_.add(range.offset, range.length);
     }
+    // Cutting reaches the file at once and its row later, with the next close or sync.
+    SWARM_TRY(const FileStatus status, staged->file_->status());
+    if (!extents.empty() && status.size < extents.back().end()) {
+        SWARM_CHECK(staged->truncate(status.size, staged->row_.mtime_ns));
+    }
     staged->sync_promised_ = true;  // it cannot be known, so it counts as promised
     return staged;
 }

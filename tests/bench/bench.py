@@ -17,7 +17,7 @@ import limits
 import targets
 from figures import Figures
 from programs import MIB, clean
-from workloads import cold, distance, distribute, edit, find, long_path, members, memory, publish, small_files, video
+from workloads import cold, distance, distribute, edit, find, long_path, members, memory, metadata, publish, small_files, video
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -36,7 +36,10 @@ WORKLOADS = {
     "edit": edit.run,
     "small-files": small_files.run,
     "find": find.run,
+    "listing": metadata.run_listing,
+    "names": metadata.run_names,
     "memory": memory.run,
+    "open-files": memory.run_open,
 }
 # `cold` samples the limit in each of its rounds, so a whole run needs no rounds of it alone.
 BY_DEFAULT = [name for name in WORKLOADS if name != "limits"]
@@ -58,7 +61,9 @@ def parse_options():
     parser.add_argument("--size-mib", type=int, default=1024, help="of the file that is read or published")
     parser.add_argument("--big-mib", type=int, default=10240, help="of the file in first-bytes and memory")
     parser.add_argument("--files", type=int, default=61_200, help="how many in small-files")
-    parser.add_argument("--find-files", type=int, default=20_000, help="how many in find")
+    parser.add_argument("--find-files", type=int, default=61_200, help="how many in find")
+    parser.add_argument("--listed", type=int, default=100_000, help="how many in the directory of listing")
+    parser.add_argument("--names", type=int, default=40_000, help="how many are made in names, by all processes together")
     parser.add_argument("--fill-mib", type=int, default=5120, help="of the file that is downloaded during video")
     parser.add_argument("--long-mib", type=int, default=1024, help="of the file in long-path")
     parser.add_argument("--video-seconds", type=int, default=60)

@@ -21,6 +21,10 @@ SMALL_PUBLISH, SMALL_TAR = "publish small files", "cold tar of small files"
 EDIT_CLOSE, EDIT_SEEN = "4 KiB into a published file: written and closed", "the same: shown by another member"
 EDIT_DISK, EDIT_WIRE = "the same: written to the disk", "the same: on the wire to a member that has the file"
 BIG_PEAK = "peak RssAnon + RssShmem while fetching a big file"
+OPEN_PEAK = "peak RssAnon + RssShmem with 1,000 open files"
+FIND, FIND_LOCAL, FIND_STARTED = "find, warm", "find, local, warm", "find, by a node that has just started"
+LISTING = "ls -l of a large directory"
+CREATES, STATS = "creating empty files", "stat of names that are not cached"
 PEAK = "peak RssAnon + RssShmem, "
 
 
@@ -68,6 +72,12 @@ TARGETS = [
     Target(SMALL_PUBLISH, SMALL_PUBLISH, None, AT_LEAST, 5_000, "files/s"),
     Target(SMALL_TAR, SMALL_TAR, None, AT_LEAST, 15_000, "files/s"),
     Target(BIG_PEAK, BIG_PEAK, None, AT_MOST, 128, "MiB"),
+    Target(OPEN_PEAK, OPEN_PEAK, None, AT_MOST, 256, "MiB"),
+    Target("find, warm / local", FIND, FIND_LOCAL, AT_MOST, 1.5),
+    Target(FIND_STARTED, FIND_STARTED, None, AT_MOST, 0.4, "s"),
+    Target(LISTING, LISTING, None, AT_MOST, 1.2, "s"),
+    Target(CREATES, CREATES, None, AT_LEAST, 10_000, "1/s"),
+    Target(STATS, STATS, None, AT_LEAST, 60_000, "1/s"),
     Target(EDIT_CLOSE, EDIT_CLOSE, None, AT_MOST, 50, "ms"),
     Target(EDIT_DISK, EDIT_DISK, None, AT_MOST, 2048, "KiB"),
     Target(EDIT_WIRE, EDIT_WIRE, None, AT_MOST, 1024, "KiB"),

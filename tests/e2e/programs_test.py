@@ -1,4 +1,5 @@
-"""Programs that people use every day, on a mount: git, make, rsync, tar, sqlite, editors, fio, stress-ng.
+"""Programs that people use every day, on a mount: git, make, rsync, tar, dpkg, ffmpeg, sqlite, editors, fio,
+stress-ng.
 
 What they leave behind is what they leave on the local file system, and another member sees the same.
 """
@@ -13,6 +14,7 @@ import content
 from harness import SceneTest, needs, sanitized, wait_until
 
 GIT = ["git", "-c", "user.name=Alice", "-c", "user.email=alice@example.org", "-c", "commit.gpgsign=false"]
+MEDIA_SECONDS = 10 if sanitized() else 40
 FIO_BYTES = "8m" if sanitized() else "64m"
 
 
@@ -109,6 +111,56 @@ class Programs(SceneTest):
         content.assert_same_tree(self, source, self.here / source.name)
         self.assert_alike(source.name)
         content.run("tar", "-C", self.there, "-df", packed)
+
+    def test_dpkg_packs_a_tree_and_unpacks_it(self):
+        needs("dpkg", "dpkg-deb")
+        tree = self.here / "tree"
+        content.copy_tree(pathlib.Path("/usr/include/linux"), tree)
+        os.symlink("types.h", tree / "link")
+        (tree / "empty").mkdir()
+        (tree / "tool").write_text("#!/bin/sh\n")
+        (tree / "tool").chmod(0o755)
+        (tree / "DEBIAN").mkdir()
+        (tree / "DEBIAN/control").write_text("Package: swarmfs-test\nVersion: 1.0\nArchitecture: all\nDescription: test\n"
+                                             "Maintainer: Alice <alice@example.org>\n")
+        self.assert_alike("tree")
+        content.run("dpkg-deb", "--root-owner-group", "-b", self.there / "tree", self.there / "packed.deb")
+        packed = self.bob_wrote("packed.deb")
+        content.run("dpkg", "-x", packed, self.scene.root / "unpacked")
+        content.run("dpkg", "-x", packed, self.here / "unpacked")
+        content.assert_same_tree(self, self.scene.root / "unpacked", self.here / "unpacked")
+        self.assert_alike("unpacked")
+        self.assertEqual(content.run("dpkg-deb", "-f", packed, "Version"), "1.0\n")
+
+    def bob_wrote(self, name):
+        """The path at alice, once she sees all of it."""
+        size = (self.there / name).stat().st_size
+        wait_until(lambda: (self.here / name).exists() and (self.here / name).stat().st_size == size, 60,
+                   f"alice sees {name}")
+        return self.here / name
+
+    def test_ffmpeg_seeks_and_decodes_what_is_not_here(self):
+        needs("ffmpeg")
+        film = self.scene.root / "film.mp4"
+        # Noise, because what compresses well would be fetched with the first read-ahead.
+        content.run("ffmpeg", "-v", "error", "-bitexact", "-f", "lavfi", "-i",
+                    f"testsrc2=size=320x240:rate=25:duration={MEDIA_SECONDS},noise=alls=40:allf=t", "-f", "lavfi", "-i",
+                    f"sine=frequency=440:duration={MEDIA_SECONDS}", "-c:v", "mpeg4", "-q:v", "3", "-g", "25", "-c:a", "aac", film)
+
+        def frames(path, *position):
+            """A hash of each picture and sound that is decoded there."""
+            return content.run("ffmpeg", "-v", "error", "-bitexact", *position, "-i", path, "-t", "1", "-f", "framemd5", "-")
+        content.run("cp", film, self.here / "film.mp4")
+        self.bob.sees("film.mp4")
+        wait_until(lambda: (self.there / "film.mp4").stat().st_size == film.stat().st_size, 60, "bob sees all of it")
+        # The index stands at the end of the file, so every opening reads both ends.
+        for part in (0.9, 0.5, 0.1, 0.7):
+            position = ("-ss", str(MEDIA_SECONDS * part))
+            self.assertEqual(frames(self.there / "film.mp4", *position), frames(film, *position))
+        if not sanitized():
+            self.assertLess(self.bob.status()["stored_bytes"], film.stat().st_size, "seeking fetches what is played")
+        content.run("ffmpeg", "-v", "error", "-xerror", "-i", self.there / "film.mp4", "-f", "null", "-")
+        self.assertEqual(content.sha256(self.there / "film.mp4"), content.sha256(film))
 
     def test_sqlite_keeps_its_promises_in_every_journal_mode(self):
         for mode in ("delete", "truncate", "persist", "wal"):

@@ -151,6 +151,14 @@ TEST_CASE("files show the mount's owner and its umask, and no set-uid bit") {
     CHECK(status->attributes.mode == 0755);
 }
 
+TEST_CASE("a file made and opened at once has the mode that was asked for, sticky included") {
+    Fixture at;
+    const auto made = at.files.create(kRootInode, "a.txt", 0107644, OpenRequest{});
+    REQUIRE(made.ok());
+    CHECK(made->name.status->attributes.mode == 01644);
+    at.files.release(made->opened.handle);
+}
+
 TEST_CASE("a file's owner cannot be changed to another, its mode and times can") {
     Fixture at;
     at.volume->remote_write("a.txt", "x");

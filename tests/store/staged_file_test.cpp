@@ -130,4 +130,23 @@ TEST_CASE("a staged file is found again by its row") {
     CHECK_FALSE(decode_staging_row(row).has_value());
 }
 
+TEST_CASE("a file that was cut after its row was written is found as short as it was cut") {
+    for (const std::uint64_t size : {0U, 2U, 4U}) {
+        CAPTURE(size);
+        const test::ScratchFolder folder;
+        SystemDisk disk;
+        Bytes row;
+        {
+            auto file = staged(disk, folder, 10);
+            REQUIRE(file->write(3, as_bytes("XY"), 77).ok());
+            row = file->encoded_row();
+            REQUIRE(file->truncate(size, 78).ok());  // and the node is killed
+        }
+        auto file = StagedFile::recover(disk, folder.path(), *decode_staging_row(row));
+        REQUIRE(file.ok());
+        CHECK(shown(**file) == std::string("bbbX").substr(0, size));
+        REQUIRE((*file)->make_whole().ok());
+    }
+}
+
 }  // namespace swarmfs::store

@@ -117,6 +117,14 @@ struct Home : Member {
         return paths;
     }
 
+    std::map<std::string, unsigned> modes() const {
+        std::map<std::string, unsigned> paths;
+        for (const auto& [path, what] : tree()) {
+            paths[path] = names().resolve(path)->mode;
+        }
+        return paths;
+    }
+
     SeededDice dice;
     MemoryKeyValue name_rows;
     const MemoryKeyValue no_contents;

@@ -295,9 +295,16 @@ TEST_CASE("members who change names at random, together and apart, end with the 
         Home bob(swarm, 2);
         Home carol(swarm, 3);
         const std::vector<Home*> homes = {&alice, &bob, &carol};
+        // What a program has open to write, at each.
+        std::vector<std::optional<InodeRecord>> opened(homes.size());
         for (int step = 0; step < 120; ++step) {
-            Home& home = *homes[dice.below(3)];
+            const std::size_t who = dice.below(3);
+            Home& home = *homes[who];
             const auto shown = home.tree();
+            const auto is_here = [&] {
+                return opened[who] && home.names().find(opened[who]->inode).ok();
+            };
+            const bool was_here = is_here();
             // Mostly what is there, conflict copies included.
             std::string path = kPaths[dice.below(kPaths.size())];
             if (!shown.empty() && dice.below(3) == 0) {
@@ -305,7 +312,8 @@ TEST_CASE("members who change names at random, together and apart, end with the 
                     std::next(shown.begin(), static_cast<std::ptrdiff_t>(dice.below(shown.size())))
                         ->first;
             }
-            switch (dice.below(8)) {
+            const std::uint64_t what = dice.below(10);
+            switch (what) {
                 case 0: (void)home.make_directory(path).ok(); break;
                 case 1:
                 case 2:
@@ -322,9 +330,37 @@ TEST_CASE("members who change names at random, together and apart, end with the 
                                 static_cast<Renaming>(dice.below(3)))
                         .ok();
                     break;
+                case 6:
+                    if (const Inode inode = home.inode_at(path); inode != 0) {
+                        const auto mode = static_cast<std::uint16_t>(dice.below(01000));
+                        (void)home
+                            .change([&](Namespace& n) { return n.set_attributes(inode, mode, {}); })
+                            .ok();
+                    }
+                    break;
+                case 7:
+                    if (opened[who]) {
+                        (void)home.publish(*opened[who], dice.below(50)).ok();
+                        opened[who].reset();
+                    } else if (const auto record = home.names().resolve(path); !record.ok()) {
+                        const auto made = home.create(path);
+                        opened[who] = made.ok() ? std::optional(*made) : std::nullopt;
+                    } else if (record->kind == InodeKind::file) {
+                        opened[who] = *record;
+                    }
+                    break;
                 default: home.pull(*homes[dice.below(3)]); break;
             }
+            // What was removed by this member itself is nobody's, see Publisher::commit.
+            if (what < 6 && was_here && !is_here()) {
+                opened[who].reset();
+            }
             home.now_ms += dice.below(2000);
+        }
+        for (std::size_t who = 0; who < homes.size(); ++who) {
+            if (opened[who]) {
+                (void)homes[who]->publish(*opened[who], dice.below(50)).ok();
+            }
         }
         for (int round = 0; round < 2; ++round) {
             for (Home* to : homes) {
@@ -337,6 +373,7 @@ TEST_CASE("members who change names at random, together and apart, end with the 
         for (Home* home : homes) {
             CHECK(home->replica().vector() == alice.replica().vector());
             CHECK(home->tree() == expected);
+            CHECK(home->modes() == alice.modes());
         }
     }
 }

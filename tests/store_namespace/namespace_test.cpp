@@ -233,6 +233,41 @@ TEST_CASE("a directory that was removed comes back with what somebody put into i
     CHECK(p.alice.tree().empty());
 }
 
+TEST_CASE(
+    "a directory that is there only for what lives in it is the same to all, whatever it was") {
+    Pair p;
+    const auto made = p.alice.make_directory("d");
+    REQUIRE(made.ok());
+    REQUIRE(
+        p.alice.change([&](Namespace& n) { return n.set_attributes(made->inode, 0700, {}); }).ok());
+    p.exchange();
+    REQUIRE(p.alice.remove_directory("d").ok());
+    REQUIRE(p.bob.save("d/new", 1).ok());
+    p.exchange();
+    // Alice makes it anew, bob had it all the time.
+    CHECK(p.alice.modes() == p.bob.modes());
+    CHECK(p.bob.names().resolve("d")->mode == 0755);
+    CHECK_FALSE(p.bob.names().resolve("d")->dot);
+    REQUIRE(p.bob.remove("d/new").ok());
+    p.exchange();
+    CHECK(p.alice.tree().empty());
+}
+
+TEST_CASE(
+    "a file written where another member made a directory meanwhile leaves what lives in that") {
+    Pair p;
+    const auto opened = p.alice.create("d");
+    REQUIRE(opened.ok());
+    REQUIRE(p.bob.make_directory("d").ok());
+    REQUIRE(p.bob.save("d/kept", 1).ok());
+    p.exchange();
+    REQUIRE(p.alice.publish(*opened, 2).ok());
+    p.exchange();
+    const std::string copy = p.copy_of("d", p.bob);
+    CHECK(p.alice.tree() == std::map<std::string, std::string>{
+                                {"d", "directory"}, {"d/kept", "file 1001"}, {copy, "file 1002"}});
+}
+
 TEST_CASE("a conflict copy that is changed becomes a file of its name, and the conflict ends") {
     Pair p;
     REQUIRE(p.alice.save("f", 1).ok());

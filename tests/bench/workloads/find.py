@@ -3,10 +3,10 @@
 import subprocess
 import time
 
-from accounts import PeakMemory
+from accounts import Account, PeakMemory
 from programs import drop_caches
 from swarm import Swarm
-from targets import PEAK
+from targets import FIND, FIND_LOCAL, FIND_STARTED, PEAK, cpu
 from workloads.small_files import FILES_A_FOLDER
 
 
@@ -37,25 +37,33 @@ def run(bench):
         node.share(tree, "--to", "tree")
         for number in range(bench.rounds):
             point = node.mount(bench.work / f"find{number}")
-            bench.figures.add(f"find, {files} files, fresh mount", timed_find(point, files), "s")
-            bench.figures.add(f"find, {files} files, warm", timed_find(point, files), "s")
+            bench.figures.add("find, fresh mount", timed_find(point, files), "s")
+            bench.figures.add(FIND, timed_find(point, files), "s")
             node.unmount(point)
             timed_find(tree, files)
-            bench.figures.add(f"find, {files} files, local warm", timed_find(tree, files), "s")
+            bench.figures.add(FIND_LOCAL, timed_find(tree, files), "s")
         bench.figures.add(f"{PEAK}node with {files} files", peak.stop(), "MiB")
         for number in range(bench.rounds):
-            cold_find(bench, node, tree, bench.work / f"cold{number}")
+            find_by_started_node(bench, node, tree, bench.work / f"started{number}")
 
 
-def cold_find(bench, node, tree, point):
-    """A node that has just started, beside the same tree on the disk; the kernel remembers nothing of either."""
+def find_by_started_node(bench, node, tree, point):
+    """Once with what the kernel still has of the node's home, once without, and then beside the same tree on the disk."""
     files = bench.options.find_files
+    restart(node, point)
+    account = Account({"node": node.pid})
+    bench.figures.add(FIND_STARTED, timed_find(point, files), "s")
+    bench.figures.add(cpu(FIND_STARTED, "node"), account.spent()["node"] / files * 1e6, "us/file")
+    restart(node, point)
+    for name, where in (("caches dropped", point), ("local, caches dropped", tree)):
+        if drop_caches():
+            bench.figures.add(f"find, {name}", timed_find(where, files), "s")
+        else:
+            bench.figures.missing(f"find, {name}", "only root can drop the kernel's caches")
+    node.unmount(point)
+
+
+def restart(node, point):
     node.stop()
     node.start()
     node.mount(point)
-    for name, where in (("cold", point), ("local cold", tree)):
-        if drop_caches():
-            bench.figures.add(f"find, {files} files, {name}", timed_find(where, files), "s")
-        else:
-            bench.figures.missing(f"find, {files} files, {name}", "only root can drop the kernel's caches")
-    node.unmount(point)
