@@ -19,8 +19,6 @@ constexpr int kCountShare = 20;
 constexpr std::size_t kFreshMax = 1 << 16;
 // A writer that found the disk full waits so long for a batch of another thread.
 constexpr Duration kBatchWaitMax = std::chrono::seconds(1);
-// How often a candidate that was used meanwhile is put back before it goes all the same.
-constexpr unsigned kSecondLooks = 4;
 
 }  // namespace
 
@@ -372,110 +370,6 @@ void CacheKeeper::ask_ahead() {
             return;
         }
     }
-}
-
-// ---- what goes ----
-
-std::vector<store::StoredChunk> CacheKeeper::choose(std::uint64_t bytes, bool& asking) {
-    std::vector<store::StoredChunk> chosen;
-    std::set<std::pair<ContentId, ChunkIndex>> taken;
-    std::map<std::pair<ContentId, ChunkIndex>, unsigned> looks;
-    std::uint64_t found = 0;
-    std::uint64_t kept = 0;
-    for (std::size_t draws = 0; found < bytes && draws < kDrawsMax && !stopping_;) {
-        const std::size_t wanted = pool_.size() < EvictionPool::kPool ? EvictionPool::kPool : 2;
-        for (std::size_t i = 0; i < wanted; ++i, ++draws) {
-            draw(asking);
-        }
-        const auto oldest = pool_.take();
-        if (!oldest || taken.contains({oldest->content, oldest->chunk})) {
-            continue;
-        }
-        const auto content = parts_.contents.open(oldest->content);
-        if (!content.ok() || (*content)->leaf_mask(oldest->chunk) == 0) {
-            continue;
-        }
-        const std::uint64_t used = store::ContentEviction(**content).last_use(oldest->chunk);
-        if (used != oldest->last_use && ++looks[{oldest->content, oldest->chunk}] < kSecondLooks) {
-            pool_.offer({used, oldest->content, oldest->chunk});
-            continue;
-        }
-        const auto entry = index_.find(oldest->content);
-        if (entry == index_.end() || !may_go(entries_[entry->second], oldest->chunk, asking)) {
-            continue;
-        }
-        taken.insert({oldest->content, oldest->chunk});
-        chosen.push_back({oldest->content, oldest->chunk});
-        found += chunk_bytes(oldest->content.size, oldest->chunk);
-    }
-    for (const Entry& entry : entries_) {
-        kept += entry.kept ? entry.bytes : 0;
-    }
-    kept_ = kept;
-    return chosen;
-}
-
-// One candidate, each stored byte alike likely, into the pool.
-void CacheKeeper::draw(bool& asking) {
-    if (std::exchange(sums_stale_, false)) {
-        sums_.clear();
-        std::uint64_t sum = 0;
-        for (const Entry& entry : entries_) {
-            sum += entry.kept ? 0 : entry.bytes;
-            sums_.push_back(sum);
-        }
-    }
-    if (sums_.empty() || sums_.back() == 0) {
-        return;
-    }
-    const std::uint64_t at = dice_.below(sums_.back());
-    Entry& entry = entries_[static_cast<std::size_t>(
-        std::upper_bound(sums_.begin(), sums_.end(), at) - sums_.begin())];
-    const auto content = parts_.contents.open(entry.content);
-    const auto nothing = [&] {
-        entry.bytes = 0;
-        sums_stale_ = true;
-    };
-    if (!content.ok()) {
-        nothing();
-        return;
-    }
-    const store::ContentEviction eviction(**content);
-    const auto chunk =
-        eviction.stored_near(ChunkIndex(dice_.below(chunk_count(entry.content.size))));
-    if (!chunk) {
-        nothing();
-        return;
-    }
-    if (may_go(entry, *chunk, asking)) {
-        pool_.offer({eviction.last_use(*chunk), entry.content, *chunk});
-    }
-}
-
-// Rule 2.
-bool CacheKeeper::may_go(Entry& entry, ChunkIndex chunk, bool& asking) {
-    using Word = Custody::Word;
-    if (parts_.contents.held(entry.content)) {
-        return false;
-    }
-    bool named = false;
-    // What lies below a newer version is kept, or not, for that one's sake.
-    const ContentId content = parts_.contents.top_over(entry.content).value_or(entry.content);
-    if (chunk.value >= chunk_count(content.size)) {
-        return true;
-    }
-    for (const auto& custody : custodies()) {
-        const Custody::Opinion opinion = custody->ask(content, chunk);
-        asking = asking || opinion.word == Word::unknown;
-        if (opinion.word == Word::pinned || (opinion.word == Word::last_copy && opinion.whole)) {
-            entry.kept = sums_stale_ = true;
-        }
-        if (opinion.word != Word::unnamed && opinion.word != Word::may_go) {
-            return false;
-        }
-        named = named || opinion.word == Word::may_go;
-    }
-    return named;
 }
 
 }  // namespace swarmfs::node

@@ -7,8 +7,9 @@
 //      what is pinned, being fetched whole or open as a whole file is held. Who has the swarm fill a
 //      content keeps a hold in the callback, which lives as long as the fill: a fill takes what was
 //      here at its beginning for granted.
-//   2. A chunk goes when every swarm that names its content says so (custody.hpp), and one does. What
-//      nobody names is the sweeper's.
+//   2. A chunk goes when every swarm that names its content says so (custody.hpp). What nothing needs
+//      any more (a version that was replaced) goes first, also while members have it open; while there
+//      is room, that is left to the sweeper.
 //   3. Who stores leaves while the cache is over its limit waits for room, kWaitMax at most, and not
 //      at all when nothing can go, or members are still asked what may: a read never fails because of
 //      the limit. So the cache is over it by what is being written at most, unless what it holds must
@@ -20,6 +21,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -60,6 +62,7 @@ public:
         const Clock& clock;
         DiskRoom room;
         std::uint64_t seed = 0;
+        std::function<bool(const ContentId&)> needed;  // Sweeper::needs
     };
     explicit CacheKeeper(const Parts& parts);
     ~CacheKeeper() { stop(); }
@@ -96,6 +99,12 @@ private:
         std::uint64_t bytes = 0;
         bool kept = false;  // as a whole, when it was last looked at
     };
+    struct Choice {
+        std::vector<store::StoredChunk> chunks;
+        std::set<std::pair<ContentId, ChunkIndex>> taken;  // the same
+        std::uint64_t bytes = 0;
+        void add(const ContentId& content, ChunkIndex chunk);
+    };
     enum class Round : std::uint8_t { enough, nothing_goes, asking };
 
     std::uint64_t cached() const;
@@ -108,6 +117,8 @@ private:
     bool take_census();
     void ask_ahead();
     std::vector<store::StoredChunk> choose(std::uint64_t bytes, bool& asking);
+    void choose_replaced(std::uint64_t bytes, Choice& choice, bool& asking);
+    bool choose_of(const ContentId& content, std::uint64_t bytes, Choice& choice, bool& asking);
     void draw(bool& asking);
     bool may_go(Entry& entry, ChunkIndex chunk, bool& asking);
     std::vector<std::shared_ptr<Custody>> custodies() const;
@@ -132,6 +143,7 @@ private:
     bool sums_stale_ = true;
     std::unordered_map<ContentId, std::size_t> index_;  // of entries_
     std::set<ContentId> active_;                        // fetched since they were counted
+    std::set<ContentId> replaced_;                      // what names showed, and perhaps do again
     std::set<ContentId> emptied_;
     std::set<ContentId> untold_;  // of which chunks went in this round
     EvictionPool pool_;

@@ -81,11 +81,12 @@ Member::Member(const Common& common, Membership membership)
         Replicator::Parts{common_.engine.context(0), common_.clock, common_.settings, tree_,
                           common_.contents, *swarm_, *policy_, identity_.self(),
                           [home = common_.home.path()] { return room_at(home); }});
-    follower_ = std::make_shared<VersionFollower>(
-        VersionFollower::Parts{tree_, common_.contents, *swarm_, common_.clock, jobs_});
-    custody_ = std::make_shared<Custody>(
-        Custody::Parts{common_.clock, tree_, *swarm_, *policy_, common_.pins, membership_.swarm,
-                       identity_.self(), [this] { common_.cache.wake(); }});
+    follower_ = std::make_shared<VersionFollower>(VersionFollower::Parts{
+        tree_, common_.contents, common_.cache, *swarm_, common_.clock, jobs_});
+    custody_ = std::make_shared<Custody>(Custody::Parts{
+        common_.clock, tree_, *swarm_, *policy_, common_.pins, membership_.swarm, identity_.self(),
+        [this] { common_.cache.wake(); },
+        [this](const ContentId& content) { return volume_->authors_of_opened(content); }});
     pin_keeper_ = std::make_shared<PinKeeper>(
         PinKeeper::Parts{common_.engine.context(0), common_.clock, tree_, common_.contents, *swarm_,
                          common_.pins, membership_.swarm});
@@ -119,9 +120,7 @@ void Member::start() {
         sync_.start();
         on_unsealed();  // what an earlier run left unsigned
         replicator_->start();
-        if (!common_.settings.cache.max_bytes) {
-            follower_->start();
-        }
+        follower_->start();
         pin_keeper_->start();
         policy_->look();
         consider_dialling();

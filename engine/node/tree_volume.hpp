@@ -104,6 +104,8 @@ public:
 
     OpenQuorum& quorum() { return quorum_; }
     const ReadFailures& failures() const { return failures_; }
+    // Of a content that is open here: who published it; nobody where it is being written over.
+    std::optional<std::set<NodeId>> authors_of_opened(const ContentId& content) const;
     // Publishes what a crash left unpublished. Thread: before anyone else uses the volume.
     void recover();
     // The publisher has finished with a file.
@@ -141,7 +143,6 @@ private:
         const std::shared_ptr<OpenFile> file_;
     };
     class Removal;
-
     // `published` is Publisher::published_count() from before the record was read.
     Attributes shown(store::InodeRecord record, std::uint64_t published) const;
     std::shared_ptr<OpenFile> opened(store::Inode inode) const;

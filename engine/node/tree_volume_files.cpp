@@ -33,6 +33,24 @@ std::shared_ptr<OpenFile> TreeVolume::opened(store::Inode inode) const {
     return found == files_.end() ? nullptr : found->second;
 }
 
+std::optional<std::set<NodeId>> TreeVolume::authors_of_opened(const ContentId& content) const {
+    std::optional<std::set<NodeId>> authors;
+    const std::lock_guard lock(files_mutex_);
+    for (const auto& [inode, file] : files_) {
+        if (file->opened_content() != content) {
+            continue;
+        }
+        if (file->written()) {
+            return std::set<NodeId>();
+        }
+        authors = authors.value_or(std::set<NodeId>());
+        if (const auto& author = file->opened_author()) {
+            authors->insert(*author);
+        }
+    }
+    return authors;
+}
+
 // Where the file is not open yet, its record is read once more under the mutex: what was published
 // or removed before the last user let go of it is seen.
 Result<std::shared_ptr<OpenFile>> TreeVolume::use(store::Inode inode) {
