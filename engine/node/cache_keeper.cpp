@@ -133,6 +133,20 @@ bool CacheKeeper::named_elsewhere(const SwarmId& swarm, const ContentId& content
     });
 }
 
+void CacheKeeper::evict_soon(const std::set<ContentId>& contents) {
+    {
+        const std::lock_guard lock(mutex_);
+        for (const ContentId& content : contents) {
+            if (wished_.size() < kWishesMax) {
+                wished_.insert(content);
+                fresh_.insert(content);  // so that the next census knows of it
+            }
+        }
+        woken_ = true;
+    }
+    wake_.notify_all();
+}
+
 void CacheKeeper::emptied(const ContentId& content) {
     const std::lock_guard one(round_mutex_);
     emptied_.insert(content);
@@ -197,6 +211,7 @@ void CacheKeeper::round() {
         stuck_ = false;
         ask_ahead();
     }
+    evict_wished();
     remove_emptied();
     tell_evicted();
     const std::lock_guard lock(mutex_);
@@ -213,27 +228,33 @@ CacheKeeper::Round CacheKeeper::evict(std::uint64_t bytes) {
         if (chosen.empty()) {
             return asking ? Round::asking : Round::nothing_goes;
         }
-        const auto evicted = parts_.contents.evict(chosen);
-        if (!evicted.ok()) {
-            complain(evicted.error().message);
-            count_by_ = {};
+        const auto evicted = give_back(chosen);
+        if (!evicted || *evicted == 0) {
             return Round::nothing_goes;
         }
-        complain("");
-        if (evicted->bytes == 0) {
-            return Round::nothing_goes;
-        }
-        gone_ += evicted->bytes;
-        evicted_ += evicted->bytes;
-        for (const store::StoredChunk& one : chosen) {
-            untold_.insert(one.content);
-        }
-        emptied_.insert(evicted->emptied.begin(), evicted->emptied.end());
-        bytes -= std::min(bytes, evicted->bytes);
+        bytes -= std::min(bytes, *evicted);
         const std::lock_guard lock(mutex_);
         room_made_.notify_all();
     }
     return Round::enough;
+}
+
+// Returns: how many bytes; nothing where the disk would not have it.
+std::optional<std::uint64_t> CacheKeeper::give_back(const std::vector<store::StoredChunk>& chunks) {
+    const auto evicted = parts_.contents.evict(chunks);
+    if (!evicted.ok()) {
+        complain(evicted.error().message);
+        count_by_ = {};
+        return std::nullopt;
+    }
+    complain("");
+    gone_ += evicted->bytes;
+    evicted_ += evicted->bytes;
+    for (const store::StoredChunk& one : chunks) {
+        untold_.insert(one.content);
+    }
+    emptied_.insert(evicted->emptied.begin(), evicted->emptied.end());
+    return evicted->bytes;
 }
 
 void CacheKeeper::complain(const std::string& what) {

@@ -17,11 +17,14 @@
 //   4. Who finds the disk full asks for room: a writer waits for one batch, others go on.
 //   5. What is counted is what is on record, and what came since; it is counted anew every kCountEvery
 //      and when something was let go of.
+//   6. What people want gone goes by rule 2, whatever room there is, as soon as members have said what
+//      they hold, and within kWishMax or not at all; the bases of a version that no name shows go along.
 // Thread: any, but for start and stop.
 
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -53,8 +56,11 @@ public:
     static constexpr Duration kWaitMax = std::chrono::seconds(1);
     static constexpr std::uint64_t kBatchBytes = std::uint64_t{16} << 20;
     static constexpr std::uint64_t kRoomBytes = std::uint64_t{16} << 20;  // for a full disk
-    static constexpr std::size_t kDrawsMax = 2048;                        // of a batch
-    static constexpr std::size_t kEntriesMax = 1 << 20;                   // contents looked at
+    static constexpr std::uint64_t kRoomLookBytes = std::uint64_t{1} << 20;
+    static constexpr std::size_t kDrawsMax = 2048;  // of a batch
+    static constexpr Duration kWishMax = std::chrono::seconds(30);
+    static constexpr std::size_t kWishesMax = 1 << 16;
+    static constexpr std::size_t kEntriesMax = 1 << 20;  // contents looked at
 
     struct Parts {
         CacheLimits limits;
@@ -88,6 +94,8 @@ public:
 
     // Whether another swarm here than `swarm` has a file of this content.
     bool named_elsewhere(const SwarmId& swarm, const ContentId& content) const;
+    // People want these gone: rule 6. Beyond kWishesMax they stay.
+    void evict_soon(const std::set<ContentId>& contents);
     // Nothing of the content is left; its files go when nobody has it open.
     void emptied(const ContentId& content);
 
@@ -119,6 +127,11 @@ private:
     std::vector<store::StoredChunk> choose(std::uint64_t bytes, bool& asking);
     void choose_replaced(std::uint64_t bytes, Choice& choice, bool& asking);
     bool choose_of(const ContentId& content, std::uint64_t bytes, Choice& choice, bool& asking);
+    void choose_chunks(store::StoredContent& content, std::uint64_t bytes, Choice& choice,
+                       bool& asking);
+    void evict_wished();
+    bool choose_wished(const ContentId& content, Choice& choice);
+    std::optional<std::uint64_t> give_back(const std::vector<store::StoredChunk>& chunks);
     void draw(bool& asking);
     bool may_go(Entry& entry, ChunkIndex chunk, bool& asking);
     std::vector<std::shared_ptr<Custody>> custodies() const;
@@ -144,6 +157,7 @@ private:
     std::unordered_map<ContentId, std::size_t> index_;  // of entries_
     std::set<ContentId> active_;                        // fetched since they were counted
     std::set<ContentId> replaced_;                      // what names showed, and perhaps do again
+    std::map<ContentId, TimePoint> wishes_;             // until when
     std::set<ContentId> emptied_;
     std::set<ContentId> untold_;  // of which chunks went in this round
     EvictionPool pool_;
@@ -156,6 +170,7 @@ private:
     std::condition_variable wake_;
     std::condition_variable room_made_;
     std::set<ContentId> fresh_;
+    std::set<ContentId> wished_;  // since the last round
     std::vector<std::shared_ptr<Custody>> custodies_;
     bool woken_ = false;
     bool count_due_ = true;

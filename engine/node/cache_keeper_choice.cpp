@@ -9,6 +9,8 @@ namespace {
 
 // How often a candidate that was used meanwhile is put back before it goes all the same.
 constexpr unsigned kSecondLooks = 4;
+// Contents that people want gone, of a round: those that a custody may ask about at once.
+constexpr std::size_t kWishesAtOnce = Custody::kAsksMax;
 
 }  // namespace
 
@@ -78,8 +80,14 @@ bool CacheKeeper::choose_of(const ContentId& id, std::uint64_t bytes, Choice& ch
             return false;
         }
     }
-    Entry entry{id, 0, false};
-    const store::ContentEviction eviction(**content);
+    choose_chunks(**content, bytes, choice, asking);
+    return true;
+}
+
+void CacheKeeper::choose_chunks(store::StoredContent& content, std::uint64_t bytes, Choice& choice,
+                                bool& asking) {
+    Entry entry{content.id(), 0, false};
+    const store::ContentEviction eviction(content);
     std::optional<ChunkIndex> last;
     while (choice.bytes < bytes && !entry.kept) {
         const auto chunk = eviction.stored_near(last ? *last + 1 : ChunkIndex());
@@ -87,11 +95,54 @@ bool CacheKeeper::choose_of(const ContentId& id, std::uint64_t bytes, Choice& ch
             break;
         }
         if (may_go(entry, *chunk, asking)) {
-            choice.add(id, *chunk);
+            choice.add(content.id(), *chunk);
         }
         last = chunk;
     }
-    return true;
+}
+
+// Rule 6. A few at a time: the answers for the first come while the next are asked about.
+void CacheKeeper::evict_wished() {
+    const TimePoint now = parts_.clock.now();
+    {
+        const std::lock_guard lock(mutex_);
+        for (const ContentId& content : std::exchange(wished_, {})) {
+            wishes_.insert_or_assign(content, now + kWishMax);
+        }
+    }
+    if (wishes_.empty()) {
+        return;
+    }
+    take_in_fresh();
+    (void)take_census();
+    std::size_t left = kWishesAtOnce;
+    for (auto wish = wishes_.begin(); wish != wishes_.end() && left > 0 && !stopping_; --left) {
+        bool more = true;
+        bool settled = false;
+        while (more && !settled) {
+            Choice choice;
+            settled = choose_wished(wish->first, choice);
+            more = !choice.chunks.empty() && give_back(choice.chunks).value_or(0) > 0;
+        }
+        wish = settled || now >= wish->second ? wishes_.erase(wish) : std::next(wish);
+    }
+}
+
+// Returns: whether what stays was decided by everybody, and all of the rest is chosen.
+bool CacheKeeper::choose_wished(const ContentId& id, Choice& choice) {
+    bool asking = false;
+    const auto content = parts_.contents.open(id);
+    for (auto layer = content.ok() ? *content : nullptr; layer; layer = layer->base()) {
+        const ContentId below = layer->id();
+        const auto all = custodies();
+        if (below != id && std::any_of(all.begin(), all.end(), [&](const auto& custody) {
+                return custody->shows(below);
+            })) {
+            break;
+        }
+        choose_chunks(*layer, kBatchBytes, choice, asking);
+    }
+    return !asking && choice.bytes < kBatchBytes;
 }
 
 // One candidate, each stored byte alike likely, into the pool.

@@ -39,6 +39,7 @@ Member::Member(const Common& common, Membership membership)
           [this] { ask_for_room(); }),
       standings_(common.database, common.clock, membership_.swarm, [this] { save_standings(); }),
       sync_(common.engine.context(0), tree_, common.clock),
+      wishes_(*this, common.cache, common.pins, jobs_),
       seal_timer_(common.engine.context(0)),
       dial_timer_(common.engine.context(0)),
       publish_timer_(common.engine.context(0)),
@@ -74,7 +75,7 @@ Member::Member(const Common& common, Membership membership)
         membership_.name, common_.home.path(), identity_, tree_, common_.database, common_.contents,
         *publisher_, jobs_, *swarm_, common_.clock, problems_,
         [this] { return common_.sweeper.make_room() || common_.cache.make_room(); },
-        [this] { return policy(); }});
+        [this] { return policy(); }, &wishes_});
     policy_ = std::make_shared<PolicyWatch>(PolicyWatch::Parts{
         common_.engine.context(0), tree_, common_.contents, *swarm_, jobs_, problems_});
     replicator_ = std::make_shared<Replicator>(
@@ -90,6 +91,8 @@ Member::Member(const Common& common, Membership membership)
     pin_keeper_ = std::make_shared<PinKeeper>(
         PinKeeper::Parts{common_.engine.context(0), common_.clock, tree_, common_.contents, *swarm_,
                          common_.pins, membership_.swarm});
+    wishes_.start({common_.engine.context(0), common_.clock, tree_, common_.contents, *swarm_,
+                   common_.settings.cache, [home = common_.home.path()] { return room_at(home); }});
     policy_->on_changed([this] {
         replicator_->on_policy_changed();
         custody_->changed();
@@ -149,6 +152,7 @@ void Member::stop() {
         replicator_->stop();
         follower_->stop();
         pin_keeper_->stop();
+        wishes_.stop();
         policy_->stop();
         sync_.stop();
         swarm_->close([&closed] { closed.set_value(); });

@@ -16,7 +16,6 @@
 
 #include <map>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <unordered_map>
 
@@ -50,6 +49,7 @@ public:
         // for the network, for a file or for a batch of this thread.
         std::function<bool()> make_room;
         std::function<std::shared_ptr<const Policy>()> policy;
+        KeepWishes* wishes = nullptr;  // null: nothing can be asked
     };
     explicit TreeVolume(Parts parts)
         : parts_(std::move(parts)),
@@ -63,7 +63,6 @@ public:
     std::string name() const override { return parts_.name; }
     bool read_only() const override;
     Space space() const override;
-
     Result<Attributes> lookup(Inode parent, std::string_view name) override;
     Result<Attributes> attributes(Inode inode) override;
     Result<std::vector<DirectoryEntry>> list(Inode directory, std::string_view after,
@@ -101,7 +100,6 @@ public:
 
     std::uint64_t add_change_listener(ChangeListener listener) override;
     void remove_change_listener(std::uint64_t number) override;
-
     OpenQuorum& quorum() { return quorum_; }
     const ReadFailures& failures() const { return failures_; }
     // Of a content that is open here: who published it; nobody where it is being written over.
