@@ -1,6 +1,7 @@
 #include "engine/node/cache_keeper.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/core/log.hpp"
 #include "engine/store/content_eviction.hpp"
@@ -12,13 +13,21 @@ namespace {
 constexpr std::size_t kAskedAhead = 64;
 // One that may fill the cache by itself is asked about as soon as it is opened.
 constexpr std::uint64_t kAskedAtOnceBytes = CacheLimits::kMaxBytesMin / 4;
+// Of the disk, beside twice the floor: with less left members are asked before anything has to go.
+constexpr std::uint64_t kAskedWithLeftBytes = std::uint64_t{256} << 20;
 constexpr std::size_t kRowsAtOnce = 1024;
 // Of what a count took, before another one because something was let go of.
 constexpr int kCountShare = 20;
 // Contents noted as being fetched since the last look; more are found by counting anew.
 constexpr std::size_t kFreshMax = 1 << 16;
-// A writer that found the disk full waits so long for a batch of another thread.
-constexpr Duration kBatchWaitMax = std::chrono::seconds(1);
+// Who found the disk full looks again so often whether members have answered.
+constexpr Duration kAnswersLookEvery = std::chrono::milliseconds(20);
+
+bool near_floor(const CacheKeeper::Parts& parts) {
+    const Room room = parts.room();
+    return room.total_bytes > 0 &&
+           room.free_bytes < 2 * parts.limits.min_free.of(room.total_bytes) + kAskedWithLeftBytes;
+}
 
 }  // namespace
 
@@ -64,8 +73,10 @@ void CacheKeeper::fetching(const ContentId& content) {
             count_due_ = true;  // the next count finds it
             return;
         }
-        const bool soon = content.size >= kAskedAtOnceBytes && parts_.limits.max_bytes;
-        if (!fresh_.insert(content).second || (!soon && !near_limit())) {
+        const bool fresh = fresh_.insert(content).second;
+        const bool soon = fresh && content.size >= kAskedAtOnceBytes &&
+                          (parts_.limits.max_bytes || near_floor(parts_));
+        if (!fresh || (!soon && !near_limit())) {
             return;
         }
         woken_ = true;
@@ -74,21 +85,39 @@ void CacheKeeper::fetching(const ContentId& content) {
 }
 
 void CacheKeeper::wait_for_place(const ContentId& content) {
-    if (!parts_.limits.max_bytes) {
-        return;
-    }
-    const std::uint64_t limit = *parts_.limits.max_bytes;
-    const std::uint64_t here = cached();
-    if (here + margin_of(limit) / 2 < limit || parts_.contents.held(content)) {
+    const std::uint64_t limit =
+        parts_.limits.max_bytes.value_or(std::numeric_limits<std::uint64_t>::max());
+    const std::uint64_t here = parts_.limits.max_bytes ? cached() : 0;
+    const bool low = look_at_floor();
+    const bool near = here >= limit - margin_of(limit) / 2;
+    if ((!near && (!low || stuck_)) || parts_.contents.held(content)) {
         return;
     }
     std::unique_lock lock(mutex_);
     woken_ = true;
     wake_.notify_all();
-    if (here > limit) {
-        room_made_.wait_for(lock, kWaitMax,
-                            [&] { return stopping_ || stuck_ || cached() <= limit; });
+    if (low || here > limit) {
+        // Others write to the disk, too: for its sake one batch is waited for, and no more.
+        room_made_.wait_for(lock, kWaitMax, [&, before = evicted_.load()] {
+            return stopping_ || stuck_ ||
+                   (cached() <= limit && (evicted_ > before || !below_floor()));
+        });
     }
+}
+
+bool CacheKeeper::below_floor() const {
+    const Room room = parts_.room();
+    return room.total_bytes > 0 && room.free_bytes < parts_.limits.min_free.of(room.total_bytes);
+}
+
+// Cost: a comparison, but for once in kRoomLookBytes, and as long as the floor is not free.
+bool CacheKeeper::look_at_floor() {
+    const std::uint64_t came = parts_.contents.taken_in();
+    if (floor_met_ || came - looked_at_ >= kRoomLookBytes) {
+        looked_at_ = came;
+        floor_met_ = below_floor();
+    }
+    return floor_met_;
 }
 
 void CacheKeeper::look_again() {
@@ -114,11 +143,31 @@ void CacheKeeper::request() {
 
 bool CacheKeeper::make_room() {
     const std::uint64_t before = evicted_;
+    const TimePoint until = parts_.clock.now() + kWaitMax;
+    Round round = Round::asking;
+    while (evicted_ == before && round != Round::nothing_goes && !stopping_ &&
+           parts_.clock.now() < until) {
+        if (const std::unique_lock one(round_mutex_, std::try_to_lock); one.owns_lock()) {
+            round = evict(kRoomBytes);
+            tell_evicted();
+        }
+        if (evicted_ == before && round == Round::asking) {
+            std::unique_lock lock(mutex_);
+            room_made_.wait_for(lock, kAnswersLookEvery,
+                                [&] { return stopping_ || evicted_ > before; });
+        }
+    }
+    return evicted_ > before;
+}
+
+bool CacheKeeper::make_room_at_once() {
+    const std::uint64_t before = evicted_;
     const std::unique_lock one(round_mutex_, std::try_to_lock);
     if (!one.owns_lock()) {  // a round is under way: its next batch is what is waited for
         std::unique_lock lock(mutex_);
         requested_ = true;
-        room_made_.wait_for(lock, kBatchWaitMax, [&] { return stopping_ || evicted_ > before; });
+        room_made_.wait_for(lock, kWaitMax,
+                            [&] { return stopping_ || stuck_ || evicted_ > before; });
         return evicted_ > before;
     }
     (void)evict(kRoomBytes);
@@ -208,7 +257,7 @@ void CacheKeeper::round() {
         // While members are asked nobody waits: the answers come by the threads that would.
         stuck_ = evict(std::max(over, asked ? kRoomBytes : 0)) != Round::enough;
     } else {
-        stuck_ = false;
+        stuck_ = below_floor();  // by what is not cache
         ask_ahead();
     }
     evict_wished();
@@ -367,13 +416,14 @@ bool CacheKeeper::take_census() {
 
 // By the time that something has to go, it is known what may.
 void CacheKeeper::ask_ahead() {
-    const auto matters = [this, near = near_limit()](const ContentId& content) {
+    const bool near = near_limit() || near_floor(parts_);
+    const auto matters = [near](const ContentId& content) {
         return near || content.size >= kAskedAtOnceBytes;
     };
     {
         const std::lock_guard lock(mutex_);
-        if (!parts_.limits.max_bytes ||
-            (!near_limit() && std::none_of(fresh_.begin(), fresh_.end(), matters))) {
+        if (!near &&
+            (!parts_.limits.max_bytes || std::none_of(fresh_.begin(), fresh_.end(), matters))) {
             return;
         }
     }

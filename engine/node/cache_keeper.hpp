@@ -10,11 +10,13 @@
 //   2. A chunk goes when every swarm that names its content says so (custody.hpp). What nothing needs
 //      any more (a version that was replaced) goes first, also while members have it open; while there
 //      is room, that is left to the sweeper.
-//   3. Who stores leaves while the cache is over its limit waits for room, kWaitMax at most, and not
-//      at all when nothing can go, or members are still asked what may: a read never fails because of
-//      the limit. So the cache is over it by what is being written at most, unless what it holds must
-//      not go, or the disk needs longer.
-//   4. Who finds the disk full asks for room: a writer waits for one batch, others go on.
+//   3. Who stores leaves while the cache is over its limit, or less than the floor is free on the disk,
+//      waits for room, kWaitMax at most, and not at all when nothing can go, or members are still
+//      asked what may: a read never fails because of the limits. So the cache is over its limit by
+//      what is being written at most, unless what it holds must not go, or the disk needs longer. The
+//      disk is asked every kRoomLookBytes.
+//   4. Who finds the disk full asks for room: who writes, reads what is not here or stores what arrives
+//      waits for one batch and tries again; others go on.
 //   5. What is counted is what is on record, and what came since; it is counted anew every kCountEvery
 //      and when something was let go of.
 //   6. What people want gone goes by rule 2, whatever room there is, as soon as members have said what
@@ -87,8 +89,11 @@ public:
     void look_again();
     // An answer came that may let something go.
     void wake();
-    // The disk is full. Returns: whether something was evicted.
+    // The disk is full. Returns: whether something was evicted. Waits for a batch of another thread, and
+    // for members that are asked what may go, kWaitMax at most.
     bool make_room();
+    // The same for a thread by which the answers of members come: waits for a batch alone.
+    bool make_room_at_once();
     // The same for whoever does not wait.
     void request();
 
@@ -117,6 +122,8 @@ private:
 
     std::uint64_t cached() const;
     bool near_limit() const;  // at half of it
+    bool below_floor() const;
+    bool look_at_floor();
     void run();
     void round();
     Round evict(std::uint64_t bytes);
@@ -145,6 +152,8 @@ private:
     std::atomic<std::uint64_t> gone_ = 0;        // since
     std::atomic<std::uint64_t> kept_ = 0;
     std::atomic<std::uint64_t> evicted_ = 0;
+    std::atomic<std::uint64_t> looked_at_ = 0;  // taken_in() when the disk was asked last
+    std::atomic<bool> floor_met_ = false;       // it was below the floor then
     std::atomic<bool> stuck_ = false;  // nothing can go at the moment, or it is not known yet
     std::atomic<bool> stopping_ = false;
 

@@ -20,6 +20,8 @@ constexpr Duration kDialLimit = std::chrono::seconds(5);
 constexpr auto kPublishAgainEvery = std::chrono::seconds(5);
 // Below that, every stream waits for each round trip.
 constexpr std::uint64_t kWindowsMin = std::uint64_t{1} << 20;
+// Of the home's disk, at most what is read ahead takes: matters below four gigabytes.
+constexpr std::uint64_t kWindowsPartOfDisk = 16;
 
 }  // namespace
 
@@ -53,6 +55,11 @@ Member::Member(const Common& common, Membership membership)
         // What is read ahead is not to push out what was read ahead before it.
         options.window_budget_bytes =
             std::min(options.window_budget_bytes, std::max(kWindowsMin, *cache / 4));
+    }
+    if (const Room room = room_at(common_.home.path()); room.total_bytes > 0) {
+        options.window_budget_bytes =
+            std::min(options.window_budget_bytes,
+                     std::max(kWindowsMin, room.total_bytes / kWindowsPartOfDisk));
     }
     swarm_ = swarm::Swarm::create({common_.engine.context(0), common_.clock, common_.dice, ports_,
                                    sync_, identity_, *this, &standings_},

@@ -16,9 +16,11 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
+#include "engine/node/disk_room.hpp"
 #include "engine/node/file_attributes.hpp"
 #include "engine/node/open_file.hpp"
 #include "engine/node/open_quorum.hpp"
@@ -97,7 +99,6 @@ public:
     Result<> close_write(FileHandle handle) override;
     Result<> sync(FileHandle handle) override;
     void release(FileHandle handle) override;
-
     std::uint64_t add_change_listener(ChangeListener listener) override;
     void remove_change_listener(std::uint64_t number) override;
     OpenQuorum& quorum() { return quorum_; }
@@ -160,13 +161,14 @@ private:
     std::int64_t now_ns() const;
     Result<Attributes> set_nameless(const std::shared_ptr<OpenFile>& file,
                                     const AttributeChanges& changes);
-    // Once more, when there was no room and some could be made.
+    // Again, as long as there was no room and some could be made: others take of it, too.
     template <class Act>
     Result<> with_room(const Act& act) const {
-        auto acted = act();
-        const bool again =
-            !acted.ok() && acted.error().code == Code::no_space && parts_.make_room();
-        return again ? act() : std::move(acted);
+        Result<> acted = act();
+        for (int tries = 0; tries < 4 && is_full(acted) && parts_.make_room(); ++tries) {
+            acted = act();
+        }
+        return acted;
     }
     Result<> resize(const std::shared_ptr<OpenFile>& file, std::uint64_t size);
     void take_record(OpenFile& file);

@@ -251,6 +251,12 @@ void TreeVolume::fetch(ReadTicket ticket, const Missing& missing) {
     request.likely = pending.likely;
     // The callback runs on the engine thread and waits for this mutex: it finds `asked` set.
     pending.asked = parts_.swarm.read(std::move(request), [this, ticket](const Result<>& fetched) {
+        if (is_full(fetched)) {
+            parts_.jobs.post(Lane::small, [this, ticket, fetched] {
+                parts_.make_room() ? try_again(ticket) : answer(ticket, fetched.error());
+            });
+            return;
+        }
         if (!fetched.ok()) {
             answer(ticket, fetched.error());
             return;
