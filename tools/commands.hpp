@@ -20,14 +20,15 @@ struct Context {
     std::function<Result<>(NodeClient&)> run;  // set by the command that was chosen
 };
 
-void add_swarm_commands(CLI::App& app, Context& context);   // create invite join leave
-void add_mount_commands(CLI::App& app, Context& context);   // mount unmount
-void add_file_commands(CLI::App& app, Context& context);    // share list download
-void add_state_commands(CLI::App& app, Context& context);   // status stop
-void add_cache_commands(CLI::App& app, Context& context);   // pin unpin evict verify
-void add_limit_commands(CLI::App& app, Context& context);   // limit pause resume
-void add_policy_commands(CLI::App& app, Context& context);  // policy
-void add_peer_commands(CLI::App& app, Context& context);    // peers block unblock
+void add_swarm_commands(CLI::App& app, Context& context);    // create invite join leave
+void add_mount_commands(CLI::App& app, Context& context);    // mount unmount
+void add_file_commands(CLI::App& app, Context& context);     // share list download
+void add_state_commands(CLI::App& app, Context& context);    // status stop
+void add_cache_commands(CLI::App& app, Context& context);    // pin unpin evict verify
+void add_limit_commands(CLI::App& app, Context& context);    // limit pause resume
+void add_policy_commands(CLI::App& app, Context& context);   // policy
+void add_restore_commands(CLI::App& app, Context& context);  // restore
+void add_peer_commands(CLI::App& app, Context& context);     // peers block unblock
 
 // Of a limit in an answer: what it limits, and a rate, for people.
 std::string limited_text(const nlohmann::json& limit);

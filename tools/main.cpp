@@ -76,8 +76,8 @@ int main(int argc, char** argv) {
                    "The node's directory (default $SWARMFS_HOME, else the user's data directory)");
     app.add_flag("--json", context.json, "Print the answer as JSON");
     app.add_option("--timeout", context.timeout_s,
-                   "Seconds the node may take to answer (60); share, download, evict, verify and "
-                   "leave take theirs")
+                   "Seconds the node may take to answer (60); share, download, evict, verify, "
+                   "restore and leave take theirs")
         ->check(CLI::Range(1U, 86'400U));
     add_swarm_commands(app, context);
     add_mount_commands(app, context);
@@ -87,6 +87,7 @@ int main(int argc, char** argv) {
     add_limit_commands(app, context);
     add_peer_commands(app, context);
     add_policy_commands(app, context);
+    add_restore_commands(app, context);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

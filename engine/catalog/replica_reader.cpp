@@ -359,6 +359,15 @@ bool ReplicaReader::for_each_content(const std::function<void(const ContentId&)>
     return readable && !rows_.failed();
 }
 
+void ReplicaReader::for_each_superseded(const VisitSuperseded& visit) const {
+    const Key table(rows::kSuperseded);
+    rows_.scan(table, table, [&](ByteSpan key, ByteSpan) {
+        const HybridTime at = WireReader(key.subspan(1)).u64();
+        const auto whole = version(rows::dot_at_end(key));
+        return !whole || visit(at, *whole);
+    });
+}
+
 std::optional<Bytes> ReplicaReader::entry_row(const Dot& dot) const {
     return rows_.get(rows::dot_key(rows::kEntries, dot));
 }

@@ -91,6 +91,11 @@ public:
     // applied. Returns: false when an entry cannot be read.
     bool for_each_content(const std::function<void(const ContentId&)>& visit) const;
 
+    // Visits versions that were replaced or deleted and whose entries are still whole, in the order in
+    // which that happened; `at` is the clock of the entry that did it. False ends it.
+    using VisitSuperseded = std::function<bool(HybridTime at, const Version& version)>;
+    void for_each_superseded(const VisitSuperseded& visit) const;
+
     // Heads of which only the stub is here: to be asked for again, from somebody else.
     std::vector<Dot> bodiless_heads(std::size_t count_max) const;
 

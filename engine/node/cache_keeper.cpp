@@ -1,6 +1,7 @@
 #include "engine/node/cache_keeper.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/core/log.hpp"
 #include "engine/store/content_eviction.hpp"
@@ -12,15 +13,21 @@ namespace {
 constexpr std::size_t kAskedAhead = 64;
 // One that may fill the cache by itself is asked about as soon as it is opened.
 constexpr std::uint64_t kAskedAtOnceBytes = CacheLimits::kMaxBytesMin / 4;
+// Of the disk, beside twice the floor: with less left members are asked before anything has to go.
+constexpr std::uint64_t kAskedWithLeftBytes = std::uint64_t{256} << 20;
 constexpr std::size_t kRowsAtOnce = 1024;
 // Of what a count took, before another one because something was let go of.
 constexpr int kCountShare = 20;
 // Contents noted as being fetched since the last look; more are found by counting anew.
 constexpr std::size_t kFreshMax = 1 << 16;
-// A writer that found the disk full waits so long for a batch of another thread.
-constexpr Duration kBatchWaitMax = std::chrono::seconds(1);
-// How often a candidate that was used meanwhile is put back before it goes all the same.
-constexpr unsigned kSecondLooks = 4;
+// Who found the disk full looks again so often whether members have answered.
+constexpr Duration kAnswersLookEvery = std::chrono::milliseconds(20);
+
+bool near_floor(const CacheKeeper::Parts& parts) {
+    const Room room = parts.room();
+    return room.total_bytes > 0 &&
+           room.free_bytes < 2 * parts.limits.min_free.of(room.total_bytes) + kAskedWithLeftBytes;
+}
 
 }  // namespace
 
@@ -66,8 +73,10 @@ void CacheKeeper::fetching(const ContentId& content) {
             count_due_ = true;  // the next count finds it
             return;
         }
-        const bool soon = content.size >= kAskedAtOnceBytes && parts_.limits.max_bytes;
-        if (!fresh_.insert(content).second || (!soon && !near_limit())) {
+        const bool fresh = fresh_.insert(content).second;
+        const bool soon = fresh && content.size >= kAskedAtOnceBytes &&
+                          (parts_.limits.max_bytes || near_floor(parts_));
+        if (!fresh || (!soon && !near_limit())) {
             return;
         }
         woken_ = true;
@@ -76,21 +85,39 @@ void CacheKeeper::fetching(const ContentId& content) {
 }
 
 void CacheKeeper::wait_for_place(const ContentId& content) {
-    if (!parts_.limits.max_bytes) {
-        return;
-    }
-    const std::uint64_t limit = *parts_.limits.max_bytes;
-    const std::uint64_t here = cached();
-    if (here + margin_of(limit) / 2 < limit || parts_.contents.held(content)) {
+    const std::uint64_t limit =
+        parts_.limits.max_bytes.value_or(std::numeric_limits<std::uint64_t>::max());
+    const std::uint64_t here = parts_.limits.max_bytes ? cached() : 0;
+    const bool low = look_at_floor();
+    const bool near = here >= limit - margin_of(limit) / 2;
+    if ((!near && (!low || stuck_)) || parts_.contents.held(content)) {
         return;
     }
     std::unique_lock lock(mutex_);
     woken_ = true;
     wake_.notify_all();
-    if (here > limit) {
-        room_made_.wait_for(lock, kWaitMax,
-                            [&] { return stopping_ || stuck_ || cached() <= limit; });
+    if (low || here > limit) {
+        // Others write to the disk, too: for its sake one batch is waited for, and no more.
+        room_made_.wait_for(lock, kWaitMax, [&, before = evicted_.load()] {
+            return stopping_ || stuck_ ||
+                   (cached() <= limit && (evicted_ > before || !below_floor()));
+        });
     }
+}
+
+bool CacheKeeper::below_floor() const {
+    const Room room = parts_.room();
+    return room.total_bytes > 0 && room.free_bytes < parts_.limits.min_free.of(room.total_bytes);
+}
+
+// Cost: a comparison, but for once in kRoomLookBytes, and as long as the floor is not free.
+bool CacheKeeper::look_at_floor() {
+    const std::uint64_t came = parts_.contents.taken_in();
+    if (floor_met_ || came - looked_at_ >= kRoomLookBytes) {
+        looked_at_ = came;
+        floor_met_ = below_floor();
+    }
+    return floor_met_;
 }
 
 void CacheKeeper::look_again() {
@@ -116,11 +143,31 @@ void CacheKeeper::request() {
 
 bool CacheKeeper::make_room() {
     const std::uint64_t before = evicted_;
+    const TimePoint until = parts_.clock.now() + kWaitMax;
+    Round round = Round::asking;
+    while (evicted_ == before && round != Round::nothing_goes && !stopping_ &&
+           parts_.clock.now() < until) {
+        if (const std::unique_lock one(round_mutex_, std::try_to_lock); one.owns_lock()) {
+            round = evict(kRoomBytes);
+            tell_evicted();
+        }
+        if (evicted_ == before && round == Round::asking) {
+            std::unique_lock lock(mutex_);
+            room_made_.wait_for(lock, kAnswersLookEvery,
+                                [&] { return stopping_ || evicted_ > before; });
+        }
+    }
+    return evicted_ > before;
+}
+
+bool CacheKeeper::make_room_at_once() {
+    const std::uint64_t before = evicted_;
     const std::unique_lock one(round_mutex_, std::try_to_lock);
     if (!one.owns_lock()) {  // a round is under way: its next batch is what is waited for
         std::unique_lock lock(mutex_);
         requested_ = true;
-        room_made_.wait_for(lock, kBatchWaitMax, [&] { return stopping_ || evicted_ > before; });
+        room_made_.wait_for(lock, kWaitMax,
+                            [&] { return stopping_ || stuck_ || evicted_ > before; });
         return evicted_ > before;
     }
     (void)evict(kRoomBytes);
@@ -133,6 +180,20 @@ bool CacheKeeper::named_elsewhere(const SwarmId& swarm, const ContentId& content
     return std::any_of(all.begin(), all.end(), [&](const auto& custody) {
         return custody->id() != swarm && custody->shows(content);
     });
+}
+
+void CacheKeeper::evict_soon(const std::set<ContentId>& contents) {
+    {
+        const std::lock_guard lock(mutex_);
+        for (const ContentId& content : contents) {
+            if (wished_.size() < kWishesMax) {
+                wished_.insert(content);
+                fresh_.insert(content);  // so that the next census knows of it
+            }
+        }
+        woken_ = true;
+    }
+    wake_.notify_all();
 }
 
 void CacheKeeper::emptied(const ContentId& content) {
@@ -196,9 +257,10 @@ void CacheKeeper::round() {
         // While members are asked nobody waits: the answers come by the threads that would.
         stuck_ = evict(std::max(over, asked ? kRoomBytes : 0)) != Round::enough;
     } else {
-        stuck_ = false;
+        stuck_ = below_floor();  // by what is not cache
         ask_ahead();
     }
+    evict_wished();
     remove_emptied();
     tell_evicted();
     const std::lock_guard lock(mutex_);
@@ -215,27 +277,33 @@ CacheKeeper::Round CacheKeeper::evict(std::uint64_t bytes) {
         if (chosen.empty()) {
             return asking ? Round::asking : Round::nothing_goes;
         }
-        const auto evicted = parts_.contents.evict(chosen);
-        if (!evicted.ok()) {
-            complain(evicted.error().message);
-            count_by_ = {};
+        const auto evicted = give_back(chosen);
+        if (!evicted || *evicted == 0) {
             return Round::nothing_goes;
         }
-        complain("");
-        if (evicted->bytes == 0) {
-            return Round::nothing_goes;
-        }
-        gone_ += evicted->bytes;
-        evicted_ += evicted->bytes;
-        for (const store::StoredChunk& one : chosen) {
-            untold_.insert(one.content);
-        }
-        emptied_.insert(evicted->emptied.begin(), evicted->emptied.end());
-        bytes -= std::min(bytes, evicted->bytes);
+        bytes -= std::min(bytes, *evicted);
         const std::lock_guard lock(mutex_);
         room_made_.notify_all();
     }
     return Round::enough;
+}
+
+// Returns: how many bytes; nothing where the disk would not have it.
+std::optional<std::uint64_t> CacheKeeper::give_back(const std::vector<store::StoredChunk>& chunks) {
+    const auto evicted = parts_.contents.evict(chunks);
+    if (!evicted.ok()) {
+        complain(evicted.error().message);
+        count_by_ = {};
+        return std::nullopt;
+    }
+    complain("");
+    gone_ += evicted->bytes;
+    evicted_ += evicted->bytes;
+    for (const store::StoredChunk& one : chunks) {
+        untold_.insert(one.content);
+    }
+    emptied_.insert(evicted->emptied.begin(), evicted->emptied.end());
+    return evicted->bytes;
 }
 
 void CacheKeeper::complain(const std::string& what) {
@@ -348,13 +416,14 @@ bool CacheKeeper::take_census() {
 
 // By the time that something has to go, it is known what may.
 void CacheKeeper::ask_ahead() {
-    const auto matters = [this, near = near_limit()](const ContentId& content) {
+    const bool near = near_limit() || near_floor(parts_);
+    const auto matters = [near](const ContentId& content) {
         return near || content.size >= kAskedAtOnceBytes;
     };
     {
         const std::lock_guard lock(mutex_);
-        if (!parts_.limits.max_bytes ||
-            (!near_limit() && std::none_of(fresh_.begin(), fresh_.end(), matters))) {
+        if (!near &&
+            (!parts_.limits.max_bytes || std::none_of(fresh_.begin(), fresh_.end(), matters))) {
             return;
         }
     }
@@ -372,110 +441,6 @@ void CacheKeeper::ask_ahead() {
             return;
         }
     }
-}
-
-// ---- what goes ----
-
-std::vector<store::StoredChunk> CacheKeeper::choose(std::uint64_t bytes, bool& asking) {
-    std::vector<store::StoredChunk> chosen;
-    std::set<std::pair<ContentId, ChunkIndex>> taken;
-    std::map<std::pair<ContentId, ChunkIndex>, unsigned> looks;
-    std::uint64_t found = 0;
-    std::uint64_t kept = 0;
-    for (std::size_t draws = 0; found < bytes && draws < kDrawsMax && !stopping_;) {
-        const std::size_t wanted = pool_.size() < EvictionPool::kPool ? EvictionPool::kPool : 2;
-        for (std::size_t i = 0; i < wanted; ++i, ++draws) {
-            draw(asking);
-        }
-        const auto oldest = pool_.take();
-        if (!oldest || taken.contains({oldest->content, oldest->chunk})) {
-            continue;
-        }
-        const auto content = parts_.contents.open(oldest->content);
-        if (!content.ok() || (*content)->leaf_mask(oldest->chunk) == 0) {
-            continue;
-        }
-        const std::uint64_t used = store::ContentEviction(**content).last_use(oldest->chunk);
-        if (used != oldest->last_use && ++looks[{oldest->content, oldest->chunk}] < kSecondLooks) {
-            pool_.offer({used, oldest->content, oldest->chunk});
-            continue;
-        }
-        const auto entry = index_.find(oldest->content);
-        if (entry == index_.end() || !may_go(entries_[entry->second], oldest->chunk, asking)) {
-            continue;
-        }
-        taken.insert({oldest->content, oldest->chunk});
-        chosen.push_back({oldest->content, oldest->chunk});
-        found += chunk_bytes(oldest->content.size, oldest->chunk);
-    }
-    for (const Entry& entry : entries_) {
-        kept += entry.kept ? entry.bytes : 0;
-    }
-    kept_ = kept;
-    return chosen;
-}
-
-// One candidate, each stored byte alike likely, into the pool.
-void CacheKeeper::draw(bool& asking) {
-    if (std::exchange(sums_stale_, false)) {
-        sums_.clear();
-        std::uint64_t sum = 0;
-        for (const Entry& entry : entries_) {
-            sum += entry.kept ? 0 : entry.bytes;
-            sums_.push_back(sum);
-        }
-    }
-    if (sums_.empty() || sums_.back() == 0) {
-        return;
-    }
-    const std::uint64_t at = dice_.below(sums_.back());
-    Entry& entry = entries_[static_cast<std::size_t>(
-        std::upper_bound(sums_.begin(), sums_.end(), at) - sums_.begin())];
-    const auto content = parts_.contents.open(entry.content);
-    const auto nothing = [&] {
-        entry.bytes = 0;
-        sums_stale_ = true;
-    };
-    if (!content.ok()) {
-        nothing();
-        return;
-    }
-    const store::ContentEviction eviction(**content);
-    const auto chunk =
-        eviction.stored_near(ChunkIndex(dice_.below(chunk_count(entry.content.size))));
-    if (!chunk) {
-        nothing();
-        return;
-    }
-    if (may_go(entry, *chunk, asking)) {
-        pool_.offer({eviction.last_use(*chunk), entry.content, *chunk});
-    }
-}
-
-// Rule 2.
-bool CacheKeeper::may_go(Entry& entry, ChunkIndex chunk, bool& asking) {
-    using Word = Custody::Word;
-    if (parts_.contents.held(entry.content)) {
-        return false;
-    }
-    bool named = false;
-    // What lies below a newer version is kept, or not, for that one's sake.
-    const ContentId content = parts_.contents.top_over(entry.content).value_or(entry.content);
-    if (chunk.value >= chunk_count(content.size)) {
-        return true;
-    }
-    for (const auto& custody : custodies()) {
-        const Custody::Opinion opinion = custody->ask(content, chunk);
-        asking = asking || opinion.word == Word::unknown;
-        if (opinion.word == Word::pinned || (opinion.word == Word::last_copy && opinion.whole)) {
-            entry.kept = sums_stale_ = true;
-        }
-        if (opinion.word != Word::unnamed && opinion.word != Word::may_go) {
-            return false;
-        }
-        named = named || opinion.word == Word::may_go;
-    }
-    return named;
 }
 
 }  // namespace swarmfs::node

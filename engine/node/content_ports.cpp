@@ -5,6 +5,9 @@
 namespace swarmfs::node {
 namespace {
 
+// Others take of the room that was made, too.
+constexpr unsigned kRoomTriesMax = 4;
+
 class StorePort final : public swarm::ContentPort {
 public:
     StorePort(std::shared_ptr<store::StoredContent> content, CacheKeeper& cache, Problems& problems,
@@ -38,6 +41,10 @@ public:
                    const content::ChunkHashes& proven) override {
         cache_.wait_for_place(content_->id());
         auto written = content_->write_verified(range.chunk, range.first, leaves, proven);
+        for (unsigned tries = 0;
+             tries < kRoomTriesMax && is_full(written) && cache_.make_room_at_once(); ++tries) {
+            written = content_->write_verified(range.chunk, range.first, leaves, proven);
+        }
         if (!written.ok()) {
             problems_.failed(Doing::storing, "",
                              "what arrives cannot be stored: " + written.error().message);

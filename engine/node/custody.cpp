@@ -14,9 +14,23 @@ constexpr Duration kAskAgain = std::chrono::seconds(2);
 Custody::Custody(const Parts& parts) : parts_(parts) {}
 
 void Custody::start() {
-    listener_ = parts_.tree.add_listener([this](const std::vector<store::NameChange>& changes) {
-        changed_ = changed_ || concerns_names(changes);
-    });
+    listener_ = parts_.tree.add_listener(
+        [this](const std::vector<store::NameChange>& changes) { hear(changes); });
+}
+
+void Custody::hear(const std::vector<store::NameChange>& changes) {
+    changed_ = changed_ || concerns_names(changes);
+    const std::lock_guard lock(mutex_);
+    for (const store::NameChange& change : changes) {
+        if (!change.name.empty() && change.content.size > 0 && replaced_.size() < kReplacedMax) {
+            replaced_.insert(change.content);
+        }
+    }
+}
+
+std::set<ContentId> Custody::take_replaced() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(replaced_, {});
 }
 
 void Custody::stop() {
@@ -66,13 +80,23 @@ Custody::Opinion Custody::ask(const ContentId& content, ChunkIndex chunk) {
     }
     const TimePoint now = parts_.clock.now();
     std::unique_lock lock(mutex_);
-    const auto named = named_.find(content);
-    if (named == named_.end()) {
-        // It may have come since the census; whoever else names it does not decide alone then.
+    auto named = named_.find(content);
+    if (named == named_.end() || named->second.inodes.empty()) {
         lock.unlock();
-        const bool shown = parts_.tree.view().names.shows(content);
-        changed_ = changed_ || shown;
-        return {shown ? Word::unknown : Word::unnamed, true};
+        if (parts_.tree.view().names.shows(content)) {
+            // It came since the census; whoever else names it does not decide alone then.
+            changed_ = true;
+            return {Word::unknown, true};
+        }
+        auto authors = parts_.opened(content);
+        lock.lock();
+        if (!authors) {
+            named_.erase(content);
+            return {Word::unnamed, true};
+        }
+        NamedContent opened;
+        opened.authors = *std::move(authors);
+        named = named_.insert_or_assign(content, std::move(opened)).first;
     }
     if (named->second.pinned) {
         return {Word::pinned, true};
@@ -117,8 +141,14 @@ void Custody::take_in(const swarm::Survey& survey, std::uint64_t round) {
         }
         --asking_;
         if (asked != answers_.end() && named != named_.end()) {
-            asked->second.copies.emplace(survey.content, parts_.self, named->second.authors,
-                                         named->second.replicas, survey.answers);
+            const NamedContent& one = named->second;
+            std::vector<swarm::Survey::Answer> answers = survey.answers;
+            if (one.inodes.empty()) {  // rule 4
+                std::erase_if(answers,
+                              [&](const auto& a) { return !one.authors.contains(a.node); });
+            }
+            asked->second.copies.emplace(survey.content, parts_.self, one.authors, one.replicas,
+                                         answers);
             if (!survey.silent.empty()) {  // who did not answer in time may yet
                 asked->second.until = parts_.clock.now() + kAskAgain;
             }

@@ -9,6 +9,8 @@
 //      answer counts for kAnswerCounts, and no longer than its member stays connected.
 //   3. last_copies.hpp says what may go by these answers. Who does not know says so, and then nothing
 //      goes.
+//   4. A version that no name shows any more, and that a program here has open, goes only while one of
+//      those who published it says that it has it: the others may sweep it at any moment.
 // Thread: the cache keeper's, and one command at a time, but for what says otherwise.
 
 #include <atomic>
@@ -33,6 +35,7 @@ public:
     static constexpr std::size_t kAnswersMax = 4096;  // contents; beyond it the oldest is forgotten
     static constexpr Duration kAnswerCounts = std::chrono::minutes(5);
     static constexpr int kCensusShare = 20;
+    static constexpr std::size_t kReplacedMax = 1 << 16;  // beyond it they are found by chance
 
     // Outlives it, until stop().
     struct Parts {
@@ -44,6 +47,8 @@ public:
         SwarmId id;
         NodeId self;
         std::function<void()> answered;  // an answer came; any thread, quick
+        // TreeVolume::authors_of_opened.
+        std::function<std::optional<std::set<NodeId>>(const ContentId&)> opened;
     };
     explicit Custody(const Parts& parts);
 
@@ -52,7 +57,7 @@ public:
     void stop();
 
     enum class Word : std::uint8_t {
-        unnamed,  // this swarm does not name it
+        unnamed,  // this swarm does not name it, and no program has it open
         may_go,   // but for what the content itself says (owned, held)
         unknown,  // members are being asked, or it is known only by the next census
         pinned,
@@ -68,6 +73,8 @@ public:
     // Looks at the names anew, if something changed and its turn has come, for contents `wanted`
     // says yes to. Returns: whether nothing has changed since the last look.
     bool take_census(const std::function<bool(const ContentId&)>& wanted);
+    // Contents of names that changed since the last call: most of them no name shows any more.
+    std::set<ContentId> take_replaced();
     // Chunks of these contents were evicted: whoever shows their files is told.
     void tell_evicted(const std::set<ContentId>& contents);
     // What is known is out of date.   Thread: any.
@@ -82,6 +89,7 @@ private:
         TimePoint until{};
         std::optional<LastCopies> copies;  // none: it was asked, and is not answered yet
     };
+    void hear(const std::vector<store::NameChange>& changes);
     void take_in(const swarm::Survey& survey, std::uint64_t round);
 
     const Parts parts_;
@@ -93,7 +101,8 @@ private:
 
     std::mutex use_mutex_;  // held while Parts are in use
     std::mutex mutex_;      // guards what follows
-    NamedContents named_;
+    NamedContents named_;   // without inodes: rule 4
+    std::set<ContentId> replaced_;
     std::map<ContentId, Answer> answers_;
     std::size_t asking_ = 0;
     std::uint64_t round_ = 0;  // changes with the peers: what was asked before does not count

@@ -19,6 +19,11 @@ using DiskRoom = std::function<Room()>;
 // Zeros where it cannot be told.
 Room room_at(const std::string& path);
 
+// Whether what was tried found the disk full.
+inline bool is_full(const Result<>& tried) {
+    return !tried.ok() && tried.error().code == Code::no_space;
+}
+
 // "10 GiB", "500 MiB", "4096", "10 %": bytes, or a part of the whole.
 struct MinFree {
     std::uint64_t bytes = 0;

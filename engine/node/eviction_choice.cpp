@@ -18,7 +18,8 @@ std::uint64_t bytes_to_evict(const CacheLimits& limits, std::uint64_t cached_byt
     }
     const std::uint64_t floor = limits.min_free.of(room.total_bytes);
     if (room.total_bytes > 0 && room.free_bytes < floor) {
-        bytes = std::max(bytes, floor - room.free_bytes);
+        const std::uint64_t margin = std::min(floor / 4, CacheLimits::kMarginMax);
+        bytes = std::max(bytes, floor + margin - room.free_bytes);
     }
     return std::min(bytes, cached_bytes);
 }

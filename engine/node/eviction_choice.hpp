@@ -2,10 +2,11 @@
 // How much of the cache has to go, and which of it goes first.
 //
 // Rules:
-//   1. Something goes when the cache comes within a margin of its limit, or when less than the floor
-//      is free on the disk; then so much that the margin is there again. The margin is a quarter of
-//      the limit, kMarginMax at most: what comes in while room is being made has to fit into it, and
-//      what goes at once is one sync of the tables.
+//   1. Something goes when the cache comes within a margin of its limit; then so much that the margin
+//      is there again. It is a quarter of the limit, kMarginMax at most: what comes in while room is
+//      being made has to fit into it, and what goes at once is one sync of the tables. When less than
+//      the floor is free on the disk, so much goes that a margin above it is free, for the same reason:
+//      a quarter of the floor, kMarginMax at most.
 //   2. What was used longest ago goes first, nearly: two candidates are drawn at random for each that
 //      goes and join a pool of the oldest seen, kPool of them, of which the oldest goes. Why: an exact
 //      order costs memory for every chunk and a lock for every read; this one costs neither.

@@ -98,6 +98,91 @@ struct OwnAttributes {
         });
     }
 
+    // ---- what concerns this node alone (keep_wishes.hpp) ----
+
+    static Answer pin(FileAttributes& self, const Asked& asked) {
+        SWARM_TRY(const auto pinned, pinned_by(self, asked));
+        return pinned == KeepWishes::Pinned::itself ? text("1") : none();
+    }
+
+    static Answer pinned(FileAttributes& self, const Asked& asked) {
+        SWARM_TRY(const auto pinned, pinned_by(self, asked));
+        return text(pinned == KeepWishes::Pinned::no ? "0" : "1");
+    }
+
+    // A file without a name is pinned by nobody.
+    static Result<KeepWishes::Pinned> pinned_by(FileAttributes& self, const Asked& asked) {
+        const auto named = self.named(asked.record.inode);
+        return self.parts_.wishes == nullptr || !named.ok()
+                   ? KeepWishes::Pinned::no
+                   : self.parts_.wishes->pinned(named->path);
+    }
+
+    static Result<bool> set_pin(FileAttributes& self, Inode inode, std::optional<ByteSpan> value) {
+        SWARM_TRY(const bool wanted, value ? yes_or_no(*value) : Result<bool>(false));
+        SWARM_TRY(KeepWishes* const wishes, self.wishes());
+        SWARM_TRY(const auto named, self.named(inode));
+        if (wanted) {
+            SWARM_CHECK(wishes->pin(named.path));
+            return true;
+        }
+        const bool itself = wishes->pinned(named.path) == KeepWishes::Pinned::itself;
+        if (!value && !itself) {
+            return false;
+        }
+        const auto unpinned = wishes->unpin(named.path);
+        if (!unpinned.ok() && !(itself && unpinned.error().code == Code::invalid)) {
+            return unpinned.error();
+        }
+        return true;
+    }
+
+    static Result<bool> set_prefetch(FileAttributes& self, Inode inode,
+                                     std::optional<ByteSpan> value) {
+        return order(self, inode, value,
+                     [](KeepWishes& wishes, const FileAttributes::Named& named) {
+                         return wishes.prefetch(named.record);
+                     });
+    }
+
+    static Result<bool> set_evict(FileAttributes& self, Inode inode,
+                                  std::optional<ByteSpan> value) {
+        return order(self, inode, value,
+                     [](KeepWishes& wishes, const FileAttributes::Named& named) {
+                         return wishes.evict(named.record, named.path);
+                     });
+    }
+
+    // An order is given by setting "1", and is nothing that could be read or removed afterwards.
+    template <class Act>
+    static Result<bool> order(FileAttributes& self, Inode inode, std::optional<ByteSpan> value,
+                              const Act& act) {
+        if (!value) {
+            return false;
+        }
+        SWARM_TRY(const bool wanted, yes_or_no(*value));
+        if (!wanted) {
+            return caller_error(Code::invalid, "it can be ordered with \"1\", and not taken back");
+        }
+        SWARM_TRY(KeepWishes* const wishes, self.wishes());
+        SWARM_TRY(const auto named, self.named(inode));
+        SWARM_CHECK(act(*wishes, named));
+        return true;
+    }
+
+    static Result<bool> yes_or_no(ByteSpan value) {
+        const std::string_view said = as_text(value);
+        if (said != "0" && said != "1") {
+            return caller_error(Code::invalid, "it takes \"1\" or \"0\"");
+        }
+        return said == "1";
+    }
+
+    static std::uint64_t never(FileAttributes&, const Asked&, AttributeDone done) {
+        done(none());
+        return 0;
+    }
+
     static std::uint64_t sha256(FileAttributes& self, const Asked& asked, AttributeDone done) {
         if (!asked.is_file()) {
             done(none());
@@ -143,14 +228,12 @@ struct OwnAttributes {
 
     // To add one, add a line. docs/fs-semantics.md lists them for people.
     static constexpr FileAttributes::Own kAll[] = {
-        {"author", at_once<author>, nullptr},
-        {"have", at_once<have>, nullptr},
-        {"last_error", at_once<last_error>, nullptr},
-        {"root", at_once<root>, nullptr},
-        {"sha256", sha256, nullptr},
-        {"sources", sources, nullptr},
-        {"state", at_once<state>, nullptr},
-        {"tags", at_once<tags>, set_tags},
+        {"author", at_once<author>, nullptr}, {"evict", never, set_evict},
+        {"have", at_once<have>, nullptr},     {"last_error", at_once<last_error>, nullptr},
+        {"pin", at_once<pin>, set_pin},       {"pinned", at_once<pinned>, nullptr},
+        {"prefetch", never, set_prefetch},    {"root", at_once<root>, nullptr},
+        {"sha256", sha256, nullptr},          {"sources", sources, nullptr},
+        {"state", at_once<state>, nullptr},   {"tags", at_once<tags>, set_tags},
     };
 };
 
@@ -192,6 +275,25 @@ Result<store::InodeRecord> FileAttributes::record_of(Inode inode) const {
         }
     }
     return record;
+}
+
+Result<FileAttributes::Named> FileAttributes::named(Inode inode) const {
+    const TreeView view = parts_.tree.view();
+    auto record = view.names.find(inode);
+    if (!record.ok()) {
+        return parts_.opened(inode)
+                   ? caller_error(Code::unsupported, "a file without a name cannot be kept")
+                   : record.error();
+    }
+    SWARM_TRY(auto path, view.names.path_of(*record));
+    return Named{*std::move(record), std::move(path)};
+}
+
+Result<KeepWishes*> FileAttributes::wishes() const {
+    if (parts_.wishes == nullptr) {
+        return caller_error(Code::unsupported, "nothing can be kept by this volume");
+    }
+    return parts_.wishes;
 }
 
 std::uint64_t FileAttributes::get(Inode inode, std::string_view name, AttributeDone done) {

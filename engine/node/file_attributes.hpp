@@ -12,6 +12,7 @@
 
 #include "engine/node/extended_attributes.hpp"
 #include "engine/node/file_hashes.hpp"
+#include "engine/node/keep_wishes.hpp"
 #include "engine/node/open_file.hpp"
 #include "engine/node/read_failures.hpp"
 #include "engine/node/tree.hpp"
@@ -33,6 +34,7 @@ public:
         std::function<std::shared_ptr<OpenFile>(Inode)> opened;
         // Another version of the inode counts since now.
         std::function<void(Inode)> changed;
+        KeepWishes* wishes = nullptr;  // null: nothing can be asked
     };
     explicit FileAttributes(Parts parts);
 
@@ -53,6 +55,13 @@ private:
     static const Own* find_own(std::string_view name);
 
     Result<store::InodeRecord> record_of(Inode inode) const;
+    struct Named {
+        store::InodeRecord record;
+        std::string path;
+    };
+    // Errors: not_found; unsupported: it is open, and has no name any more.
+    Result<Named> named(Inode inode) const;
+    Result<KeepWishes*> wishes() const;
     Result<bool> alter(Inode inode, const std::function<Result<bool>(catalog::Annotations&)>& act);
 
     const Parts parts_;

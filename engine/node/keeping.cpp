@@ -59,7 +59,7 @@ bool Keeping::is_pinned(const std::string& path) const {
 
 // ---- what is below a path ----
 
-Result<std::vector<Keeping::File>> Keeping::stored_below(const std::string& path) const {
+Result<std::vector<Keeping::File>> Keeping::files_stored_below(const std::string& path) const {
     const TreeView view = member_.tree().view();
     const auto found = view.names.resolve(path);
     if (!found.ok()) {
@@ -89,10 +89,19 @@ Result<std::vector<Keeping::File>> Keeping::stored_below(const std::string& path
     return files;
 }
 
+Result<std::set<ContentId>> Keeping::stored_below(const std::string& path) const {
+    SWARM_TRY(const std::vector<File> files, files_stored_below(path));
+    std::set<ContentId> contents;
+    for (const File& file : files) {
+        contents.insert(file.content);
+    }
+    return contents;
+}
+
 // ---- evict ----
 
 Result<EvictReport> Keeping::evict(const std::string& path, const GoOn& go_on) {
-    SWARM_TRY(const std::vector<File> files, stored_below(path));
+    SWARM_TRY(const std::vector<File> files, files_stored_below(path));
     std::set<ContentId> wanted;
     for (const File& file : files) {
         wanted.insert(file.content);
@@ -114,7 +123,7 @@ Result<EvictReport> Keeping::evict(const std::string& path, const GoOn& go_on) {
         std::vector<const File*> open;
         for (std::size_t i = begin; i < std::min(files.size(), begin + kFilesAtOnce); ++i) {
             SWARM_TRY(const auto content, member_.contents().open(files[i].content));
-            if (auto why = why_kept(files[i], *content)) {
+            if (auto why = why_kept(files[i].path, *content)) {
                 keep(files[i], *std::move(why));
             } else {
                 open.push_back(&files[i]);
@@ -167,33 +176,33 @@ Result<EvictReport> Keeping::evict(const std::string& path, const GoOn& go_on) {
     return report;
 }
 
-std::optional<Error> Keeping::why_kept(const File& file,
+std::optional<Error> Keeping::why_kept(const std::string& path,
                                        const store::StoredContent& content) const {
     const std::string name = member_.membership().name;
     if (content.in_place()) {
-        return caller_error(Code::permission, quoted(file.path) +
+        return caller_error(Code::permission, quoted(path) +
                                                   " is shared in place: its bytes are a file of "
                                                   "this machine, and take no other room");
     }
     if (content.owned()) {
         return caller_error(Code::permission,
-                            quoted(file.path) +
+                            quoted(path) +
                                 " was published by this node, which others rely upon to keep it; "
                                 "delete the file, or leave the swarm, to be rid of it");
     }
-    if (const auto above = pins_.covering(member_.id(), file.path)) {
-        return caller_error(Code::busy, quoted(file.path) +
+    if (const auto above = pins_.covering(member_.id(), path)) {
+        return caller_error(Code::busy, quoted(path) +
                                             " is pinned; unpin it first: swarmfs "
                                             "unpin " +
                                             name + " " + (above->empty() ? "/" : *above));
     }
     if (member_.contents().held(content.id())) {
-        return caller_error(Code::busy, quoted(file.path) +
+        return caller_error(Code::busy, quoted(path) +
                                             " is being fetched whole, is pinned under another "
                                             "name, or is open as a whole; try again later");
     }
     if (cache_.named_elsewhere(member_.id(), content.id())) {
-        return caller_error(Code::busy, quoted(file.path) +
+        return caller_error(Code::busy, quoted(path) +
                                             " is a file of another swarm of this node, too; the "
                                             "cache gives it back when both allow it");
     }
@@ -286,7 +295,7 @@ Result<std::vector<store::StoredChunk>> Keeping::chunks_that_may_go(
 // ---- verify ----
 
 Result<VerifyReport> Keeping::verify(const std::string& path, const GoOn& go_on) {
-    SWARM_TRY(const std::vector<File> files, stored_below(path));
+    SWARM_TRY(const std::vector<File> files, files_stored_below(path));
     VerifyReport report;
     for (const File& file : files) {
         SWARM_TRY(const auto content, member_.contents().open(file.content));

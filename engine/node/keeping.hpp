@@ -13,6 +13,7 @@
 // Thread: any; evict and verify block.
 
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,13 +62,20 @@ public:
     Result<EvictReport> evict(const std::string& path, const GoOn& go_on);
     Result<VerifyReport> verify(const std::string& path, const GoOn& go_on);
 
+    // Why nothing of the file may go, as far as this node alone knows; nothing: others decide.
+    // Errors that it names: permission (owned, shared in place), busy (pinned, in use, a file of another
+    // swarm here).
+    std::optional<Error> why_kept(const std::string& path,
+                                  const store::StoredContent& content) const;
+    // Contents of which anything is here, of the file or all below the directory. Errors: not_found.
+    Result<std::set<ContentId>> stored_below(const std::string& path) const;
+
 private:
     struct File {
         std::string path;
         ContentId content;
     };
-    Result<std::vector<File>> stored_below(const std::string& path) const;
-    std::optional<Error> why_kept(const File& file, const store::StoredContent& content) const;
+    Result<std::vector<File>> files_stored_below(const std::string& path) const;
     std::optional<Error> evict_chunks(const File& file, const LastCopies& copies,
                                       EvictReport& report);
     std::vector<ContentId> layers_of(const ContentId& id) const;

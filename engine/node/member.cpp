@@ -20,6 +20,8 @@ constexpr Duration kDialLimit = std::chrono::seconds(5);
 constexpr auto kPublishAgainEvery = std::chrono::seconds(5);
 // Below that, every stream waits for each round trip.
 constexpr std::uint64_t kWindowsMin = std::uint64_t{1} << 20;
+// Of the home's disk, at most what is read ahead takes: matters below four gigabytes.
+constexpr std::uint64_t kWindowsPartOfDisk = 16;
 
 }  // namespace
 
@@ -39,6 +41,7 @@ Member::Member(const Common& common, Membership membership)
           [this] { ask_for_room(); }),
       standings_(common.database, common.clock, membership_.swarm, [this] { save_standings(); }),
       sync_(common.engine.context(0), tree_, common.clock),
+      wishes_(*this, common.cache, common.pins, jobs_),
       seal_timer_(common.engine.context(0)),
       dial_timer_(common.engine.context(0)),
       publish_timer_(common.engine.context(0)),
@@ -52,6 +55,11 @@ Member::Member(const Common& common, Membership membership)
         // What is read ahead is not to push out what was read ahead before it.
         options.window_budget_bytes =
             std::min(options.window_budget_bytes, std::max(kWindowsMin, *cache / 4));
+    }
+    if (const Room room = room_at(common_.home.path()); room.total_bytes > 0) {
+        options.window_budget_bytes =
+            std::min(options.window_budget_bytes,
+                     std::max(kWindowsMin, room.total_bytes / kWindowsPartOfDisk));
     }
     swarm_ = swarm::Swarm::create({common_.engine.context(0), common_.clock, common_.dice, ports_,
                                    sync_, identity_, *this, &standings_},
@@ -74,21 +82,24 @@ Member::Member(const Common& common, Membership membership)
         membership_.name, common_.home.path(), identity_, tree_, common_.database, common_.contents,
         *publisher_, jobs_, *swarm_, common_.clock, problems_,
         [this] { return common_.sweeper.make_room() || common_.cache.make_room(); },
-        [this] { return policy(); }});
+        [this] { return policy(); }, &wishes_});
     policy_ = std::make_shared<PolicyWatch>(PolicyWatch::Parts{
         common_.engine.context(0), tree_, common_.contents, *swarm_, jobs_, problems_});
     replicator_ = std::make_shared<Replicator>(
         Replicator::Parts{common_.engine.context(0), common_.clock, common_.settings, tree_,
                           common_.contents, *swarm_, *policy_, identity_.self(),
                           [home = common_.home.path()] { return room_at(home); }});
-    follower_ = std::make_shared<VersionFollower>(
-        VersionFollower::Parts{tree_, common_.contents, *swarm_, common_.clock, jobs_});
-    custody_ = std::make_shared<Custody>(
-        Custody::Parts{common_.clock, tree_, *swarm_, *policy_, common_.pins, membership_.swarm,
-                       identity_.self(), [this] { common_.cache.wake(); }});
+    follower_ = std::make_shared<VersionFollower>(VersionFollower::Parts{
+        tree_, common_.contents, common_.cache, *swarm_, common_.clock, jobs_});
+    custody_ = std::make_shared<Custody>(Custody::Parts{
+        common_.clock, tree_, *swarm_, *policy_, common_.pins, membership_.swarm, identity_.self(),
+        [this] { common_.cache.wake(); },
+        [this](const ContentId& content) { return volume_->authors_of_opened(content); }});
     pin_keeper_ = std::make_shared<PinKeeper>(
         PinKeeper::Parts{common_.engine.context(0), common_.clock, tree_, common_.contents, *swarm_,
                          common_.pins, membership_.swarm});
+    wishes_.start({common_.engine.context(0), common_.clock, tree_, common_.contents, *swarm_,
+                   common_.settings.cache, [home = common_.home.path()] { return room_at(home); }});
     policy_->on_changed([this] {
         replicator_->on_policy_changed();
         custody_->changed();
@@ -119,9 +130,7 @@ void Member::start() {
         sync_.start();
         on_unsealed();  // what an earlier run left unsigned
         replicator_->start();
-        if (!common_.settings.cache.max_bytes) {
-            follower_->start();
-        }
+        follower_->start();
         pin_keeper_->start();
         policy_->look();
         consider_dialling();
@@ -150,6 +159,7 @@ void Member::stop() {
         replicator_->stop();
         follower_->stop();
         pin_keeper_->stop();
+        wishes_.stop();
         policy_->stop();
         sync_.stop();
         swarm_->close([&closed] { closed.set_value(); });

@@ -25,6 +25,7 @@
 #include "engine/node/content_ports.hpp"
 #include "engine/node/home.hpp"
 #include "engine/node/identity.hpp"
+#include "engine/node/keep_wishes.hpp"
 #include "engine/node/limits.hpp"
 #include "engine/node/membership.hpp"
 #include "engine/node/pauses.hpp"
@@ -69,7 +70,7 @@ public:
         Blocks& blocks;
         std::shared_ptr<swarm::UploadGate> uploads;
         Pauses& pauses;
-        const Pins& pins;
+        Pins& pins;
         CacheKeeper& cache;
         Transfers& transfers;
         std::uint16_t listen_port = 0;
@@ -100,7 +101,7 @@ public:
     void unblock(const NodeId& node);
     Pauses& pauses() { return common_.pauses; }
     Standings& standings() { return standings_; }
-    const Pins& pins() { return common_.pins; }
+    Pins& pins() { return common_.pins; }
     Custody& custody() { return *custody_; }
     PinKeeper& pin_keeper() { return *pin_keeper_; }
     Transfers& transfers() { return common_.transfers; }
@@ -113,7 +114,6 @@ public:
     // What `.swarmfs.toml` says, as this node understood it last. Never null.
     std::shared_ptr<const Policy> policy() const { return policy_->policy(); }
     channel::ChannelSecrets channel_secrets() const;
-
     // A content was published or shared here: peers and trackers are told. Thread: any.
     void content_arrived(const ContentId& content, const std::string& name);
 
@@ -124,7 +124,6 @@ public:
 
     // Who holds what is to be there more than once.
     Replicator& replicator() { return *replicator_; }
-
     struct TrackerReport {
         std::string url;
         std::string state;
@@ -174,6 +173,7 @@ private:
     CatalogSync sync_;
     std::shared_ptr<swarm::Swarm> swarm_;
     std::unique_ptr<Publisher> publisher_;
+    KeepWishes wishes_;
     std::shared_ptr<TreeVolume> volume_;
     std::shared_ptr<PolicyWatch> policy_;
     std::shared_ptr<Replicator> replicator_;

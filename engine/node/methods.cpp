@@ -87,6 +87,7 @@ void add_control_methods(RunningNode& node, ControlMethods& methods) {
     add_limit_methods(node, methods);
     add_peer_methods(node, methods);
     add_policy_methods(node, methods);
+    add_restore_methods(node, methods);
 }
 
 }  // namespace swarmfs::node

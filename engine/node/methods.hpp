@@ -16,6 +16,7 @@ void add_cache_methods(RunningNode& node, ControlMethods& methods);
 void add_limit_methods(RunningNode& node, ControlMethods& methods);
 void add_peer_methods(RunningNode& node, ControlMethods& methods);
 void add_policy_methods(RunningNode& node, ControlMethods& methods);
+void add_restore_methods(RunningNode& node, ControlMethods& methods);
 
 // A whole node id, or at least 8 digits of one that is known: connected, remembered, limited or
 // blocked; in the swarm of `only`, or in any. Errors: not_found, invalid (several begin so).

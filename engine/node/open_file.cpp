@@ -17,7 +17,11 @@ Error no_more() {
 }  // namespace
 
 OpenFile::OpenFile(store::InodeRecord opened, std::shared_ptr<store::StoredContent> content)
-    : record(std::move(opened)), stored(std::move(content)), inode_(record.inode) {}
+    : record(std::move(opened)),
+      stored(std::move(content)),
+      inode_(record.inode),
+      opened_content_(record.content),
+      opened_author_(record.dot ? std::optional(record.dot->author.node) : std::nullopt) {}
 
 std::optional<OpenFile::Written> OpenFile::written() const {
     const std::lock_guard lock(written_mutex_);

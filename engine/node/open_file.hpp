@@ -51,6 +51,9 @@ public:
     OpenFile(store::InodeRecord record, std::shared_ptr<store::StoredContent> stored);
 
     store::Inode inode() const { return inode_; }
+    // What it was when it was opened, and who had published that; none, when nobody else knew of it.
+    const ContentId& opened_content() const { return opened_content_; }
+    const std::optional<NodeId>& opened_author() const { return opened_author_; }
 
     // ---- without the mutex ----
     // What is staged, as `stat` shows it. Returns: nothing when the namespace says it all.
@@ -106,6 +109,8 @@ private:
     Result<std::uint64_t> seek_in(const store::Segment& segment, SeekFor what) const;
 
     const store::Inode inode_;
+    const ContentId opened_content_;
+    const std::optional<NodeId> opened_author_;
     std::mutex mutex_;
     std::condition_variable unclaimed_;
     bool claimed_ = false;  // guarded by mutex_

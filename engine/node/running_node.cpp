@@ -73,9 +73,9 @@ Result<> RunningNode::open_store() {
         log_warning("store", line);
     }
     sweeper_ = std::make_unique<Sweeper>(*database_, *contents_, clock_);
-    cache_ = std::make_unique<CacheKeeper>(
-        CacheKeeper::Parts{settings_.cache, *contents_, clock_,
-                           [home = home_->path()] { return room_at(home); }, dice_.u64()});
+    cache_ = std::make_unique<CacheKeeper>(CacheKeeper::Parts{
+        settings_.cache, *contents_, clock_, [home = home_->path()] { return room_at(home); },
+        dice_.u64(), [this](const ContentId& id) { return sweeper_->needs(id); }});
     return done();
 }
 
@@ -178,8 +178,8 @@ void RunningNode::stop() {
     pauses_.reset();
     pins_.reset();
     blocks_.reset();
-    sweeper_.reset();
     cache_.reset();
+    sweeper_.reset();
     contents_.reset();
     database_.reset();
 }

@@ -34,6 +34,8 @@ public:
     bool make_room();
     // The same for whoever does not wait.
     void request();
+    // Whether the content is to stay, but for those published here and those who have it open.
+    bool needs(const ContentId& content) const { return sweep_.needs(content, clock_.wall_ms()); }
     // No swarm is left whose names could come back.
     Result<> forget_found() { return sweep_.forget_found(); }
 

@@ -393,7 +393,8 @@ FileAttributes::Parts TreeVolume::attribute_parts() {
                 if (const auto file = opened(inode)) {
                     take_record(*file);
                 }
-            }};
+            },
+            parts_.wishes};
 }
 
 std::uint64_t TreeVolume::add_change_listener(ChangeListener listener) {

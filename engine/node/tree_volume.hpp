@@ -21,6 +21,7 @@
 #include <unordered_map>
 
 #include "engine/node/carried_files.hpp"
+#include "engine/node/disk_room.hpp"
 #include "engine/node/file_attributes.hpp"
 #include "engine/node/open_file.hpp"
 #include "engine/node/open_quorum.hpp"
@@ -48,7 +49,6 @@ public:
     std::string name() const override { return parts_.name; }
     bool read_only() const override;
     Space space() const override;
-
     Result<Attributes> lookup(Inode parent, std::string_view name) override;
     Result<Attributes> attributes(Inode inode) override;
     Result<std::vector<DirectoryEntry>> list(Inode directory, std::string_view after,
@@ -90,9 +90,10 @@ public:
     void forgotten(Inode inode) override;
     std::uint64_t add_change_listener(ChangeListener listener) override;
     void remove_change_listener(std::uint64_t number) override;
-
     OpenQuorum& quorum() { return quorum_; }
     const ReadFailures& failures() const { return failures_; }
+    // Of a content that is open here: who published it; nobody where it is being written over.
+    std::optional<std::set<NodeId>> authors_of_opened(const ContentId& content) const;
     // Publishes what a crash left unpublished, but what a mount that goes on may write to.
     // Thread: before anyone else uses the volume.
     void recover();
@@ -131,7 +132,6 @@ private:
         const std::shared_ptr<OpenFile> file_;
     };
     class Removal;
-
     // `published` is Publisher::published_count() from before the record was read.
     Attributes shown(store::InodeRecord record, std::uint64_t published) const;
     std::shared_ptr<OpenFile> opened(store::Inode inode) const;
@@ -153,13 +153,14 @@ private:
     std::int64_t now_ns() const;
     Result<Attributes> set_nameless(const std::shared_ptr<OpenFile>& file,
                                     const AttributeChanges& changes);
-    // Once more, when there was no room and some could be made.
+    // Again, as long as there was no room and some could be made: others take of it, too.
     template <class Act>
     Result<> with_room(const Act& act) const {
-        auto acted = act();
-        const bool again =
-            !acted.ok() && acted.error().code == Code::no_space && parts_.make_room();
-        return again ? act() : std::move(acted);
+        Result<> acted = act();
+        for (int tries = 0; tries < 4 && is_full(acted) && parts_.make_room(); ++tries) {
+            acted = act();
+        }
+        return acted;
     }
     Result<> resize(const std::shared_ptr<OpenFile>& file, std::uint64_t size);
     void take_record(OpenFile& file);

@@ -33,6 +33,24 @@ std::shared_ptr<OpenFile> TreeVolume::opened(store::Inode inode) const {
     return found == files_.end() ? nullptr : found->second;
 }
 
+std::optional<std::set<NodeId>> TreeVolume::authors_of_opened(const ContentId& content) const {
+    std::optional<std::set<NodeId>> authors;
+    const std::lock_guard lock(files_mutex_);
+    for (const auto& [inode, file] : files_) {
+        if (file->opened_content() != content) {
+            continue;
+        }
+        if (file->written()) {
+            return std::set<NodeId>();
+        }
+        authors = authors.value_or(std::set<NodeId>());
+        if (const auto& author = file->opened_author()) {
+            authors->insert(*author);
+        }
+    }
+    return authors;
+}
+
 // Where the file is not open yet, its record is read once more under the mutex: what was published
 // or removed before the last user let go of it is seen.
 Result<std::shared_ptr<OpenFile>> TreeVolume::use(store::Inode inode) {
@@ -240,6 +258,12 @@ void TreeVolume::fetch(ReadTicket ticket, const Missing& missing) {
     request.likely = pending.likely;
     // The callback runs on the engine thread and waits for this mutex: it finds `asked` set.
     pending.asked = parts_.swarm.read(std::move(request), [this, ticket](const Result<>& fetched) {
+        if (is_full(fetched)) {
+            parts_.jobs.post(Lane::small, [this, ticket, fetched] {
+                parts_.make_room() ? try_again(ticket) : answer(ticket, fetched.error());
+            });
+            return;
+        }
         if (!fetched.ok()) {
             answer(ticket, fetched.error());
             return;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/node/identity.hpp"
+#include "engine/node/keep_wishes.hpp"
 #include "engine/node/policy.hpp"
 #include "engine/node/problems.hpp"
 #include "engine/node/publisher.hpp"
@@ -33,6 +34,7 @@ struct TreeVolumeParts {
     // for the network, for a file or for a batch of this thread.
     std::function<bool()> make_room;
     std::function<std::shared_ptr<const Policy>()> policy;
+    KeepWishes* wishes = nullptr;  // null: nothing can be asked
 };
 
 }  // namespace swarmfs::node

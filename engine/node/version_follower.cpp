@@ -96,6 +96,7 @@ std::optional<VersionFollower::Followed> VersionFollower::followed(
 
 // Returns: whether leaves are under way that may tell more.
 bool VersionFollower::go_on(Followed& one) {
+    parts_.cache.wait_for_place(one.fresh);
     const auto inherited = parts_.contents.inherit(one.fresh, one.older, kLeavesAtOnce);
     if (!inherited.ok()) {
         log_warning("node", "taking over what a new version shares with the one before failed: " +

@@ -12,8 +12,9 @@
 //   2. Leaves are asked for as long as that pays: kLeavesFree for nothing, then one for each kLeafPays
 //      that were taken over. Where nothing is shared, that is all it costs.
 //   3. Only of what is here in good part (kBytesMin) and as large.
-//   4. A node whose cache has a limit follows nothing: what lies over another keeps it from being given
-//      back as a whole.
+//   4. What is taken over is no more on the disk than before, but for what lies between two versions
+//      and is copied: that waits for room in the cache like what arrives. What was evicted of the older
+//      version meanwhile, or is on its way, is fetched.
 //   5. When leaves cannot be had, the file is let go of: whoever reads it fetches it.
 // Thread: any; the work is done by jobs.
 
@@ -25,6 +26,7 @@
 #include <string>
 
 #include "engine/core/ids.hpp"
+#include "engine/node/cache_keeper.hpp"
 #include "engine/node/tree.hpp"
 #include "engine/node/workers.hpp"
 #include "engine/store/content_store.hpp"
@@ -43,6 +45,7 @@ public:
     struct Parts {
         Tree& tree;
         store::ContentStore& contents;
+        CacheKeeper& cache;
         swarm::Swarm& swarm;
         const Clock& clock;
         JobGroup& jobs;

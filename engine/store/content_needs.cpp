@@ -4,6 +4,7 @@
 #include "engine/store/content_rows.hpp"
 #include "engine/store/key_spaces.hpp"
 #include "engine/store/namespace_rows.hpp"
+#include "engine/store/namespace_sums.hpp"
 #include "engine/store/staged_file.hpp"
 
 namespace swarmfs::store {
@@ -94,6 +95,18 @@ Result<> visit_needed_by_history(const KeyValueReader& rows, const VisitContent&
         return disk_error(Code::io, "the catalogs could not be read");
     }
     return readable ? done() : Result<>(unreadable("a catalog"));
+}
+
+bool is_needed_but_by_history(const KeyValueReader& rows, const ContentId& id) {
+    bool needed = !contents_over(rows, id).empty();
+    for_each_swarm(rows, KeySpace::namespace_, [&](const Bytes& prefix) {
+        const PrefixedReader of_swarm(rows, prefix);
+        const auto sums = of_swarm.get(sums_key());
+        needed = needed || !sums || !decode_sums(*sums) || of_swarm.get(shown_key(id)).has_value();
+    });
+    const auto written = visit_needed_by_staging(
+        rows, [&](const ContentId& base) { needed = needed || base == id; });
+    return needed || !written.ok() || rows.failed();
 }
 
 }  // namespace swarmfs::store

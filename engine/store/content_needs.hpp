@@ -30,4 +30,9 @@ Result<> visit_needed_by_staging(const KeyValueReader& rows, const VisitContent&
 Result<> visit_needed_by_layers(const KeyValueReader& rows, const VisitContent& visit);
 Result<> visit_needed_by_history(const KeyValueReader& rows, const VisitContent& visit);
 
+// Whether names, files being written or layers need this one content, or may: a row cannot be read, or
+// a swarm's names were not counted yet (namespace_sums.hpp).
+// Cost: a look-up a swarm, and the rows of files being written.
+bool is_needed_but_by_history(const KeyValueReader& rows, const ContentId& id);
+
 }  // namespace swarmfs::store

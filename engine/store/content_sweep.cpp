@@ -57,6 +57,10 @@ bool ContentSweep::waits_for_names(std::uint64_t wall_ms) const {
     return row && wall_ms < WireReader(*row).u64() + kFoundKeptMs;
 }
 
+bool ContentSweep::needs(const ContentId& id, std::uint64_t wall_ms) const {
+    return waits_for_names(wall_ms) || is_needed_but_by_history(database_.reader(), id);
+}
+
 Result<> ContentSweep::forget_found() {
     return database_.commit(Changes{{found_key(), std::nullopt}}, Durability::process_crash);
 }

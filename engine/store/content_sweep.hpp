@@ -54,6 +54,9 @@ public:
     // Whether a round has begun and not ended, or another may find more: something was committed
     // since the last one began, or was held.
     bool due() const;
+    // Whether the content is to stay, for all but rule 1 and those who have it open. Not under the
+    // Database's writer: a batch may name it the moment after.
+    bool needs(const ContentId& id, std::uint64_t wall_ms) const;
     // Nobody is left whose names could come back (rule 5).
     Result<> forget_found();
 

@@ -263,6 +263,48 @@ TEST_CASE("superseded entries shrink to stubs after seven days, and replicas sti
     CHECK(bob.replica().bodiless_heads(10).empty());
 }
 
+TEST_CASE("what was replaced or deleted is visited in that order, with when, until it shrinks") {
+    Swarm swarm;
+    Member alice(swarm, 1);
+    Member bob(swarm, 2);
+    const Dot first = alice.write(file_entry("a", 1));
+    const Dot other = alice.write(file_entry("b", 2));
+    alice.now_ms += 1000;
+    const Dot second = alice.write(file_entry("a", 3));
+    alice.seal();
+    REQUIRE(bob.pull_from(alice).ok());
+    bob.now_ms = alice.now_ms + 1000;
+    Entry gone;
+    gone.kind = EntryKind::deleted;
+    gone.path = "b";
+    const Dot removal = bob.write(gone);
+    bob.seal();
+    REQUIRE(alice.pull_from(bob).ok());
+    for (Member* member : {&alice, &bob}) {
+        std::vector<Dot> visited;
+        std::vector<HybridTime> times;
+        member->replica().for_each_superseded([&](HybridTime at, const Version& version) {
+            visited.push_back(version.dot);
+            times.push_back(at);
+            return true;
+        });
+        CHECK(visited == std::vector<Dot>{first, other});
+        CHECK(times == std::vector<HybridTime>{member->replica().version(second)->entry.clock,
+                                               member->replica().version(removal)->entry.clock});
+        std::size_t count = 0;
+        member->replica().for_each_superseded(
+            [&](HybridTime, const Version&) { return ++count < 1; });
+        CHECK(count == 1);
+        CHECK(member->replica().compact(bob.now_ms + kKeepSupersededMs + 1000, 1) == 1);
+        visited.clear();
+        member->replica().for_each_superseded([&](HybridTime, const Version& version) {
+            visited.push_back(version.dot);
+            return true;
+        });
+        CHECK(visited == std::vector<Dot>{other});
+    }
+}
+
 TEST_CASE("a version that counts cannot be withheld by calling it old") {
     Swarm swarm;
     Member alice(swarm, 1);

@@ -119,6 +119,64 @@ class Cache(harness.SceneTest):
         bob.json("evict", bob.swarm, "/")
         self.assertEqual(self.read_all(bob, "album/two"), second)
 
+    def test_attributes_pin_prefetch_and_evict(self):
+        harness.needs("setfattr", "getfattr")
+        alice, bob = self.pair("")
+        (alice.mounted / "album").mkdir()
+        digests = {name: self.write(alice, f"album/{name}", 2 * MIB) for name in ("one", "two")}
+        self.write(alice, "other", 3 * MIB)
+        other = bob.sees("other")
+        album = bob.mounted / "album"
+        for name in digests:
+            bob.sees(f"album/{name}")
+
+        def setfattr(path, name, value=None):
+            order = ["-x", f"user.swarmfs.{name}"] if value is None else ["-n", f"user.swarmfs.{name}", "-v", value]
+            return subprocess.run(["setfattr", *order, path], capture_output=True, text=True, check=False)
+
+        def done(path, name, value=None):
+            told = setfattr(path, name, value)
+            self.assertEqual(told.returncode, 0, told.stderr)
+
+        def refused(words, path, name, value=None):
+            told = setfattr(path, name, value)
+            self.assertNotEqual(told.returncode, 0)
+            self.assertIn(words, told.stderr)
+
+        def says(path, name):
+            told = subprocess.run(["getfattr", "--only-values", "-n", f"user.swarmfs.{name}", path],
+                                  capture_output=True, text=True, check=False)
+            return told.stdout if told.returncode == 0 else None
+        done(album, "pin", "1")
+        wait_until(lambda: all(says(album / name, "state") == "stored" for name in digests), 60, "the album is here")
+        self.assertEqual(says(other, "state"), "remote")
+        self.assertEqual((says(album, "pin"), says(album, "pinned")), ("1", "1"))
+        self.assertEqual((says(album / "one", "pin"), says(album / "one", "pinned")), (None, "1"))
+        self.assertEqual((says(other, "pin"), says(other, "pinned")), (None, "0"))
+        self.assertEqual(bob.status()["pinned"]["paths"], ["album"])
+        refused("Device or resource busy", album / "one", "evict", "1")
+        refused("Invalid argument", album / "one", "pin", "0")
+        refused("Invalid argument", album, "pin", "perhaps")
+        refused("No such attribute", other, "pin")
+        refused("Operation not permitted", album, "pinned", "1")
+        refused("Operation not permitted", alice.mounted / "other", "evict", "1")
+        self.assertEqual(os.listxattr(album), [], "none of them is listed")
+
+        done(other, "prefetch", "1")
+        wait_until(lambda: says(other, "state") == "stored", 60, "what was ordered ahead is here")
+        done(other, "evict", "1")
+        wait_until(lambda: says(other, "state") == "remote", 60, "what was evicted has gone")
+        done(album, "pin", "0")
+        self.assertEqual(says(album / "one", "pinned"), "0")
+        wait_until(lambda: setfattr(album / "one", "evict", "1").returncode == 0, 20, "it is let go of")
+        wait_until(lambda: says(album / "one", "state") == "remote", 60, "the file has gone")
+        done(bob.mounted, "evict", "1")
+        wait_until(lambda: says(album / "two", "state") == "remote", 60, "the rest of the swarm has gone")
+        done(album, "prefetch", "1")
+        wait_until(lambda: all(says(album / name, "state") == "stored" for name in digests), 60, "the album is here")
+        for name, digest in digests.items():
+            self.assertEqual(self.read_all(bob, f"album/{name}"), digest)
+
     def test_the_last_copy_is_not_evicted(self):
         alice, bob = self.pair('[cache]\nmax_bytes = "4 MiB"\n')
         digest = self.write(alice, "file", 3 * MIB)

@@ -43,6 +43,16 @@ std::uint64_t room_of_contents(TestNode& node) {
     return blocks * 512;
 }
 
+Result<std::string> read_at(Volume& volume, FileHandle handle, std::uint64_t offset,
+                            std::size_t length) {
+    std::promise<Result<std::string>> answer;
+    volume.read(handle, offset, length, std::chrono::seconds(20), [&](Result<ByteSpan> bytes) {
+        answer.set_value(bytes.ok() ? Result<std::string>(std::string(as_text(*bytes)))
+                                    : Result<std::string>(bytes.error()));
+    });
+    return answer.get_future().get();
+}
+
 // Reads a file in order, in pieces, as a program does. Returns: what it read; the most room that
 // contents took on the way.
 std::pair<std::string, std::uint64_t> read_in_order(TestNode& node, const std::string& name) {
@@ -53,13 +63,7 @@ std::pair<std::string, std::uint64_t> read_in_order(TestNode& node, const std::s
     std::string text;
     std::uint64_t most = 0;
     while (text.size() < file.size) {
-        std::promise<Result<std::string>> answer;
-        volume->read(
-            handle, text.size(), kPiece, std::chrono::seconds(20), [&](Result<ByteSpan> bytes) {
-                answer.set_value(bytes.ok() ? Result<std::string>(std::string(as_text(*bytes)))
-                                            : Result<std::string>(bytes.error()));
-            });
-        const auto piece = answer.get_future().get();
+        const auto piece = read_at(*volume, handle, text.size(), kPiece);
         REQUIRE_MESSAGE(piece.ok(), (piece.ok() ? "" : piece.error().message));
         text += *piece;
         if (text.size() % kMiB == 0) {
@@ -68,6 +72,17 @@ std::pair<std::string, std::uint64_t> read_in_order(TestNode& node, const std::s
     }
     volume->release(handle);
     return {text, most};
+}
+
+std::string root_of(TestNode& node, const std::string& name) {
+    const auto volume = node.volume();
+    std::promise<std::string> root;
+    volume->extended_attributes().get(
+        volume->lookup(kRootInode, name)->inode, "swarmfs.root",
+        [&](const Result<std::optional<Bytes>>& value) {
+            root.set_value(value.ok() && *value ? std::string(as_text(**value)) : std::string());
+        });
+    return root.get_future().get();
 }
 
 json of_cache(TestNode& node) {
@@ -174,6 +189,113 @@ TEST_CASE("a file followed through its versions goes with what lies below it and
         return stored(bob, "film") == 0;
     }));
     CHECK(bob.read("film").value() == text);
+}
+
+TEST_CASE("a limited cache follows a file through its versions, and stays within its limit") {
+    TestNode alice;
+    TestNode bob(80, {32 * kMiB, {0, 0}});
+    join_all(alice, {&bob});
+    std::string text = random_text(11 * kMiB, 30);
+    alice.write("film", text);
+    REQUIRE(bob.eventually([&] { return shows(bob, "film", text.size()); }));
+    CHECK(read_in_order(bob, "film").first == text);
+    const auto within = [&] {
+        CHECK(of_cache(bob).at("bytes").get<std::uint64_t>() <= 32 * kMiB);
+        CHECK(room_of_contents(bob) <= 33 * kMiB + 6 * 42 * kMiB / 128);
+    };
+    for (std::size_t version = 0; version < 5; ++version) {
+        const std::string mark = random_text(700 * 1024, 40 + version);
+        const std::size_t at = version * kMiB + 5;
+        text.replace(at, mark.size(), mark);
+        const auto volume = alice.volume();
+        const FileHandle handle =
+            volume->open(volume->lookup(kRootInode, "film")->inode, Access::write).value();
+        REQUIRE(volume->write(handle, at, as_bytes(mark)).ok());
+        REQUIRE(volume->close_write(handle).ok());
+        volume->release(handle);
+        REQUIRE(bob.eventually([&] {  // before anybody reads it
+            return root_of(bob, "film") == root_of(alice, "film") && stored(bob, "film") > 8 * kMiB;
+        }));
+        within();
+        CHECK(read_in_order(bob, "film").first == text);
+        within();
+    }
+    // Another file needs all of the room: what lies below goes as well.
+    const std::string other = random_text(31 * kMiB, 31);
+    alice.write("other", other);
+    REQUIRE(bob.eventually([&] { return shows(bob, "other", other.size()); }));
+    for (int again = 0; again < 2; ++again) {
+        CHECK(read_in_order(bob, "other").first == other);
+        within();
+    }
+    CHECK(stored(bob, "film") < 6 * kMiB);
+    CHECK(read_in_order(bob, "film").first == text);
+}
+
+TEST_CASE("versions that were replaced go first, at once, and not from under who reads one here") {
+    TestNode alice;
+    TestNode bob(80, {8 * kMiB, {0, 0}});
+    join_all(alice, {&bob});
+    const std::string other = random_text(kMiB, 8);
+    alice.write("other", other);
+    std::string text = random_text(3 * kMiB, 9);
+    alice.write("log", text);
+    REQUIRE(bob.eventually([&] { return shows(bob, "other", other.size()); }));
+    REQUIRE(bob.eventually([&] { return shows(bob, "log", text.size()); }));
+    const auto volume = bob.volume();
+    const FileHandle old =
+        volume->open(volume->lookup(kRootInode, "log")->inode, Access::read).value();
+    const std::string first = text;
+    CHECK(read_in_order(bob, "other").first == other);
+    CHECK(read_in_order(bob, "log").first == text);
+    for (std::uint64_t version = 0; version < 6; ++version) {
+        text = random_text(3 * kMiB, 10 + version);
+        alice.write("log", text);
+        REQUIRE(bob.eventually([&] {
+            const auto read = bob.read("log");
+            return read.ok() && *read == text;
+        }));
+        CHECK(of_cache(bob).at("bytes").get<std::uint64_t>() <= 8 * kMiB);
+        CHECK(room_of_contents(bob) <= 8 * kMiB + 4 * kChunkBytes + 7 * text.size() / 128);
+    }
+    // Used before all of those, and here whole: a version that was replaced went before it.
+    CHECK(stored(bob, "other") == other.size());
+    CHECK(of_cache(bob).at("evicted_bytes").get<std::uint64_t>() >= 9 * kMiB);
+    CHECK(read_at(*volume, old, 0, 128 * 1024).value() == first.substr(0, 128 * 1024));
+    volume->release(old);
+}
+
+TEST_CASE("a replaced version that is read here stays while nobody who published it is there") {
+    TestNode alice;
+    TestNode bob(80, {4 * kMiB, {0, 0}});
+    TestNode carol;
+    join_all(alice, {&bob, &carol});
+    const std::string first = random_text(3 * kMiB, 20);
+    alice.write("film", first);
+    REQUIRE(bob.eventually([&] { return shows(bob, "film", first.size()); }));
+    REQUIRE(carol.eventually([&] { return shows(carol, "film", first.size()); }));
+    const auto volume = bob.volume();
+    const FileHandle old =
+        volume->open(volume->lookup(kRootInode, "film")->inode, Access::read).value();
+    CHECK(read_in_order(bob, "film").first == first);
+    alice.stop();
+    const std::string second = random_text(3 * kMiB + 1, 21);
+    carol.write("film", second);
+    REQUIRE(bob.eventually([&] { return shows(bob, "film", second.size()); }));
+    CHECK(read_in_order(bob, "film").first == second);
+    // Of both there is room for one, and the second can be had from Carol.
+    REQUIRE(
+        bob.eventually([&] { return of_cache(bob).at("bytes").get<std::uint64_t>() <= 4 * kMiB; }));
+    for (std::size_t at = 0; at < first.size(); at += 128 * 1024) {
+        CHECK(read_at(*volume, old, at, 128 * 1024).value() == first.substr(at, 128 * 1024));
+    }
+    volume->release(old);
+    // Nobody reads it any more: it goes before anything that a name shows.
+    const std::string third = random_text(2 * kMiB, 22);
+    carol.write("more", third);
+    REQUIRE(bob.eventually([&] { return shows(bob, "more", third.size()); }));
+    CHECK(read_in_order(bob, "more").first == third);
+    CHECK(bob.eventually([&] { return room_of_contents(bob) <= 4 * kMiB + 4 * kChunkBytes; }));
 }
 
 TEST_CASE("what is pinned is fetched whole, also what comes later, across restarts, and stays") {

@@ -22,15 +22,17 @@ CacheLimits limits(std::optional<std::uint64_t> max_bytes, MinFree min_free = {0
 
 }  // namespace
 
-TEST_CASE("what goes brings back the margin below the limit, and the floor of the disk") {
+TEST_CASE("what goes brings back the margin below the limit, and above the floor of the disk") {
     const Room plenty{1000 * kMiB, 2000 * kMiB};
     CHECK(margin_of(16 * kMiB) == 4 * kMiB);
     CHECK(margin_of(1000 * kMiB) == 64 * kMiB);
     CHECK(bytes_to_evict(limits({}), 900 * kMiB, plenty) == 0);
     CHECK(bytes_to_evict(limits(16 * kMiB), 12 * kMiB, plenty) == 0);
     CHECK(bytes_to_evict(limits(16 * kMiB), 20 * kMiB, plenty) == 8 * kMiB);
-    CHECK(bytes_to_evict(limits({}, {1100 * kMiB, 0}), 900 * kMiB, plenty) == 100 * kMiB);
-    CHECK(bytes_to_evict(limits({}, {0, 60}), 900 * kMiB, plenty) == 200 * kMiB);
+    CHECK(bytes_to_evict(limits({}, {1100 * kMiB, 0}), 900 * kMiB, plenty) == 164 * kMiB);
+    CHECK(bytes_to_evict(limits({}, {0, 60}), 900 * kMiB, plenty) == 264 * kMiB);
+    CHECK(bytes_to_evict(limits({}, {1001 * kMiB, 0}), 900 * kMiB, {1001 * kMiB, 2000 * kMiB}) ==
+          0);
     CHECK(bytes_to_evict(limits({}, {0, 60}), 50 * kMiB, plenty) == 50 * kMiB);
     CHECK(bytes_to_evict(limits({}, {1100 * kMiB, 0}), 900 * kMiB, Room{}) == 0);
     CHECK(bytes_to_evict(limits(16 * kMiB, {1100 * kMiB, 0}), 500 * kMiB, plenty) == 488 * kMiB);

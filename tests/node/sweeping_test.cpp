@@ -63,6 +63,36 @@ TEST_CASE("what was published here stays as long as it can be undone, and no lon
     CHECK(lone.read("other") == text_of(100'000, 'c'));
 }
 
+TEST_CASE("a content is needed while a name shows it or another one lies over it") {
+    LoneVolume lone;
+    Sweeper sweeper(*lone.database, *lone.contents, lone.clock);
+    const auto content_of = [&](const std::string& name) {
+        return lone.tree->view().names.resolve(name)->content;
+    };
+    const auto change = [&](const std::string& name) {
+        const auto handle = lone.open_to_write(name);
+        lone.write(handle, 5, "change");
+        lone.close(handle);
+        lone.jobs.drain();
+    };
+    const std::string text = text_of(100'000, 'a');
+    lone.make_file("file", text);
+    const ContentId first = content_of("file");
+    CHECK(sweeper.needs(first));
+    change("file");
+    CHECK_FALSE(sweeper.needs(first));
+    CHECK(sweeper.needs(content_of("file")));
+    lone.make_file("again", text);
+    CHECK(sweeper.needs(first));
+    REQUIRE(lone.volume->remove_file(kRootInode, "again").ok());
+    CHECK_FALSE(sweeper.needs(first));
+    lone.make_file("large", text_of(8'000'000, 'b'));
+    const ContentId below = content_of("large");
+    change("large");
+    REQUIRE(content_of("large") != below);
+    CHECK(sweeper.needs(below));
+}
+
 TEST_CASE("what was merely fetched goes when its name does, and comes again under another") {
     TestNode alice;
     TestNode bob;
