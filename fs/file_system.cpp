@@ -141,6 +141,7 @@ Result<> FileSystem::remove_directory(Inode parent, std::string_view name) {
     if (done_before()) {
         return done();
     }
+    note_last(volume_->lookup(parent, name));
     SWARM_CHECK(volume_->remove_directory(parent, name));
     positions_.removed(parent, name);
     tell_own({{parent, std::string(name), 0}});
@@ -152,6 +153,7 @@ Result<> FileSystem::rename(Inode parent, std::string_view name, Inode new_paren
     if (done_before()) {
         return done();
     }
+    note_last(volume_->lookup(new_parent, new_name));
     SWARM_CHECK(volume_->rename(parent, name, new_parent, new_name, rule));
     positions_.removed(parent, name);
     tell_own({{parent, std::string(name), 0}, {new_parent, std::string(new_name), 0}});
@@ -162,7 +164,14 @@ Result<> FileSystem::rename(Inode parent, std::string_view name, Inode new_paren
 
 Result<FileStatus> FileSystem::status(Inode inode) {
     const std::uint64_t before = changes_.load();
-    SWARM_TRY(const Attributes attributes, volume_->attributes(inode));
+    const auto found = volume_->attributes(inode);
+    if (!found.ok()) {
+        if (const auto gone = removed_directory(inode)) {
+            return status_of(*gone);
+        }
+        return found.error();
+    }
+    const Attributes& attributes = *found;
     known_.tell(attributes);
     FileStatus status = status_of(attributes);
     status.keep = keep_since(before);

@@ -18,9 +18,8 @@
 //   6. A small file that is here is put into the kernel's cache when it is first opened to be read,
 //      unless somebody else has it open: then neither its read is asked for, nor its attributes,
 //      which a read makes doubtful.   Why: reading many small files costs half as many requests.
-//   7. A mount may outlive the node that made it (mount_table.hpp). What the kernel had open then is
-//      opened anew by its inode when it is next used, what it has been told of counts as known, and
-//      what an earlier run did for a request that nobody answered is not done again (done_before).
+//   7. A mount may outlive a run of the node (mount_table.hpp): what was open is opened anew by its
+//      inode when it is next used, and what was done and not answered is not done again.
 //
 // Thread: any. No lock is held while the volume works, but for one directory stream's.
 
@@ -111,8 +110,7 @@ public:
     bool waits_to_open(node::Inode inode, const OpenRequest& request) const;
     node::ReadTicket begin_open(node::Inode inode, const OpenRequest& request, node::OpenDone done);
     Result<Opened> finish_open(node::Inode inode, node::FileHandle handle, OpenRequest request);
-    // The handle to use for one that the kernel may have from an earlier run; as it is, where it is of
-    // this one. Of a file that is gone for good: one that is not open.
+    // For one that the kernel may have from an earlier run. Of what is gone: one that is not open.
     OpenHandle current(OpenHandle handle, node::Inode inode) {
         return handle.run() == options_.run ? handle : reopened(handle, inode);
     }
@@ -131,8 +129,7 @@ public:
     Result<> flush(OpenHandle handle);
     Result<> sync(OpenHandle handle);
     void release(OpenHandle handle);
-    // One that the kernel may have from an earlier run.
-    void release(OpenHandle handle, node::Inode inode);
+    void release(OpenHandle handle, node::Inode inode);  // perhaps of an earlier run
     // The mount is gone and the kernel will release nothing any more.
     void release_all();
 
@@ -156,6 +153,8 @@ private:
     static constexpr unsigned kRunShift = 48;  // a stream's number begins with its run
     struct OpenDirectory {
         explicit OpenDirectory(node::Inode inode) : stream(inode) {}
+        std::optional<node::Attributes>
+            last;  // before it was removed; guarded by directories_mutex_
         std::mutex mutex;
         DirectoryStream stream;  // guarded by mutex
     };
@@ -169,9 +168,10 @@ private:
     void put_pages(OpenHandle handle, node::Inode inode, const Opening& opening);
     bool tell_what_came(const OpenFile& file);
     void content_changed(OpenHandle handle);
+    std::optional<node::Attributes> removed_directory(node::Inode inode);
+    void note_last(const Result<node::Attributes>& directory);
     OpenHandle reopened(OpenHandle handle, node::Inode inode);
-    // As the volume's, of the request this thread works for.
-    std::optional<node::Inode> done_before() const;
+    std::optional<node::Inode> done_before() const;  // what this thread's request asks for
     Result<NameStatus> made_before(node::Inode inode);
     void tell_own(std::vector<node::Change> changes);
     void attributes_changed(node::Inode inode, const Result<bool>& changed);

@@ -260,8 +260,34 @@ Result<std::uint64_t> FileSystem::open_directory(Inode inode) {
     }
     const std::scoped_lock lock(directories_mutex_);
     const std::uint64_t stream = next_stream_++;
-    directories_[stream] = std::make_shared<OpenDirectory>(inode);
+    const auto directory = std::make_shared<OpenDirectory>(inode);
+    directory->last = attributes;
+    directories_[stream] = directory;
     return stream;
+}
+
+// What it is just before this mount takes its name; of one that others removed, what it was at its
+// opening has to do.
+void FileSystem::note_last(const Result<Attributes>& directory) {
+    const std::scoped_lock lock(directories_mutex_);
+    for (const auto& [stream, open] : directories_) {
+        if (directory.ok() && open->stream.directory() == directory->inode) {
+            open->last = *directory;
+        }
+    }
+}
+
+// Programs ask what they hold a descriptor of, as `rm -r` and shells do, also once it is gone.
+std::optional<Attributes> FileSystem::removed_directory(Inode inode) {
+    const std::scoped_lock lock(directories_mutex_);
+    for (const auto& [stream, directory] : directories_) {
+        if (directory->stream.directory() == inode && directory->last) {
+            Attributes attributes = *directory->last;
+            attributes.links = 0;
+            return attributes;
+        }
+    }
+    return std::nullopt;
 }
 
 Result<> FileSystem::read_directory(Inode inode, std::uint64_t stream, std::uint64_t position,

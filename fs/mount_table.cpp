@@ -284,8 +284,8 @@ Result<MountedSwarm> MountTable::go_on_with(MountRecord record, int descriptor,
         ::close(descriptor);
         return noted.error();
     }
-    node::keep_descriptor(descriptor,
-                          record.descriptor_name());  // also tells that this run got so far
+    // Which also says that this run got so far.
+    node::keep_descriptor(descriptor, record.descriptor_name());
     Rows::iterator at;
     Mount::Plan plan;
     {
@@ -314,8 +314,9 @@ void MountTable::go_on(std::vector<node::KeptDescriptor> kept, const FindVolume&
             return one.name == record.descriptor_name();
         });
         const int descriptor = found == kept.end() ? -1 : std::exchange(found->descriptor, -1);
+        const bool is_kept = descriptor >= 0;
         auto shown = volume(record.swarm);
-        if (descriptor >= 0 && shown.ok()) {
+        if (is_kept && shown.ok()) {
             const auto gone_on = go_on_with(record, descriptor, *shown);
             if (gone_on.ok()) {
                 continue;
@@ -324,10 +325,13 @@ void MountTable::go_on(std::vector<node::KeptDescriptor> kept, const FindVolume&
                                   " was mounted when the last swarmfsd ended, and "
                                   "cannot go on: " +
                                   gone_on.error().message);
-        } else if (descriptor >= 0) {
+        } else if (is_kept) {
             ::close(descriptor);
         }
-        end(record, shown.ok() ? shown->get() : nullptr);
+        if (shown.ok()) {
+            (*shown)->mount_ended(record.number);
+        }
+        end(record, is_kept);
     }
     for (const node::KeptDescriptor& other : kept) {
         if (other.descriptor >= 0) {
@@ -337,15 +341,14 @@ void MountTable::go_on(std::vector<node::KeptDescriptor> kept, const FindVolume&
     }
 }
 
-// Whoever is inside gets ENOTCONN, and the directory is free again.
-void MountTable::end(const MountRecord& record, node::Volume* volume) const {
+// Whoever is inside gets ENOTCONN, and the directory is free again. Without its descriptor the note may
+// be from before the machine was started, and what is mounted there now another node's.
+void MountTable::end(const MountRecord& record, bool was_kept) const {
     node::forget_descriptor(record.descriptor_name());
     records_.remove(record.number);
-    if (volume != nullptr) {
-        volume->mount_ended(record.number);
-    }
     const auto mounted = find_mount(record.directory);
-    if (!mounted || mounted->type != kSwarmMountType || mounted->minor != record.connection) {
+    if (!mounted || mounted->type != kSwarmMountType || mounted->minor != record.connection ||
+        !(was_kept || is_dead_mount(record.directory))) {
         return;
     }
     log_warning("fs", record.directory + " was left mounted by a swarmfsd that died; detaching it");

@@ -80,7 +80,7 @@ private:
     Result<MountedSwarm> settle(Rows::iterator at, Result<std::unique_ptr<Mount>> mount);
     Result<MountedSwarm> go_on_with(MountRecord record, int descriptor,
                                     std::shared_ptr<node::Volume> volume);
-    void end(const MountRecord& record, node::Volume* volume) const;
+    void end(const MountRecord& record, bool was_kept) const;
     void remember(const Mount& mount) const;
     void forget(const Mount& mount) const;
     std::vector<std::unique_ptr<Mount>> take_all();

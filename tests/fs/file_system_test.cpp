@@ -60,6 +60,20 @@ TEST_CASE("entries listed while a change arrives are not kept") {
     CHECK(keeps == std::vector<Duration>{kHour, Duration(0)});
 }
 
+TEST_CASE("a directory that is open answers for itself once it is removed, with no links") {
+    Fixture at;
+    const node::Inode inode = at.volume->remote_directory("folder");
+    const auto stream = at.files.open_directory(inode);
+    REQUIRE(stream.ok());
+    at.volume->remote_remove("folder");
+    const auto status = at.files.status(inode);
+    REQUIRE(status.ok());
+    CHECK(status->attributes.links == 0);
+    CHECK(status->attributes.kind == node::FileKind::directory);
+    at.files.close_directory(*stream);
+    CHECK_FALSE(at.files.status(inode).ok());
+}
+
 TEST_CASE("lookups are counted, and an inode is unknown when all are forgotten") {
     Fixture at;
     at.volume->remote_write("a.txt", "x");
