@@ -3,6 +3,7 @@
 #include <lmdb.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <set>
 
@@ -181,6 +182,14 @@ Error Environment::error_of(int code, const char* doing) const {
     }
     return code > 0 ? disk_error_from_errno(code, what)
                     : disk_error(Code::io, what + ": " + mdb_strerror(code));
+}
+
+// LMDB calls a write that was cut short EIO. On a disk that has no room left it was the last of it.
+int Environment::meant_by(int code) const {
+    constexpr std::uintmax_t kNoRoom = 64 * 1024;
+    std::error_code failed;
+    const bool full = code == EIO && std::filesystem::space(file_, failed).available < kNoRoom;
+    return full && !failed ? ENOSPC : code;
 }
 
 Result<ReadTransaction> Environment::begin_read() const {
@@ -419,7 +428,7 @@ Result<> WriteTransaction::commit() {
             continue;
         }
         if (code != 0) {
-            fail(environment_->error_of(code, "writing"));
+            fail(environment_->error_of(environment_->meant_by(code), "writing"));
             continue;
         }
         writer_ = {};

@@ -83,6 +83,7 @@ private:
     Result<> start();
     Result<> grow();
     Error error_of(int code, const char* doing) const;
+    int meant_by(int code) const;
     void end_read(MDB_txn* transaction) const;
     void leave_gate() const;  // requires: gate_ is held
 
