@@ -58,7 +58,11 @@ Result<MountedSwarm> MountTable::mount(std::shared_ptr<node::Volume> volume,
         plan = plan_for(*at, std::move(volume), options);
     }
     plan.number = dice_.u64();
-    return settle(at, Mount::start(std::move(plan), clock_));
+    auto mount = Mount::start(std::move(plan), clock_);
+    if (mount.ok()) {
+        remember(**mount);
+    }
+    return settle(at, std::move(mount));
 }
 
 MountTable::Rows::iterator MountTable::add_row(const std::string& directory,
@@ -91,9 +95,6 @@ Mount::Plan MountTable::plan_for(Row& row, std::shared_ptr<node::Volume> volume,
 }
 
 Result<MountedSwarm> MountTable::settle(Rows::iterator at, Result<std::unique_ptr<Mount>> mount) {
-    if (mount.ok()) {
-        remember(**mount);
-    }
     const std::scoped_lock lock(mutex_);
     if (!mount.ok()) {
         rows_.erase(at);
