@@ -141,7 +141,7 @@ Result<> FileSystem::remove_directory(Inode parent, std::string_view name) {
     if (done_before()) {
         return done();
     }
-    note_last(volume_->lookup(parent, name));
+    note_last(parent, name);
     SWARM_CHECK(volume_->remove_directory(parent, name));
     positions_.removed(parent, name);
     tell_own({{parent, std::string(name), 0}});
@@ -153,7 +153,7 @@ Result<> FileSystem::rename(Inode parent, std::string_view name, Inode new_paren
     if (done_before()) {
         return done();
     }
-    note_last(volume_->lookup(new_parent, new_name));
+    note_last(new_parent, new_name);
     SWARM_CHECK(volume_->rename(parent, name, new_parent, new_name, rule));
     positions_.removed(parent, name);
     tell_own({{parent, std::string(name), 0}, {new_parent, std::string(new_name), 0}});

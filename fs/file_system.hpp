@@ -169,7 +169,7 @@ private:
     bool tell_what_came(const OpenFile& file);
     void content_changed(OpenHandle handle);
     std::optional<node::Attributes> removed_directory(node::Inode inode);
-    void note_last(const Result<node::Attributes>& directory);
+    void note_last(node::Inode parent, std::string_view name);
     OpenHandle reopened(OpenHandle handle, node::Inode inode);
     std::optional<node::Inode> done_before() const;  // what this thread's request asks for
     Result<NameStatus> made_before(node::Inode inode);

@@ -268,7 +268,14 @@ Result<std::uint64_t> FileSystem::open_directory(Inode inode) {
 
 // What it is just before this mount takes its name; of one that others removed, what it was at its
 // opening has to do.
-void FileSystem::note_last(const Result<Attributes>& directory) {
+void FileSystem::note_last(Inode parent, std::string_view name) {
+    {
+        const std::scoped_lock lock(directories_mutex_);
+        if (directories_.empty()) {  // nobody could ask: the usual case
+            return;
+        }
+    }
+    const auto directory = volume_->lookup(parent, name);
     const std::scoped_lock lock(directories_mutex_);
     for (const auto& [stream, open] : directories_) {
         if (directory.ok() && open->stream.directory() == directory->inode) {
